@@ -1,0 +1,93 @@
+/* The kernel's structs as far as they are read here; libbpf moves the offsets to those of the running kernel. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct rtnl_link_ops {
+	const char *kind;
+};
+
+struct net_device {
+	char name[16];
+	int ifindex;
+	unsigned int mtu;
+	unsigned short type;
+	possible_net_t nd_net;
+	const struct rtnl_link_ops *rtnl_link_ops;
+};
+
+struct skb_shared_info {
+	unsigned short gso_size;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	unsigned long _skb_refdst;
+	unsigned int len;
+	unsigned int data_len;
+	__be16 protocol;
+	__u16 network_header;
+	__u32 end;
+	unsigned char *head;
+	unsigned char *data;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
+/* dst_entry is the first member of both. */
+struct rtable {
+	unsigned int rt_flags;
+};
+
+struct rt6_info {
+	__u32 rt6i_flags;
+};
+
+struct nf_hook_state {
+	/* unsigned int on 5.10, u8 since: to be read by its size */
+	unsigned int hook;
+	__u8 pf;
+	struct net_device *in;
+	struct net_device *out;
+	struct net *net;
+};
+
+struct nf_hook_entries {
+	__u16 num_hook_entries;
+};
+
+#pragma clang attribute pop
+
+enum {
+	ETH_P_IP = 0x0800,
+	ETH_P_IPV6 = 0x86dd,
+	ETH_P_TEB = 0x6558,
+};
+
+#define SKB_DST_PTRMASK (~1UL)
+#define RTCF_LOCAL 0x80000000u
+#define RTF_LOCAL 0x80000000u

@@ -1,0 +1,72 @@
+/* The good ends of a packet: a socket took it, or a local protocol handler consumed it. */
+#include "lib/emit.bpf.h"
+#include "lib/place.bpf.h"
+#include "lib/quick.bpf.h"
+
+/* Every socket's receive filter runs here, with the packet that will be queued to it: TCP in any state, UDP, raw, ping.
+ */
+SEC("cgroup_skb/ingress")
+int on_socket_receive(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx;
+	struct dpt_packet packet;
+	struct dpt_bytes bytes;
+	struct dpt_place place;
+	struct net_device *dev;
+	__u64 key, now;
+
+	if (quick__context_is_not_ours(ctx, 0))
+		return 1;
+	bytes__of_context(&bytes, ctx, 0);
+	if (!identity__is_ours(&bytes, &packet, &key, &now))
+		return 1;
+	place.skb = (__u64)ctx;
+	place.length = ctx->len;
+	place.point = DPT_POINT_SOCKET;
+	place.gso = 0;
+	place.ifindex = ctx->ifindex;
+	place.netns = 0;
+	dev = BPF_CORE_READ(skb, dev);
+	if (dev)
+		place.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	emit__hop(&place, &bytes, &packet, key, now);
+	return 1;
+}
+
+/* The route that the packet took ends in this host. */
+static __always_inline bool skb__is_routed_here(struct sk_buff *skb)
+{
+	struct dst_entry *dst = skb__dst(skb);
+
+	if (!dst)
+		return false;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return BPF_CORE_READ((struct rt6_info *)dst, rt6i_flags) & RTF_LOCAL;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return BPF_CORE_READ((struct rtable *)dst, rt_flags) & RTCF_LOCAL;
+	return false;
+}
+
+/* What the kernel itself answers (echo requests, neighbour discovery) ends here. TCP and UDP end at their socket. */
+SEC("tp_btf/consume_skb")
+int BPF_PROG(on_consume_skb, struct sk_buff *skb)
+{
+	const struct net_device *dev;
+	struct dpt_packet packet;
+	struct dpt_bytes bytes;
+	struct dpt_place place;
+	__u64 key, now;
+
+	if (!following || !skb__is_routed_here(skb))
+		return 0;
+	bytes__of_network_header(&bytes, skb);
+	if (!identity__is_ours(&bytes, &packet, &key, &now))
+		return 0;
+	if (packet.tunnel_kind || packet.inner.protocol == IPPROTO_TCP || packet.inner.protocol == IPPROTO_UDP)
+		return 0;
+	dev = place__of_skb(&place, skb, DPT_POINT_SOCKET);
+	if (dev)
+		emit__device(dev, &place, now);
+	emit__hop(&place, &bytes, &packet, key, now);
+	return 0;
+}

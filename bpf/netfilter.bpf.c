@@ -1,0 +1,212 @@
+/* Netfilter hooks: which were run for a packet, with what verdict, and which of the functions decided. */
+#include "lib/dropped.bpf.h"
+#include "lib/place.bpf.h"
+#include "lib/quick.bpf.h"
+
+enum {
+	NF_SLOW_ACCEPTED = 1,
+	NF_SLOW_STOLEN = 0,
+	NFPROTO_BRIDGE = 7,
+	ENTERED_SLOTS = 16,
+};
+
+/* The hook function that a packet entered last, in the traversal it is in: if nf_hook_slow then returns anything but
+ * "accepted", it decided. `traversals` tells whether another traversal ended in between: then a function that took the
+ * packet over has passed it on itself (bridge netfilter does) and ended nothing.
+ */
+struct dpt_entered {
+	__u64 skb;
+	__u64 function;
+	__u64 traversals;
+};
+
+struct dpt_traversals {
+	__u64 ended;
+	__u64 skb; /* the one at hand */
+	struct dpt_entered entered[ENTERED_SLOTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dpt_traversals);
+} traversals SEC(".maps");
+
+static __always_inline struct dpt_traversals *traversals__here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&traversals, &zero);
+}
+
+/* Traversals nest (a REJECT target sends a packet of its own), so each packet has a slot. */
+static __always_inline struct dpt_entered *traversals__slot(struct dpt_traversals *here, __u64 skb)
+{
+	/* A typed pointer may not be shifted; read back from memory it is a number. */
+	*(volatile __u64 *)&here->skb = skb;
+	skb = *(volatile __u64 *)&here->skb;
+	return &here->entered[(skb >> 8) & (ENTERED_SLOTS - 1)];
+}
+
+static __always_inline int netfilter__enter(__u64 skb, __u64 function)
+{
+	struct dpt_traversals *here = traversals__here();
+	struct dpt_entered *slot;
+
+	if (!here)
+		return 0;
+	slot = traversals__slot(here, skb);
+	slot->skb = skb;
+	slot->function = function;
+	slot->traversals = here->ended;
+	return 0;
+}
+
+/* Every hook function has the arguments (priv, skb, state). Those that BTF does not know are probed by this. */
+SEC("?kprobe")
+int on_hook_function(struct pt_regs *ctx)
+{
+	return netfilter__enter(PT_REGS_PARM2(ctx), PT_REGS_IP(ctx));
+}
+
+/* fentry costs a tenth of a kprobe, but takes a program for each function and has no helper for its address on 5.10. */
+const volatile __u64 hook_functions[DPT_HOOK_FUNCTIONS] = {};
+
+#define ON_HOOK_FUNCTION(number)                                                                                       \
+	SEC("?fentry")                                                                                                 \
+	int on_hook_function_##number(__u64 *ctx)                                                                      \
+	{                                                                                                              \
+		return netfilter__enter(ctx[1], hook_functions[number]);                                               \
+	}
+
+ON_HOOK_FUNCTION(0)
+ON_HOOK_FUNCTION(1)
+ON_HOOK_FUNCTION(2)
+ON_HOOK_FUNCTION(3)
+ON_HOOK_FUNCTION(4)
+ON_HOOK_FUNCTION(5)
+ON_HOOK_FUNCTION(6)
+ON_HOOK_FUNCTION(7)
+ON_HOOK_FUNCTION(8)
+ON_HOOK_FUNCTION(9)
+ON_HOOK_FUNCTION(10)
+ON_HOOK_FUNCTION(11)
+ON_HOOK_FUNCTION(12)
+ON_HOOK_FUNCTION(13)
+ON_HOOK_FUNCTION(14)
+ON_HOOK_FUNCTION(15)
+
+static __always_inline __u8 state__hook(struct nf_hook_state *state)
+{
+	__u8 narrow = 0;
+
+	if (bpf_core_field_size(state->hook) != sizeof(narrow))
+		return BPF_CORE_READ(state, hook);
+	bpf_probe_read_kernel(&narrow, sizeof(narrow), __builtin_preserve_access_index(&state->hook));
+	return narrow;
+}
+
+/* The common part of a record, from where the hook was run. */
+static __always_inline void netfilter__place(struct dpt_place *place, struct sk_buff *skb, struct nf_hook_state *state,
+					     __u64 now)
+{
+	struct net_device *dev = state->in;
+
+	if (!dev)
+		dev = state->out;
+	place->skb = (__u64)skb;
+	place->netns = state->net->ns.inum;
+	place->ifindex = dev ? dev->ifindex : 0;
+	place->length = 0;
+	place->point = DPT_POINT_NETFILTER;
+	place->gso = 0;
+	if (dev)
+		emit__device(dev, place, now);
+}
+
+static __always_inline struct dpt_netfilter *netfilter__begin(struct nf_hook_state *state, __u16 functions,
+							      __u64 function, int result, __u64 now)
+{
+	struct dpt_netfilter *record = emit__reserve(DPT_EVENT_NETFILTER, sizeof(*record));
+
+	if (!record)
+		return NULL;
+	emit__begin(&record->hop.event, DPT_EVENT_NETFILTER, sizeof(*record), now);
+	record->function = function;
+	record->result = result;
+	record->hook = state__hook(state);
+	record->family = state->pf;
+	record->functions = functions;
+	return record;
+}
+
+/* The packet is freed already: what is known of it is what was told with its end. */
+static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hook_state *state, __u16 functions,
+					      __u64 function, int result)
+{
+	struct dpt_dropped *last = dropped__last();
+	struct dpt_netfilter *record;
+	struct dpt_place place;
+	__u64 key, now;
+
+	if (!last || last->skb != (__u64)skb)
+		return 0;
+	key = last->key;
+	now = last->time_ns;
+	last->skb = 0;
+	netfilter__place(&place, skb, state, now);
+	record = netfilter__begin(state, functions, function, result, now);
+	if (!record)
+		return 0;
+	emit__fill_place(&record->hop, &place, key);
+	__builtin_memset(&record->hop.flow, 0, sizeof(record->hop.flow));
+	__builtin_memset(&record->hop.tunnel, 0, sizeof(record->hop.tunnel));
+	emit__submit(record);
+	return 0;
+}
+
+SEC("?fexit/nf_hook_slow")
+int BPF_PROG(on_nf_hook_slow, struct sk_buff *skb, struct nf_hook_state *state, struct nf_hook_entries *entries,
+	     unsigned int first, int result)
+{
+	struct dpt_traversals *here = traversals__here();
+	struct dpt_netfilter *record;
+	struct dpt_entered *slot;
+	struct dpt_packet packet;
+	struct dpt_bytes bytes;
+	struct dpt_place place;
+	__u64 key, now, function = 0;
+	bool directly;
+
+	if (!here)
+		return 0;
+	slot = traversals__slot(here, (__u64)skb);
+	directly = slot->skb == (__u64)skb && slot->traversals == here->ended;
+	here->ended++;
+	if (slot->skb == (__u64)skb) {
+		if (result != NF_SLOW_ACCEPTED)
+			function = slot->function;
+		slot->skb = 0; /* what it enters next belongs to another traversal */
+	}
+	if (result < 0)
+		return netfilter__dropped(skb, state, entries->num_hook_entries, function, result);
+	/* Stolen, but not by the function entered last: it went on its way, and that is told by its hops. */
+	if (result == NF_SLOW_STOLEN && (!directly || state->pf == NFPROTO_BRIDGE))
+		return 0;
+
+	if (quick__is_not_ours(skb, quick__network_header(skb)))
+		return 0;
+	bytes__of_network_header(&bytes, skb);
+	if (!identity__is_ours(&bytes, &packet, &key, &now))
+		return 0;
+	netfilter__place(&place, skb, state, now);
+	place.length = skb->len;
+	place.gso = skb__is_gso(skb);
+	record = netfilter__begin(state, entries->num_hook_entries, function, result, now);
+	if (!record)
+		return 0;
+	emit__fill(&record->hop, &place, &bytes, &packet, key);
+	emit__submit(record);
+	return 0;
+}

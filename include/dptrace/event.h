@@ -1,0 +1,139 @@
+/* What the BPF programs write into the ring and recordings keep: one header and one struct per kind of event.
+ * Read by both sides, plain C. Fixed-width fields, explicit padding, multiples of 8 bytes, host byte order unless said.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+#ifndef __cplusplus
+#define static_assert _Static_assert
+#endif
+
+enum dpt_event_kind {
+	DPT_EVENT_HOP = 1,
+	DPT_EVENT_DROP = 2,
+	DPT_EVENT_NETFILTER = 3,
+	DPT_EVENT_DEVICE = 4,
+};
+
+enum dpt_point {
+#define DPT_POINT(id, value, name, help) DPT_POINT_##id = value,
+#include "points.def"
+#undef DPT_POINT
+};
+
+enum dpt_tunnel_kind {
+	DPT_TUNNEL_NONE = 0,
+	DPT_TUNNEL_IPIP = 1,
+	DPT_TUNNEL_VXLAN = 2,
+	DPT_TUNNEL_GENEVE = 3,
+	DPT_TUNNEL_GRE = 4,
+};
+
+enum {
+	DPT_STACK_DEPTH = 16,
+	DPT_NAME_LENGTH = 16,
+};
+
+/* Begins every record. */
+struct dpt_event {
+	__u16 kind; /* enum dpt_event_kind */
+	__u16 size; /* bytes of the whole record, this header included */
+	__u32 cpu;
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+};
+
+/* IPv6, or IPv4 as ::ffff:a.b.c.d; network byte order. */
+struct dpt_address {
+	__u8 bytes[16];
+};
+
+/* The innermost IP header and what of layer 4 tells packets apart. */
+struct dpt_flow {
+	struct dpt_address source;
+	struct dpt_address destination;
+	union {
+		struct {
+			__u16 source;
+			__u16 destination;
+		} port;
+		struct {
+			__u8 type;
+			__u8 code;
+			__u16 id; /* echo only */
+		} icmp;
+	} l4;
+	__u32 sequence; /* TCP, or ICMP echo */
+	__u32 acknowledgment;
+	__u32 length; /* bytes of the IP packet, header included */
+	__u16 ip_id;
+	__u16 fragment; /* IPv4 frag_off with its flags; IPv6: offset and M bit moved to the same places */
+	__u8 family;	/* 4 or 6 */
+	__u8 protocol;
+	__u8 ttl;
+	__u8 tcp_flags;
+};
+
+/* The IP header around the innermost one. */
+struct dpt_tunnel {
+	struct dpt_address source;
+	struct dpt_address destination;
+	__u32 id;    /* VNI or GRE key */
+	__u16 port;  /* UDP destination port, 0 for none */
+	__u8 family; /* 4 or 6 */
+	__u8 kind;   /* enum dpt_tunnel_kind */
+};
+
+/* A packet at one point of its way. Without a tunnel the record of a plain hop ends before .tunnel. */
+struct dpt_hop {
+	struct dpt_event event;
+	__u64 skb;     /* address of the sk_buff: recycled at once, to be believed only while .key agrees */
+	__u64 key;     /* hash of what NAT and encapsulation leave alone in the innermost packet */
+	__u32 netns;   /* inode number, 0: not known at this point */
+	__u32 ifindex; /* 0: none */
+	__u32 length;  /* skb->len */
+	__u8 point;    /* enum dpt_point */
+	__u8 gso;      /* 1: the skb stands for several segments */
+	__u16 reserved;
+	struct dpt_flow flow;
+	struct dpt_tunnel tunnel;
+};
+
+struct dpt_drop {
+	struct dpt_hop hop;
+	__u64 location;	 /* return address into the freeing function */
+	__u32 reason;	 /* enum skb_drop_reason of the running kernel */
+	__u8 has_reason; /* 0: a kernel without reasons (before 5.17) */
+	__u8 stack_depth;
+	__u16 reserved;
+	__u64 stack[DPT_STACK_DEPTH]; /* return addresses, innermost first */
+};
+
+struct dpt_netfilter {
+	struct dpt_hop hop;
+	__u64 function;	 /* of the hook function that decided, 0: all accepted, or not known */
+	__s32 result;	 /* of nf_hook_slow: 1 accepted, 0 stolen or queued, below 0 dropped */
+	__u8 hook;	 /* NF_INET_* */
+	__u8 family;	 /* NFPROTO_* */
+	__u16 functions; /* how many are registered at the hook */
+};
+
+/* A network device, written when it is first met. */
+struct dpt_device {
+	struct dpt_event event;
+	__u32 netns;
+	__u32 ifindex;
+	char name[DPT_NAME_LENGTH];
+	char kind[DPT_NAME_LENGTH]; /* rtnl_link_ops.kind, empty for a physical device and for lo */
+	__u32 mtu;
+	__u16 type; /* ARPHRD_* */
+	__u16 reserved;
+};
+
+static_assert(sizeof(struct dpt_event) == 16, "wire size");
+static_assert(sizeof(struct dpt_flow) == 56, "wire size");
+static_assert(sizeof(struct dpt_tunnel) == 40, "wire size");
+static_assert(sizeof(struct dpt_hop) == 144, "wire size");
+static_assert(sizeof(struct dpt_drop) == 288, "wire size");
+static_assert(sizeof(struct dpt_netfilter) == 160, "wire size");
+static_assert(sizeof(struct dpt_device) == 64, "wire size");

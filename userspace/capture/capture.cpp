@@ -1,0 +1,256 @@
+#include "capture/capture.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <exception>
+#include <fstream>
+
+#include "capture/cgroup.hpp"
+#include "node/netns.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr const char* kNetfilterFacts =
+    "netfilter hooks, their verdicts, and the function that decided";
+constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
+
+// Layout of struct dpt_counts in emit.bpf.h.
+struct Counts {
+  std::uint64_t written;
+  std::array<std::uint64_t, DPT_EVENT_DEVICE + 1> lost;
+};
+
+NodeFacts facts_of(const std::vector<Link>& links) {
+  NodeFacts facts;
+  facts.home_netns = current_netns();
+  for (const auto& link : links) {
+    if (link.vxlan_port != 0) facts.vxlan_ports.push_back(link.vxlan_port);
+    if (link.geneve_port != 0) facts.geneve_port = link.geneve_port;
+  }
+  return facts;
+}
+
+// Names alone: use counts change all the time.
+std::string loaded_modules() {
+  std::ifstream file("/proc/modules");
+  std::string names, line;
+  while (std::getline(file, line)) names += line.substr(0, line.find(' ')) + ' ';
+  return names;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
+                                                const KernelBtf& btf, const Symbols& symbols) {
+  const auto links = read_links();
+  if (!links) return tl::unexpected(links.error());
+  auto offers = KernelOffers::ask(btf);
+  auto object = load_object(settings, facts_of(*links), offers, btf, hook_functions(symbols));
+  if (!object && offers.tracing_functions) {
+    // A probe that this kernel does not take costs its facts, never the trace.
+    offers.tracing_functions = offers.kprobes = false;
+    const auto& message = object.error().message;
+    offers.tracing_refusal = message.substr(0, message.find('\n'));
+    object = load_object(settings, facts_of(*links), offers, btf, {});
+  }
+  if (!object) return tl::unexpected(object.error());
+
+  std::unique_ptr<Capture> capture(new Capture);
+  capture->object_ = std::move(*object);
+  capture->cpus_ = libbpf_num_possible_cpus();
+  // The ring is read from before anything writes to it; exits are attached before entries.
+  if (auto opened = capture->open_ring(); !opened) return tl::unexpected(opened.error());
+  capture->attach_netfilter(offers);
+  capture->attach_sockets();
+  if (auto attached = capture->attach_tracepoints(); !attached)
+    return tl::unexpected(attached.error());
+  if (auto attached = capture->attach_devices(settings, offers, links->size()); !attached) {
+    return tl::unexpected(attached.error());
+  }
+  return capture;
+}
+
+Capture::~Capture() = default;
+
+Result<> Capture::open_ring() {
+  ring_.reset(ring_buffer__new(bpf_map__fd(object_.skeleton->maps.ring), &Capture::on_record, this,
+                               nullptr));
+  if (!ring_) return failure(fmt::format("mapping the ring buffer: {}", std::strerror(errno)));
+  return {};
+}
+
+Result<> Capture::attach_tracepoints() {
+  struct Tracepoint {
+    bpf_program* program;
+    const char* name;
+    const char* facts;
+  };
+  const auto& programs = object_.skeleton->progs;
+  const std::array<Tracepoint, 4> tracepoints = {{
+      {programs.on_kfree_skb, "kfree_skb", "drops, with the kernel's reason where it has one"},
+      {programs.on_consume_skb, "consume_skb", "packets that the kernel itself answers"},
+      {programs.on_netif_receive_skb, "netif_receive_skb",
+       "packets received by devices of every netns"},
+      {programs.on_net_dev_start_xmit, "net_dev_start_xmit",
+       "packets sent by devices of every netns"},
+  }};
+  for (const auto& tracepoint : tracepoints) {
+    BpfLink link(bpf_program__attach(tracepoint.program));
+    if (!link) {
+      return failure(
+          fmt::format("attaching to tracepoint {}: {}", tracepoint.name, std::strerror(errno)));
+    }
+    links_.push_back(std::move(link));
+    probes_.push_back({tracepoint.name, "tp_btf", true, tracepoint.facts, {}});
+  }
+  return {};
+}
+
+void Capture::attach_sockets() {
+  ProbeState state{"socket", "cgroup_skb", false, kSocketFacts, {}};
+  if (const auto root = open_cgroup_root(); root) {
+    if (BpfLink link(
+            bpf_program__attach_cgroup(object_.skeleton->progs.on_socket_receive, root->get()));
+        link) {
+      links_.push_back(std::move(link));
+      state.attached = true;
+    } else {
+      state.why = fmt::format("attaching to the root cgroup: {}", std::strerror(errno));
+    }
+  } else {
+    state.why = root.error().message;
+  }
+  probes_.push_back(std::move(state));
+}
+
+void Capture::attach_netfilter(const KernelOffers& offers) {
+  ProbeState state{"nf_hook_slow", "fexit", false, kNetfilterFacts, {}};
+  if (!offers.tracing_functions) {
+    state.why =
+        fmt::format("this kernel refuses fentry and fexit programs: {}", offers.tracing_refusal);
+    probes_.push_back(std::move(state));
+    return;
+  }
+  if (BpfLink link(bpf_program__attach(object_.skeleton->progs.on_nf_hook_slow)); link) {
+    links_.push_back(std::move(link));
+    state.attached = true;
+  } else {
+    state.why = std::strerror(errno);
+  }
+  probes_.push_back(std::move(state));
+  for (std::size_t slot = 0; slot < object_.by_fentry.size(); ++slot) {
+    auto* program = bpf_object__find_program_by_name(
+        object_.skeleton->obj, fmt::format("on_hook_function_{}", slot).c_str());
+    if (BpfLink link(bpf_program__attach(program)); link) links_.push_back(std::move(link));
+  }
+  for (const auto& function : object_.by_kprobe) attach_kprobe(function);
+  modules_ = loaded_modules();
+}
+
+void Capture::attach_kprobe(const HookFunction& function) {
+  if (BpfLink link(bpf_program__attach_kprobe(object_.skeleton->progs.on_hook_function, false,
+                                              function.name.c_str()));
+      link) {
+    links_.push_back(std::move(link));
+  }
+}
+
+bool Capture::follow_modules() {
+  if (bpf_program__fd(object_.skeleton->progs.on_hook_function) < 0) return false;
+  auto modules = loaded_modules();
+  if (modules == modules_) return false;
+  modules_ = std::move(modules);
+  const auto symbols = Symbols::load();
+  if (!symbols) return false;
+  const auto is_known = [](const std::vector<HookFunction>& list, const std::string& name) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const HookFunction& known) { return known.name == name; });
+  };
+  for (const auto& function : hook_functions(*symbols)) {
+    if (is_known(object_.by_fentry, function.name) || is_known(object_.by_kprobe, function.name))
+      continue;
+    attach_kprobe(function);
+    object_.by_kprobe.push_back(function);
+  }
+  return true;
+}
+
+Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
+                                 std::size_t links) {
+  const auto& programs = object_.skeleton->progs;
+  const TcPrograms fds{
+      bpf_program__fd(programs.dptrace_l2_in), bpf_program__fd(programs.dptrace_l2_out),
+      bpf_program__fd(programs.dptrace_l3_in), bpf_program__fd(programs.dptrace_l3_out)};
+  auto tc = choose_tc(fds, offers.tcx, links);
+  if (!tc) return tl::unexpected(tc.error());
+  auto devices = Devices::start(std::move(*tc), settings.interfaces, object_.skeleton->bss->covered,
+                                !settings.every_probe);
+  if (!devices) return tl::unexpected(devices.error());
+  devices_ = std::move(*devices);
+  probes_.push_back({"tc",
+                     std::string(devices_->mechanism()),
+                     true,
+                     fmt::format("{} devices of this network namespace, before their queues",
+                                 devices_->attached()),
+                     {}});
+  return {};
+}
+
+int Capture::on_record(void* context, void* data, std::size_t size) noexcept {
+  auto& capture = *static_cast<Capture*>(context);
+  // Nothing may throw through libbpf.
+  try {
+    return (*capture.receiver_)({static_cast<const std::byte*>(data), size}) ? 0 : -ECANCELED;
+  } catch (const std::exception& error) {
+    capture.receiver_error_ = error.what();
+    return -EIO;
+  }
+}
+
+Result<> Capture::poll(std::chrono::milliseconds timeout, int wake_fd, const Receiver& receive) {
+  std::array<pollfd, 3> descriptors = {{{ring_buffer__epoll_fd(ring_.get()), POLLIN, 0},
+                                        {devices_->fd(), POLLIN, 0},
+                                        {wake_fd, POLLIN, 0}}};
+  const int ready =
+      ::poll(descriptors.data(), descriptors.size(), static_cast<int>(timeout.count()));
+  if (ready < 0 && errno != EINTR)
+    return failure(fmt::format("waiting for events: {}", std::strerror(errno)));
+  if (ready > 0 && descriptors[1].revents != 0) devices_->follow();
+
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  complete_until_ = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+                    static_cast<std::uint64_t>(now.tv_nsec);
+  receiver_ = &receive;
+  const int consumed = ring_buffer__consume(ring_.get());
+  receiver_ = nullptr;
+  if (!receiver_error_.empty()) return failure(receiver_error_);
+  if (consumed < 0 && consumed != -ECANCELED) {
+    return failure(fmt::format("reading the ring buffer: {}", std::strerror(-consumed)));
+  }
+  return {};
+}
+
+std::uint64_t Capture::lost() const {
+  std::vector<Counts> per_cpu(static_cast<std::size_t>(cpus_));
+  const std::uint32_t zero = 0;
+  if (bpf_map_lookup_elem(bpf_map__fd(object_.skeleton->maps.counts), &zero, per_cpu.data()) != 0)
+    return 0;
+  std::uint64_t sum = 0;
+  for (const auto& counts : per_cpu) {
+    for (const auto lost : counts.lost) sum += lost;
+  }
+  return sum;
+}
+
+std::vector<std::string> Capture::take_warnings() { return devices_->take_warnings(); }
+
+}  // namespace dptrace

@@ -1,0 +1,69 @@
+// A running capture: every probe that this kernel allows, attached; records come out of poll().
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "capture/devices.hpp"
+#include "capture/object.hpp"
+#include "capture/probe.hpp"
+#include "capture/settings.hpp"
+#include "model/result.hpp"
+#include "node/symbols.hpp"
+
+namespace dptrace {
+
+class Capture {
+ public:
+  /// Takes one record; false stops the polling.
+  using Receiver = std::function<bool(std::span<const std::byte>)>;
+
+  /// An error when nothing can be seen at all; a probe that is missing is told in probes().
+  static Result<std::unique_ptr<Capture>> start(const CaptureSettings& settings,
+                                                const KernelBtf& btf, const Symbols& symbols);
+  ~Capture();
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  /// Waits for records, changed links or `wake_fd` becoming readable, at most `timeout`, then hands
+  /// over all records there are.
+  Result<> poll(std::chrono::milliseconds timeout, int wake_fd, const Receiver& receive);
+  /// CLOCK_MONOTONIC time before which no record is still to come.
+  std::uint64_t complete_until() const { return complete_until_; }
+  /// Records that found no room in the ring, of all kinds and CPUs.
+  std::uint64_t lost() const;
+
+  const ProbeStates& probes() const { return probes_; }
+  std::vector<std::string> take_warnings();
+  /// Probes the hook functions of modules that were loaded meanwhile. True when there were any:
+  /// their symbols are new.
+  bool follow_modules();
+
+ private:
+  Capture() = default;
+  Result<> attach_tracepoints();
+  void attach_sockets();
+  void attach_netfilter(const KernelOffers& offers);
+  void attach_kprobe(const HookFunction& function);
+  Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
+                          std::size_t links);
+  Result<> open_ring();
+  static int on_record(void* context, void* data, std::size_t size) noexcept;
+
+  LoadedObject object_;
+  std::vector<BpfLink> links_;
+  std::string modules_;  ///< as /proc/modules had them last
+  std::unique_ptr<Devices> devices_;
+  RingBuffer ring_;
+  ProbeStates probes_;
+  std::vector<std::string> warnings_;
+  const Receiver* receiver_ = nullptr;  ///< while polling
+  std::string receiver_error_;
+  std::uint64_t complete_until_ = 0;
+  int cpus_ = 0;
+};
+
+}  // namespace dptrace

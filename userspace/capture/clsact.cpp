@@ -1,0 +1,255 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <set>
+
+#include "capture/filter_dump.hpp"
+#include "capture/tc.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// Rather early, yet neither one that people write down nor one that "tc filter add" chooses by
+// itself (49152 and below the lowest there is).
+constexpr std::uint32_t kPriority = 3479;
+// Set in a filter's handle when dptrace made the qdisc, so that the last of its filters takes the
+// qdisc along.
+constexpr std::uint32_t kMadeQdisc = 0x40000000;
+constexpr std::string_view kProgramPrefix = "dptrace_l";
+
+bool is_ours(const TcFilter& filter) {
+  return filter.kind == "bpf" && filter.priority == kPriority &&
+         filter.program.starts_with(kProgramPrefix);
+}
+
+// An abstract unix socket belongs to a netns, as filters do, and goes with its process: as long as
+// its name is taken, the owner of the handle lives.
+OwnedFd claim(std::uint32_t owner) {
+  OwnedFd socket_fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = fmt::format("dptrace-clsact-{:08x}", owner);
+  std::memcpy(address.sun_path + 1, name.data(), name.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  if (!socket_fd || bind(socket_fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
+    return {};
+  return socket_fd;
+}
+
+bpf_tc_hook hook_of(std::uint32_t ifindex, bpf_tc_attach_point point) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof hook;
+  hook.ifindex = static_cast<int>(ifindex);
+  hook.attach_point = point;
+  return hook;
+}
+
+void remove_filter(std::uint32_t ifindex, bpf_tc_attach_point point, std::uint32_t handle) {
+  const auto hook = hook_of(ifindex, point);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle, .priority = kPriority);
+  bpf_tc_detach(&hook, &options);
+}
+
+struct BothDirections {
+  std::vector<TcFilter> in;
+  std::vector<TcFilter> out;
+
+  bool empty() const { return in.empty() && out.empty(); }
+  template <typename Predicate>
+  bool any(Predicate predicate) const {
+    return std::any_of(in.begin(), in.end(), predicate) ||
+           std::any_of(out.begin(), out.end(), predicate);
+  }
+};
+
+Result<BothDirections> filters_of(std::uint32_t ifindex) {
+  auto in = dump_filters(ifindex, TcDirection::kIngress);
+  if (!in) return tl::unexpected(in.error());
+  auto out = dump_filters(ifindex, TcDirection::kEgress);
+  if (!out) return tl::unexpected(out.error());
+  return BothDirections{std::move(*in), std::move(*out)};
+}
+
+// Removes the filters of these owners (handles without kMadeQdisc) and, with the last of them, a
+// qdisc of our making.
+int remove_filters(std::uint32_t ifindex, const std::set<std::uint32_t>& owners) {
+  const auto filters = filters_of(ifindex);
+  if (!filters) return 0;
+  int removed = 0;
+  bool made_qdisc = false;
+  const auto remove = [&](const std::vector<TcFilter>& list, bpf_tc_attach_point point) {
+    for (const auto& filter : list) {
+      if (!is_ours(filter) || !owners.contains(filter.handle & ~kMadeQdisc)) continue;
+      remove_filter(ifindex, point, filter.handle);
+      made_qdisc |= (filter.handle & kMadeQdisc) != 0;
+      ++removed;
+    }
+  };
+  remove(filters->in, BPF_TC_INGRESS);
+  remove(filters->out, BPF_TC_EGRESS);
+  if (!made_qdisc) return removed;
+  const auto left = filters_of(ifindex);
+  if (left && left->empty()) {
+    auto qdisc = hook_of(ifindex, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
+    bpf_tc_hook_destroy(&qdisc);
+  }
+  return removed;
+}
+
+std::vector<std::uint32_t> all_interfaces() {
+  std::vector<std::uint32_t> indices;
+  const std::unique_ptr<struct if_nameindex, Deleter<if_freenameindex>> list(if_nameindex());
+  for (const auto* entry = list.get(); entry != nullptr && entry->if_index != 0; ++entry) {
+    indices.push_back(entry->if_index);
+  }
+  return indices;
+}
+
+// Waits in a child process: however the parent dies, its filters are removed at once.
+class Watcher {
+ public:
+  explicit Watcher(std::uint32_t owner) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return;
+    OwnedFd read_end(ends[0]);
+    write_end_ = OwnedFd(ends[1]);
+    child_ = fork();
+    if (child_ != 0) return;
+    watch(read_end.get(), owner);
+  }
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+  ~Watcher() {
+    if (child_ <= 0) return;
+    constexpr char kNothingToDo = 'q';
+    (void)!write(write_end_.get(), &kNothingToDo, 1);
+    waitpid(child_, nullptr, 0);
+  }
+
+ private:
+  [[noreturn]] static void watch(int read_end, std::uint32_t owner) {
+    setsid();
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
+    // Not a name that `pkill dptrace` finds.
+    prctl(PR_SET_NAME, "dpt-clean");
+    // The parent's BPF objects, sockets and output must not live on here.
+    if (dup2(read_end, 0) != 0) _exit(1);
+    syscall(SYS_close_range, 3U, ~0U, 0U);
+    close(1);
+    close(2);
+    char what = 0;
+    ssize_t got = 0;
+    while ((got = read(0, &what, 1)) < 0 && errno == EINTR) {
+    }
+    if (got == 0) {
+      for (const auto ifindex : all_interfaces()) remove_filters(ifindex, {owner});
+    }
+    _exit(0);
+  }
+
+  OwnedFd write_end_;
+  pid_t child_ = -1;
+};
+
+class Clsact final : public Tc {
+ public:
+  Clsact(TcPrograms programs, std::uint32_t owner, OwnedFd claim)
+      : programs_(programs), owner_(owner), claim_(std::move(claim)), watcher_(owner) {}
+  ~Clsact() override {
+    for (const auto ifindex : attached_) remove_filters(ifindex, {owner_});
+  }
+
+  std::string_view mechanism() const override { return "clsact"; }
+
+  Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {
+    const auto present = filters_of(ifindex);
+    if (!present) return tl::unexpected(present.error());
+    // Theirs would run before ours or after, and with "ok" end the row: the tracepoints see the
+    // device all the same.
+    if (present->any([](const TcFilter& filter) { return !is_ours(filter); })) {
+      return failure("it has tc filters of somebody else");
+    }
+    auto qdisc = hook_of(ifindex, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
+    const int created = bpf_tc_hook_create(&qdisc);
+    if (created != 0 && created != -EEXIST) {
+      return failure(fmt::format("making a clsact qdisc on interface {}: {}", ifindex,
+                                 std::strerror(-created)));
+    }
+    const bool made = created == 0 || present->any([](const TcFilter& filter) {
+      return (filter.handle & kMadeQdisc) != 0;
+    });
+    attached_.insert(ifindex);
+    const bool l2 = arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;
+    const std::uint32_t handle = owner_ | (made ? kMadeQdisc : 0);
+    int error = add(ifindex, BPF_TC_INGRESS, l2 ? programs_.l2_in : programs_.l3_in, handle);
+    if (error == 0)
+      error = add(ifindex, BPF_TC_EGRESS, l2 ? programs_.l2_out : programs_.l3_out, handle);
+    if (error == 0) return {};
+    detach(ifindex);
+    return failure(
+        fmt::format("attaching tc programs to interface {}: {}", ifindex, std::strerror(-error)));
+  }
+
+  void detach(std::uint32_t ifindex) override {
+    if (attached_.erase(ifindex) != 0) remove_filters(ifindex, {owner_});
+  }
+
+ private:
+  static int add(std::uint32_t ifindex, bpf_tc_attach_point point, int program,
+                 std::uint32_t handle) {
+    const auto hook = hook_of(ifindex, point);
+    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .handle = handle, .priority = kPriority);
+    return bpf_tc_attach(&hook, &options);
+  }
+
+  const TcPrograms programs_;
+  const std::uint32_t owner_;
+  OwnedFd claim_;
+  Watcher watcher_;
+  std::set<std::uint32_t> attached_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Tc>> make_clsact(TcPrograms programs) {
+  if (const auto removed = remove_stale_filters(); !removed) return tl::unexpected(removed.error());
+  const auto pid = static_cast<std::uint32_t>(getpid()) & (kMadeQdisc - 1);
+  // Processes of different containers may have the same number and share a netns.
+  for (std::uint32_t owner = pid; owner < pid + 64; ++owner) {
+    if (auto claimed = claim(owner)) {
+      return std::make_unique<Clsact>(programs, owner, std::move(claimed));
+    }
+  }
+  return failure(fmt::format("claiming a tc filter handle: {}", std::strerror(errno)));
+}
+
+Result<int> remove_stale_filters() {
+  int removed = 0;
+  for (const auto ifindex : all_interfaces()) {
+    const auto filters = filters_of(ifindex);
+    if (!filters) return tl::unexpected(filters.error());
+    std::set<std::uint32_t> dead;
+    filters->any([&](const TcFilter& filter) {
+      const std::uint32_t owner = filter.handle & ~kMadeQdisc;
+      if (is_ours(filter) && !dead.contains(owner) && claim(owner)) dead.insert(owner);
+      return false;
+    });
+    if (!dead.empty()) removed += remove_filters(ifindex, dead);
+  }
+  return removed;
+}
+
+}  // namespace dptrace

@@ -1,0 +1,24 @@
+// The tc filters on a device, as far as telling ours from others' needs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/result.hpp"
+
+namespace dptrace {
+
+struct TcFilter {
+  std::uint32_t handle = 0;
+  std::uint16_t priority = 0;
+  std::string kind;     ///< `bpf`, `u32`, ...
+  std::string program;  ///< name of a bpf filter
+};
+
+enum class TcDirection { kIngress, kEgress };
+
+/// Empty when the device has no clsact qdisc.
+Result<std::vector<TcFilter>> dump_filters(std::uint32_t ifindex, TcDirection direction);
+
+}  // namespace dptrace

@@ -1,0 +1,49 @@
+#include "capture/kernel_offers.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "capture/skeleton.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// An empty program on a function that every kernel has: a policy may refuse it although BTF and
+// ftrace are there.
+std::string ask_for_tracing() {
+  const int function = libbpf_find_vmlinux_btf_id("nf_hook_slow", BPF_TRACE_FENTRY);
+  if (function < 0) return "nf_hook_slow is not in the kernel's BTF";
+  const std::array<bpf_insn, 2> program = {{
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  }};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY,
+              .attach_btf_id = static_cast<__u32>(function));
+  const OwnedFd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "dptrace_ask", "GPL", program.data(),
+                                     program.size(), &options));
+  if (!loaded) return std::strerror(errno);
+  const OwnedFd attached(bpf_raw_tracepoint_open(nullptr, loaded.get()));
+  if (!attached) return std::strerror(errno);
+  return {};
+}
+
+}  // namespace
+
+KernelOffers KernelOffers::ask(const KernelBtf& btf) {
+  KernelOffers offers;
+  offers.drop_reasons = btf.tracepoint_arguments("kfree_skb") >= 3;
+  offers.tcx = btf.has_enumerator("bpf_attach_type", "BPF_TCX_INGRESS");
+  offers.tracing_refusal = ask_for_tracing();
+  offers.tracing_functions = offers.tracing_refusal.empty();
+  offers.kprobes = access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0;
+  return offers;
+}
+
+}  // namespace dptrace

@@ -1,0 +1,21 @@
+// What the running kernel offers to BPF programs, found out by asking it, never by its version.
+#pragma once
+
+#include <string>
+
+#include "model/result.hpp"
+#include "node/kernel_btf.hpp"
+
+namespace dptrace {
+
+struct KernelOffers {
+  bool drop_reasons = false;       ///< kfree_skb has the reason as its third argument (5.17)
+  bool tcx = false;                ///< 6.6
+  bool tracing_functions = false;  ///< fentry and fexit programs load and attach
+  std::string tracing_refusal;     ///< why not
+  bool kprobes = false;
+
+  static KernelOffers ask(const KernelBtf& btf);
+};
+
+}  // namespace dptrace

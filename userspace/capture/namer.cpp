@@ -1,0 +1,100 @@
+#include "capture/namer.hpp"
+
+#include <fmt/format.h>
+
+#include "node/roles.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// A netns whose devices could not be told is not asked for again before this time has passed.
+constexpr std::chrono::seconds kPause{1};
+
+std::string kind_of(const dpt_device& device) {
+  constexpr std::uint16_t kArphrdLoopback = 772;
+  if (device.kind[0] != '\0') return device.kind;
+  return device.type == kArphrdLoopback ? "loopback" : "device";
+}
+
+}  // namespace
+
+void Namer::see(const Event& event) {
+  if (const auto* device = std::get_if<dpt_device>(&event)) {
+    see_device(*device);
+  } else if (const auto* hop = std::get_if<dpt_hop>(&event)) {
+    see_place(*hop);
+  } else if (const auto* drop = std::get_if<dpt_drop>(&event)) {
+    see_place(drop->hop);
+    name_address(drop->location);
+    for (std::size_t i = 0; i < drop->stack_depth; ++i) name_address(drop->stack[i]);
+  } else if (const auto* netfilter = std::get_if<dpt_netfilter>(&event)) {
+    see_place(netfilter->hop);
+    // The address of a function itself, not one behind a call.
+    if (netfilter->function != 0) name_address(netfilter->function, 1);
+  }
+}
+
+void Namer::name_address(std::uint64_t address, std::uint64_t ahead) {
+  if (names_.symbols.contains(address)) return;
+  if (auto symbol = symbols_.find(address + ahead))
+    names_.symbols.emplace(address, std::move(*symbol));
+}
+
+void Namer::see_place(const dpt_hop& hop) {
+  const InterfaceId id{hop.netns, hop.ifindex};
+  if (hop.ifindex != 0 && hop.netns != 0 && !names_.interfaces.contains(id)) describe(hop.netns);
+}
+
+void Namer::see_device(const dpt_device& device) {
+  const InterfaceId id{device.netns, device.ifindex};
+  auto& interface = names_.interfaces[id];
+  // The kernel's own word, good also for a device that is gone before it could be asked for.
+  interface.id = id;
+  interface.name = device.name;
+  interface.kind = kind_of(device);
+  interface.mtu = device.mtu;
+  described_.erase(device.netns);
+  describe(device.netns);
+}
+
+void Namer::describe(std::uint32_t netns) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto [entry, is_first] = described_.try_emplace(netns, now);
+  if (!is_first && now - entry->second < kPause) return;
+  entry->second = now;
+
+  const auto topology =
+      netns == names_.home_netns ? read_topology() : describe_netns(netns_finder_, netns);
+  if (topology) {
+    for (auto& interface : interfaces(netns, *topology)) {
+      // Numbers of other netns mean something only in the one that gave them.
+      const Link* link = topology->link(interface.id.index);
+      if (netns == names_.home_netns && link != nullptr && link->peer_elsewhere) {
+        interface.peer_netns = netns_finder_.find_nsid(link->peer_nsid);
+        name_netns(interface.peer_netns);
+      }
+      names_.interfaces[interface.id] = std::move(interface);
+    }
+  }
+  name_netns(netns);
+}
+
+void Namer::name_netns(std::uint32_t netns) {
+  if (netns == 0) return;
+  auto& name = names_.netns[netns];
+  if (const auto place = netns_finder_.find(netns)) name.name = place->name;
+  if (const auto* pod = pods_.by_netns(netns)) name.pod = *pod;
+}
+
+void Namer::renew_symbols() {
+  if (auto symbols = Symbols::load()) symbols_ = std::move(*symbols);
+}
+
+void Namer::refresh_pods() {
+  if (!pods_.refresh()) return;
+  for (const auto& [address, pod] : pods_.addresses()) names_.pods[address] = pod;
+  for (const auto& [netns, pod] : pods_.netns()) names_.netns[netns].pod = pod;
+}
+
+}  // namespace dptrace

@@ -1,0 +1,114 @@
+#include "capture/object.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::array<std::uint16_t, 2> kUsualVxlanPorts = {8472, 4789};
+constexpr std::uint16_t kUsualGenevePort = 6081;
+constexpr std::size_t kLogTail = 2000;
+
+// libbpf talks through a plain function; what it said last explains a failure.
+std::string& libbpf_log() {
+  static std::string log;
+  return log;
+}
+
+int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  std::array<char, 4096> line{};
+  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+  auto& log = libbpf_log();
+  log.append(line.data(), std::min<std::size_t>(std::max(length, 0), line.size() - 1));
+  if (log.size() > 4 * kLogTail) log.erase(0, log.size() - 2 * kLogTail);
+  return length;
+}
+
+std::string log_tail() {
+  const auto& log = libbpf_log();
+  return log.substr(log.size() > kLogTail ? log.size() - kLogTail : 0);
+}
+
+void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const NodeFacts& node,
+               const KernelOffers& offers) {
+  dpt_config config{};
+  config.pod_count = static_cast<std::uint32_t>(settings.pods.size());
+  config.peer_count = static_cast<std::uint32_t>(settings.peers.size());
+  for (std::size_t i = 0; i < settings.pods.size(); ++i) config.pod[i] = settings.pods[i].bytes;
+  for (std::size_t i = 0; i < settings.peers.size(); ++i) config.peer[i] = settings.peers[i].bytes;
+  config.port = settings.port;
+  config.any_protocol = !settings.protocol.has_value();
+  config.protocol = settings.protocol.value_or(0);
+  config.home_netns = node.home_netns;
+  config.has_drop_reason = offers.drop_reasons;
+  config.geneve_port = node.geneve_port != 0 ? node.geneve_port : kUsualGenevePort;
+  std::vector<std::uint16_t> ports(kUsualVxlanPorts.begin(), kUsualVxlanPorts.end());
+  for (const auto port : node.vxlan_ports) {
+    if (ports.size() < DPT_MAX_VXLAN_PORTS &&
+        std::find(ports.begin(), ports.end(), port) == ports.end()) {
+      ports.push_back(port);
+    }
+  }
+  std::copy(ports.begin(), ports.end(), config.vxlan_ports);
+  std::memcpy(&skeleton.rodata->config, &config, sizeof config);
+  bpf_map__set_max_entries(skeleton.maps.ring, static_cast<std::uint32_t>(settings.ring_bytes));
+}
+
+// Gives each function the cheapest program that the kernel has for it.
+void place_hook_functions(LoadedObject& object, const KernelOffers& offers, const KernelBtf& btf,
+                          const std::vector<HookFunction>& functions) {
+  auto& skeleton = *object.skeleton;
+  if (!offers.tracing_functions) return;
+  bpf_program__set_autoload(skeleton.progs.on_nf_hook_slow, true);
+  for (const auto& function : functions) {
+    const std::size_t slot = object.by_fentry.size();
+    auto* program = slot < DPT_HOOK_FUNCTIONS
+                        ? bpf_object__find_program_by_name(
+                              skeleton.obj, fmt::format("on_hook_function_{}", slot).c_str())
+                        : nullptr;
+    if (program != nullptr && btf.find_function(function.name) &&
+        bpf_program__set_attach_target(program, 0, function.name.c_str()) == 0) {
+      bpf_program__set_autoload(program, true);
+      skeleton.rodata->hook_functions[slot] = function.address;
+      object.by_fentry.push_back(function);
+    } else if (offers.kprobes) {
+      object.by_kprobe.push_back(function);
+    }
+  }
+  // Also when there is none yet: modules are loaded later.
+  if (offers.kprobes) bpf_program__set_autoload(skeleton.progs.on_hook_function, true);
+}
+
+}  // namespace
+
+Result<LoadedObject> load_object(const CaptureSettings& settings, const NodeFacts& node,
+                                 const KernelOffers& offers, const KernelBtf& btf,
+                                 const std::vector<HookFunction>& functions) {
+  libbpf_set_print(keep_log);
+  libbpf_log().clear();
+  LoadedObject object;
+  object.skeleton.reset(dptrace_bpf::open());
+  if (!object.skeleton) {
+    return failure(fmt::format("opening the BPF object: {}\n{}", std::strerror(errno), log_tail()));
+  }
+  configure(*object.skeleton, settings, node, offers);
+  place_hook_functions(object, offers, btf, functions);
+  const int error = dptrace_bpf::load(object.skeleton.get());
+  if (error != 0) {
+    return failure(
+        fmt::format("loading the BPF programs: {} (`dptrace check` tells what is missing)\n{}",
+                    std::strerror(-error), log_tail()));
+  }
+  return object;
+}
+
+}  // namespace dptrace

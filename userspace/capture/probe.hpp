@@ -1,0 +1,19 @@
+// The probes: what each is for, and whether this kernel and this user have it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace dptrace {
+
+struct ProbeState {
+  std::string name;       ///< `tcx`, `kfree_skb`, `nf_hook_slow`, ...
+  std::string mechanism;  ///< `tp_btf`, `tcx`, `clsact`, `fexit`, `kprobe`, `cgroup`
+  bool attached = false;
+  std::string facts;  ///< what it tells, for people
+  std::string why;    ///< when it is missing: the reason and the remedy
+};
+
+using ProbeStates = std::vector<ProbeState>;
+
+}  // namespace dptrace

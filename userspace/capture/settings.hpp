@@ -1,0 +1,24 @@
+// What is to be captured.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/address.hpp"
+
+namespace dptrace {
+
+struct CaptureSettings {
+  std::vector<Address> pods;   ///< any of them at either end; empty: any packet
+  std::vector<Address> peers;  ///< likewise
+  std::uint16_t port = 0;      ///< at either end; 0: any
+  std::optional<std::uint8_t> protocol;
+  std::vector<std::string>
+      interfaces;  ///< shell patterns of the devices that get tc programs; empty: the default set
+  std::size_t ring_bytes = 16U << 20;  ///< a power of two, at least a page
+  bool every_probe = false;            ///< tracepoint hops also where tc programs tell the crossing
+};
+
+}  // namespace dptrace

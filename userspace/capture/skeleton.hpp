@@ -1,0 +1,29 @@
+// The BPF object as values that clean up after themselves.
+#pragma once
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <memory>
+
+#include "dptrace/config.h"
+#include "node/owned_fd.hpp"
+
+// It uses the types of config.h without including it.
+#include "dptrace.skel.h"
+
+namespace dptrace {
+
+template <auto Free>
+struct Deleter {
+  template <typename T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+
+using Skeleton = std::unique_ptr<dptrace_bpf, Deleter<dptrace_bpf::destroy>>;
+using BpfLink = std::unique_ptr<bpf_link, Deleter<bpf_link__destroy>>;
+using RingBuffer = std::unique_ptr<ring_buffer, Deleter<ring_buffer__free>>;
+
+}  // namespace dptrace

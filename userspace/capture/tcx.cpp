@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+#include <net/if_arp.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+#include "capture/tc.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// From the kernel's uapi of 6.6; Debian 12's headers and libbpf are older.
+constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+constexpr std::uint32_t kBefore = 1U << 3;
+
+bool has_link_header(std::uint16_t arp_type) {
+  return arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;
+}
+
+class Tcx final : public Tc {
+ public:
+  explicit Tcx(TcPrograms programs) : programs_(programs) {}
+
+  std::string_view mechanism() const override { return "tcx"; }
+
+  Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {
+    const bool l2 = has_link_header(arp_type);
+    Links links{link(l2 ? programs_.l2_in : programs_.l3_in, ifindex, kTcxIngress),
+                link(l2 ? programs_.l2_out : programs_.l3_out, ifindex, kTcxEgress)};
+    if (!links.in || !links.out) {
+      return failure(
+          fmt::format("attaching tc programs to interface {}: {}", ifindex, std::strerror(errno)));
+    }
+    links_[ifindex] = std::move(links);
+    return {};
+  }
+
+  void detach(std::uint32_t ifindex) override { links_.erase(ifindex); }
+
+ private:
+  struct Links {
+    OwnedFd in;
+    OwnedFd out;
+  };
+
+  static OwnedFd link(int program, std::uint32_t ifindex, bpf_attach_type type) {
+    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBefore);
+    return OwnedFd(bpf_link_create(program, static_cast<int>(ifindex), type, &options));
+  }
+
+  const TcPrograms programs_;
+  std::map<std::uint32_t, Links> links_;
+};
+
+}  // namespace
+
+bool has_tcx_programs(std::uint32_t ifindex) {
+  for (const auto direction : {kTcxIngress, kTcxEgress}) {
+    std::uint32_t count = 0;
+    if (bpf_prog_query(static_cast<int>(ifindex), direction, 0, nullptr, nullptr, &count) == 0 &&
+        count != 0)
+      return true;
+  }
+  return false;
+}
+
+std::unique_ptr<Tc> make_tcx(TcPrograms programs) { return std::make_unique<Tcx>(programs); }
+
+}  // namespace dptrace

@@ -1,0 +1,135 @@
+// `dptrace check`: what this kernel and this user allow, and what cannot be seen without it.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "capture/capture.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/prerequisites.hpp"
+#include "node/capabilities.hpp"
+#include "node/kernel_version.hpp"
+
+namespace dptrace {
+
+namespace {
+
+struct Finding {
+  std::string name;
+  bool ok = false;
+  bool required = true;
+  std::string facts;   ///< what it is good for
+  std::string remedy;  ///< when missing
+};
+
+using Findings = std::vector<Finding>;
+
+void check_rights(Findings& findings) {
+  const auto capabilities = Capabilities::read();
+  for (const auto& used : Capabilities::used()) {
+    const bool has = capabilities && capabilities->has(used.number);
+    findings.push_back({std::string(used.name), has, used.required, std::string(used.purpose),
+                        has ? "" : "run dptrace as root or give it this capability"});
+  }
+}
+
+// The probes are tried for real, on a filter that no packet matches.
+void check_probes(Findings& findings, const Prerequisites& node) {
+  CaptureSettings settings;
+  settings.pods.push_back(Address::parse("::").value());
+  settings.ring_bytes = 1U << 16;
+  const auto capture = Capture::start(settings, node.btf, node.symbols);
+  if (!capture) {
+    findings.push_back({"BPF programs", false, true, "everything", capture.error().message});
+    return;
+  }
+  for (const auto& probe : (*capture)->probes()) {
+    findings.push_back({fmt::format("{} ({})", probe.name, probe.mechanism), probe.attached,
+                        probe.mechanism == "tp_btf", probe.facts, probe.why});
+  }
+  const bool reasons = !node.btf.drop_reasons().empty();
+  findings.push_back(
+      {"drop reasons", reasons, false, "why the kernel dropped a packet, in its own words",
+       reasons
+           ? ""
+           : "this kernel has none (they came with 5.17): the freeing function is told instead"});
+}
+
+Findings examine() {
+  Findings findings;
+  const auto old = too_old(kernel_release());
+  findings.push_back(
+      {fmt::format("kernel {}", kernel_release()), old.empty(), true, "5.10 or later", old});
+  check_rights(findings);
+  if (!old.empty()) return findings;
+  const auto btf = KernelBtf::load();
+  findings.push_back({"kernel BTF", btf.has_value(), true,
+                      "the layout of the running kernel's structs",
+                      btf ? "" : btf.error().message});
+  const auto symbols = Symbols::load();
+  findings.push_back({"kernel symbols", symbols.has_value(), true, "names of functions",
+                      symbols ? "" : symbols.error().message});
+  if (const auto node = meet_prerequisites()) check_probes(findings, *node);
+  return findings;
+}
+
+void print_text(const Findings& findings) {
+  for (const auto& finding : findings) {
+    fmt::print("{:<8} {:<30} {}\n",
+               finding.ok         ? "ok"
+               : finding.required ? "MISSING"
+                                  : "missing",
+               finding.name, finding.facts);
+    if (!finding.ok && !finding.remedy.empty()) fmt::print("{:>40}{}\n", "", finding.remedy);
+  }
+}
+
+void print_json(const Findings& findings, bool can_run) {
+  nlohmann::ordered_json checks = nlohmann::ordered_json::array();
+  for (const auto& finding : findings) {
+    nlohmann::ordered_json check = {{"name", finding.name},
+                                    {"state", finding.ok ? "ok" : "missing"},
+                                    {"required", finding.required},
+                                    {"facts", finding.facts}};
+    if (!finding.ok && !finding.remedy.empty()) check["remedy"] = finding.remedy;
+    checks.push_back(std::move(check));
+  }
+  const nlohmann::ordered_json object = {{"type", "check"},
+                                         {"schema_version", 1},
+                                         {"can_run", can_run},
+                                         {"checks", std::move(checks)}};
+  fmt::print("{}\n", object.dump());
+}
+
+int clean() {
+  const auto removed = remove_stale_filters();
+  if (!removed) {
+    fmt::print(stderr, "dptrace: {}\n", removed.error().message);
+    return kFailure;
+  }
+  fmt::print(
+      "{} tc filters of dptrace processes that are no more were removed from this network "
+      "namespace\n",
+      *removed);
+  return kSuccess;
+}
+
+}  // namespace
+
+int run_check(const CheckCommand& command) {
+  if (command.clean) return clean();
+  const auto findings = examine();
+  const bool can_run = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.required && !finding.ok;
+  });
+  if (command.json) {
+    print_json(findings, can_run);
+  } else {
+    print_text(findings);
+    fmt::print("\n{}\n", can_run ? "dptrace can follow packets here."
+                                 : "dptrace cannot follow packets here.");
+  }
+  return can_run ? kSuccess : kFailure;
+}
+
+}  // namespace dptrace

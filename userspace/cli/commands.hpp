@@ -1,0 +1,13 @@
+// One function a command; each returns the exit status.
+#pragma once
+
+#include "cli/options.hpp"
+
+namespace dptrace {
+
+int run_trace(const TraceCommand& command);
+int run_show(const ShowCommand& command);
+int run_check(const CheckCommand& command);
+int run_completion(const CompletionCommand& command);
+
+}  // namespace dptrace

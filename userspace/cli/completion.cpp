@@ -1,0 +1,175 @@
+// `dptrace completion SHELL`: completion made from the option list itself, so that it cannot drift.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/commands.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/option_list.hpp"
+
+namespace dptrace {
+
+namespace {
+
+/// `tcp|udp|N` to `tcp udp`: words in capitals stand for something to think of.
+std::string choices(const std::string& value) {
+  std::string words;
+  std::size_t start = 0;
+  while (start <= value.size()) {
+    const std::size_t end = std::min(value.find('|', start), value.size());
+    const std::string word = value.substr(start, end - start);
+    start = end + 1;
+    if (std::none_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
+      words += words.empty() ? word : ' ' + word;
+    }
+  }
+  return words;
+}
+
+std::string joined(const std::vector<ListedCommand>& commands, std::string_view separator) {
+  std::string names;
+  for (const auto& command : commands) {
+    if (command.name.empty()) continue;
+    if (!names.empty()) names += separator;
+    names += command.name;
+  }
+  return names;
+}
+
+std::string bash_values(const ListedOption& option) {
+  if (option.value == "FILE") return "_dptrace_files";
+  if (option.value == "NAME") {
+    return R"sh(COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "$cur")))sh";
+  }
+  return fmt::format(R"sh(COMPREPLY=($(compgen -W "{}" -- "$cur")))sh", choices(option.value));
+}
+
+std::string bash_names(const ListedCommand& command) {
+  std::string names;
+  for (const auto& option : command.options) {
+    for (const auto& name : option.names) names += (names.empty() ? "" : " ") + name;
+  }
+  return names;
+}
+
+void print_bash_values(const ListedCommand& command) {
+  for (const auto& option : command.options) {
+    if (option.value.empty()) continue;
+    std::string patterns;
+    for (const auto& name : option.names) {
+      patterns += fmt::format("{}{}:{}", patterns.empty() ? "" : "|", command.name, name);
+    }
+    fmt::print("    {}) {}; return ;;\n", patterns, bash_values(option));
+  }
+}
+
+void print_bash(const std::vector<ListedCommand>& commands) {
+  fmt::print(R"(# bash completion for dptrace, made by "dptrace completion bash"
+_dptrace_files() {{
+  compopt -o filenames 2> /dev/null
+  mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+}}
+_dptrace() {{
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command='' word
+  if [[ $cur == = ]]; then
+    cur=''
+  elif [[ $prev == = ]]; then
+    prev=${{COMP_WORDS[COMP_CWORD-2]}}
+  fi
+  COMPREPLY=()
+  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    case $word in {}) command=$word; break ;; esac
+  done
+  case $command:$prev in
+)",
+             joined(commands, "|"));
+  for (const auto& command : commands) print_bash_values(command);
+  fmt::print(
+      "  esac\n  case $command:$cur in\n"
+      "    show:[!-]* | show:) _dptrace_files ;;\n"
+      "    completion:[!-]* | completion:)"
+      " COMPREPLY=($(compgen -W 'bash zsh' -- \"$cur\")) ;;\n");
+  for (const auto& command : commands) {
+    fmt::print("    {}:*) COMPREPLY=($(compgen -W \"{}{}{}\" -- \"$cur\")) ;;\n", command.name,
+               bash_names(command), command.name.empty() ? " " : "",
+               command.name.empty() ? joined(commands, " ") : "");
+  }
+  fmt::print("  esac\n}}\ncomplete -F _dptrace dptrace\n");
+}
+
+std::string zsh_quoted(const std::string& text) {
+  std::string quoted;
+  for (const char letter : text) {
+    if (letter == '\n') {
+      quoted += ' ';
+    } else if (letter == '\'') {
+      quoted += R"('\'')";
+    } else if (letter == '[' || letter == ']' || letter == ':' || letter == '\\') {
+      quoted += std::string("\\") + letter;
+    } else {
+      quoted += letter;
+    }
+  }
+  return quoted;
+}
+
+std::string zsh_values(const ListedOption& option) {
+  if (option.value.empty()) return {};
+  if (option.value == "FILE") return ":file:_files";
+  if (option.value == "NAME") return ":interface:_net_interfaces";
+  if (option.value.find('|') == std::string::npos) return fmt::format(":{}: ", option.value);
+  return fmt::format(":value:({})", choices(option.value));
+}
+
+void print_zsh_arguments(const ListedCommand& command) {
+  for (const auto& option : command.options) {
+    for (const auto& name : option.names) {
+      // A long option takes its value behind "=" too.
+      const bool assigned = !option.value.empty() && name.starts_with("--");
+      fmt::print("      '*{}{}[{}]{}' \\\n", name, assigned ? "=" : "", zsh_quoted(option.help),
+                 zsh_values(option));
+    }
+  }
+}
+
+std::string_view zsh_rest(const ListedCommand& command) {
+  if (command.name.empty()) return "'1: :{_describe command commands}'";
+  if (command.name == "show") return "'*:recording:_files'";
+  if (command.name == "completion") return "'*:shell:(bash zsh)'";
+  return "'*: : '";
+}
+
+void print_zsh(const std::vector<ListedCommand>& commands) {
+  fmt::print(
+      "#compdef dptrace\n# zsh completion for dptrace, made by \"dptrace completion zsh\"\n"
+      "_dptrace() {{\n  local -a commands=(\n");
+  for (const auto& command : commands) {
+    if (!command.name.empty()) fmt::print("    '{}:{}'\n", command.name, zsh_quoted(command.help));
+  }
+  fmt::print("  )\n  case ${{words[(r)({})]}} in\n", joined(commands, "|"));
+  for (const auto& command : commands) {
+    fmt::print("    '{}') _arguments \\\n", command.name);
+    print_zsh_arguments(command);
+    fmt::print("      {} ;;\n", zsh_rest(command));
+  }
+  fmt::print(
+      "  esac\n}}\n"
+      "# Found by compinit, or sourced.\n"
+      "if [[ ${{funcstack[1]}} == _dptrace ]]; then _dptrace \"$@\"; else compdef _dptrace "
+      "dptrace; fi\n");
+}
+
+}  // namespace
+
+int run_completion(const CompletionCommand& command) {
+  const auto commands = list_options();
+  if (command.shell == "zsh") {
+    print_zsh(commands);
+  } else {
+    print_bash(commands);
+  }
+  return std::fflush(stdout) == 0 ? kSuccess : kFailure;
+}
+
+}  // namespace dptrace

@@ -1,0 +1,23 @@
+// The commands and options that the command line takes, as data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace dptrace {
+
+struct ListedOption {
+  std::vector<std::string> names;  ///< `-o`, `--output`
+  std::string value;               ///< `FILE`, `text|json`; empty for a flag
+  std::string help;
+};
+
+struct ListedCommand {
+  std::string name;  ///< empty: the options that stand before any command
+  std::string help;
+  std::vector<ListedOption> options;
+};
+
+std::vector<ListedCommand> list_options();
+
+}  // namespace dptrace

@@ -1,0 +1,256 @@
+#include "cli/options.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <bit>
+
+#include "cli/exit_status.hpp"
+#include "cli/option_list.hpp"
+#include "cli/values.hpp"
+#include "cli/version.hpp"
+#include "dptrace/config.h"
+
+namespace dptrace {
+
+namespace {
+
+constexpr auto kExamples = R"(Examples:
+  sudo dptrace --pod-ip 10.244.19.28                 every packet of a pod, hop by hop
+  sudo dptrace --pod-ip 10.244.19.28 --drops-only    only those that died
+  sudo dptrace --pod-ip 10.244.19.28 --port 53 --protocol udp
+  sudo dptrace --pod-ip 10.244.19.28 -o json -c 1 --ready-file /run/ready
+  sudo dptrace --pod-ip 10.244.19.28 -w trace.dpt && dptrace show trace.dpt
+  sudo dptrace check                                 what this kernel and user allow
+
+Exit status: 0 done, 1 failed, 2 wrong command line, 3 a drop was seen (--fail-on-drop).)";
+
+template <typename Value, typename Parse>
+CLI::Validator checked(Parse parse, std::string accepted) {
+  return CLI::Validator(
+      [parse, accepted](std::string& text) {
+        return parse(text) ? std::string() : fmt::format("'{}' is not {}", text, accepted);
+      },
+      "");
+}
+
+void add_address_option(CLI::App& app, const std::string& name, std::vector<Address>& into,
+                        const std::string& help) {
+  app.add_option_function<std::vector<std::string>>(
+         name,
+         [&into, name](const std::vector<std::string>& texts) {
+           for (const auto& text : texts) into.push_back(Address::parse(text).value());
+           if (into.size() > DPT_MAX_ADDRESSES) {
+             throw CLI::ValidationError(
+                 name, fmt::format("at most {} addresses are accepted", DPT_MAX_ADDRESSES + 0));
+           }
+         },
+         help)
+      ->type_name("IP")
+      ->allow_extra_args(false)
+      ->check(checked<Address>(Address::parse, "an IPv4 or IPv6 address (10.244.1.3, fd00::3)"));
+}
+
+CLI::Option* add_format_option(CLI::App& app, bool& json) {
+  return app
+      .add_option_function<std::string>(
+          "-o,--output", [&json](const std::string& format) { json = format == "json"; },
+          "text is for people, json is JSON Lines")
+      ->type_name("text|json")
+      ->check(CLI::IsMember({"text", "json"}).description(""));
+}
+
+void add_show_options(CLI::App& app, ShowOptions& show) {
+  const std::string group = "Output";
+  add_format_option(app, show.json)->group(group);
+  app.add_flag("--drops-only", show.drops_only, "Show only packets that were dropped")
+      ->group(group);
+  app.add_flag("--all", show.all, "Also show the ends that are no loss")->group(group);
+  app.add_option("-c,--count", show.count, "Stop after N packets have been shown")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62).description(""))
+      ->group(group);
+  app.add_flag("--fail-on-drop", show.fail_on_drop,
+               "Exit with status 3 when a shown packet was dropped")
+      ->group(group);
+  app.add_flag("-v,--verbose", show.verbose,
+               "More hops, function names, addresses of packets in memory")
+      ->group(group);
+}
+
+void add_filter_options(CLI::App& app, CaptureSettings& capture) {
+  const std::string group = "Which packets";
+  add_address_option(app, "--pod-ip", capture.pods,
+                     "Packets from or to this address, in the outer or inner header,\nbefore or "
+                     "after NAT; may be repeated");
+  add_address_option(app, "--peer-ip", capture.peers,
+                     "... and with this address at an end; may be repeated");
+  for (const char* name : {"--pod-ip", "--peer-ip"}) app.get_option(name)->group(group);
+  app.add_option("--port", capture.port, "... and with this port at an end")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65535).description(""))
+      ->group(group);
+  app.add_option_function<std::string>(
+         "--protocol",
+         [&capture](const std::string& text) { capture.protocol = parse_protocol(text); },
+         "... and of this protocol")
+      ->type_name("tcp|udp|icmp|icmpv6|sctp|N")
+      ->check(checked<std::uint8_t>(parse_protocol,
+                                    "tcp, udp, icmp, icmpv6, sctp or a number from 0 to 255"))
+      ->group(group);
+}
+
+void add_trace_options(CLI::App& app, TraceCommand& trace) {
+  add_filter_options(app, trace.capture);
+  add_show_options(app, trace.show);
+  const std::string group = "Capture";
+  app.add_option("--interface", trace.capture.interfaces,
+                 "Where to put the tc programs (shell patterns, repeatable);\nthe default finds "
+                 "the node's devices")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->group(group);
+  app.add_option_function<std::string>(
+         "--ring-size",
+         [&trace](const std::string& text) { trace.capture.ring_bytes = parse_size(text).value(); },
+         "Bytes of the ring buffer, a power of two (default 16M)")
+      ->type_name("SIZE")
+      ->check(CLI::Validator(
+          [](std::string& text) -> std::string {
+            const auto size = parse_size(text);
+            const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+            if (size && std::has_single_bit(*size) && *size >= page && *size <= (1U << 30))
+              return {};
+            const std::uint64_t near =
+                size ? std::clamp(std::bit_ceil(*size), page, std::uint64_t{1} << 30) : 0;
+            return fmt::format(
+                "'{}' is not a power of two from {} to 1G{}", text, page,
+                size ? fmt::format(" (next: {})", near) : std::string(" (16M, 512K)"));
+          },
+          ""))
+      ->group(group);
+  app.add_option_function<std::string>(
+         "--duration", [&trace](const std::string& text) { trace.duration = parse_duration(text); },
+         "Stop after 10s, 2m, 1h")
+      ->type_name("TIME")
+      ->check(
+          checked<std::chrono::nanoseconds>(parse_duration, "a time such as 500ms, 10s, 2m or 1h"))
+      ->group(group);
+  app.add_option("-w,--write", trace.write_file, "Also record everything that `dptrace show` needs")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--ready-file", trace.ready_file, "Create FILE once every probe is attached")
+      ->type_name("FILE")
+      ->group(group);
+}
+
+std::string contradiction(const TraceCommand& trace) {
+  const auto& capture = trace.capture;
+  if (capture.pods.empty() && capture.peers.empty() && capture.port == 0 && !capture.protocol) {
+    return "which packets? Name a pod: dptrace --pod-ip IP (or --peer-ip, --port, --protocol)";
+  }
+  const bool has_ports = !capture.protocol || *capture.protocol == IPPROTO_TCP ||
+                         *capture.protocol == IPPROTO_UDP || *capture.protocol == IPPROTO_SCTP;
+  if (capture.port != 0 && !has_ports) {
+    return fmt::format("--port {} contradicts --protocol: only tcp, udp and sctp have ports",
+                       capture.port);
+  }
+  if (trace.show.all && trace.show.drops_only) {
+    return "--all contradicts --drops-only: ends that are no loss are no drops";
+  }
+  if (!trace.write_file.empty() && trace.write_file == trace.ready_file) {
+    return fmt::format("--write and --ready-file name the same file {}", trace.write_file);
+  }
+  return {};
+}
+
+int refuse(const std::string& message) {
+  fmt::print(stderr, "dptrace: {}\nTry 'dptrace --help'.\n", message);
+  return kUsage;
+}
+
+// The grammar: the app writes into the commands beside it.
+struct Grammar {
+  TraceCommand trace;
+  TraceCommand explicit_trace;
+  ShowCommand show;
+  CheckCommand check;
+  CompletionCommand completion;
+  CLI::App app{"Follows packets through the kernel's datapath: every hop, where they die, and why.",
+               "dptrace"};
+  CLI::App* trace_app = nullptr;
+  CLI::App* show_app = nullptr;
+  CLI::App* check_app = nullptr;
+  CLI::App* completion_app = nullptr;
+
+  Grammar() {
+    app.footer(kExamples);
+    app.set_version_flag("--version", std::string("dptrace ") + kVersion);
+    app.get_formatter()->column_width(34);
+    app.require_subcommand(0, 1);
+    add_trace_options(app, trace);
+
+    trace_app =
+        app.add_subcommand("trace", "Follow the packets of a pod, live (the default command)");
+    trace_app->footer(kExamples);
+    add_trace_options(*trace_app, explicit_trace);
+
+    show_app = app.add_subcommand("show", "Print a recording again");
+    add_show_options(*show_app, show.show);
+    show_app->add_option("FILE", show.file, "As written by --write")->required();
+
+    check_app = app.add_subcommand("check",
+                                   "What this kernel and this user allow, and what cannot be seen");
+    add_format_option(*check_app, check.json);
+    check_app->add_flag("--clean", check.clean, "Remove what a killed dptrace may have left");
+
+    completion_app = app.add_subcommand("completion", "Print the completion script of a shell");
+    completion_app->add_option("SHELL", completion.shell, "bash or zsh")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh"}).description(""));
+  }
+};
+
+ListedCommand listed(const CLI::App& app, std::string name) {
+  ListedCommand command{std::move(name), app.get_description(), {}};
+  for (const CLI::Option* option : app.get_options()) {
+    ListedOption entry{
+        {}, option->get_type_size() == 0 ? "" : option->get_type_name(), option->get_description()};
+    for (const auto& letter : option->get_snames()) entry.names.push_back("-" + letter);
+    for (const auto& word : option->get_lnames()) entry.names.push_back("--" + word);
+    if (!entry.names.empty()) command.options.push_back(std::move(entry));
+  }
+  return command;
+}
+
+}  // namespace
+
+std::vector<ListedCommand> list_options() {
+  const Grammar grammar;
+  return {listed(grammar.app, ""), listed(*grammar.trace_app, "trace"),
+          listed(*grammar.show_app, "show"), listed(*grammar.check_app, "check"),
+          listed(*grammar.completion_app, "completion")};
+}
+
+std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {
+  Grammar grammar;
+  try {
+    grammar.app.parse(argc, argv);
+  } catch (const CLI::Success& answered) {
+    return grammar.app.exit(answered);
+  } catch (const CLI::ParseError& error) {
+    return refuse(error.what());
+  }
+  if (grammar.show_app->parsed()) return Command(grammar.show);
+  if (grammar.check_app->parsed()) return Command(grammar.check);
+  if (grammar.completion_app->parsed()) return Command(grammar.completion);
+  TraceCommand& trace = grammar.trace_app->parsed() ? grammar.explicit_trace : grammar.trace;
+  if (const auto wrong = contradiction(trace); !wrong.empty()) return refuse(wrong);
+  trace.capture.every_probe = trace.show.verbose;
+  return Command(trace);
+}
+
+}  // namespace dptrace

@@ -1,0 +1,54 @@
+// The command line as values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "capture/settings.hpp"
+
+namespace dptrace {
+
+/// What of the packets is printed, and how: the options that `trace` and `show` share.
+struct ShowOptions {
+  bool json = false;
+  bool drops_only = false;
+  bool fail_on_drop = false;
+  bool all = false;
+  bool verbose = false;
+  std::uint64_t count = 0;  ///< stop after so many shown packets; 0: no end
+};
+
+struct TraceCommand {
+  CaptureSettings capture;
+  ShowOptions show;
+  std::optional<std::chrono::nanoseconds> duration;
+  std::string write_file;
+  std::string ready_file;
+};
+
+struct ShowCommand {
+  ShowOptions show;
+  std::string file;
+};
+
+struct CheckCommand {
+  bool json = false;
+  bool clean = false;
+};
+
+/// Prints the completion script of a shell.
+struct CompletionCommand {
+  std::string shell;
+};
+
+using Command = std::variant<TraceCommand, ShowCommand, CheckCommand, CompletionCommand>;
+
+/// The command, or the exit status when the command line was answered (--help) or refused on
+/// standard error.
+std::variant<Command, int> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace dptrace

@@ -1,0 +1,27 @@
+#include "cli/prerequisites.hpp"
+
+#include <fmt/format.h>
+
+#include "node/capabilities.hpp"
+#include "node/kernel_version.hpp"
+
+namespace dptrace {
+
+Result<Prerequisites> meet_prerequisites() {
+  if (const auto sentence = too_old(kernel_release()); !sentence.empty()) return failure(sentence);
+  const auto capabilities = Capabilities::read();
+  if (!capabilities) return tl::unexpected(capabilities.error());
+  for (const auto& capability : capabilities->missing()) {
+    if (!capability.required) continue;
+    return failure(fmt::format(
+        "missing {}: run it as root (sudo dptrace ...), or give the process these capabilities",
+        capabilities->missing_names()));
+  }
+  auto btf = KernelBtf::load();
+  if (!btf) return tl::unexpected(btf.error());
+  auto symbols = Symbols::load();
+  if (!symbols) return tl::unexpected(symbols.error());
+  return Prerequisites{std::move(*btf), std::move(*symbols)};
+}
+
+}  // namespace dptrace

@@ -1,0 +1,43 @@
+// `dptrace show FILE`: a recording, printed as the live trace would have been.
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/session.hpp"
+#include "decode/decode.hpp"
+#include "record/reader.hpp"
+
+namespace dptrace {
+
+namespace {
+
+int fail(const Error& error) {
+  fmt::print(stderr, "dptrace: {}\n", error.message);
+  return kFailure;
+}
+
+}  // namespace
+
+int run_show(const ShowCommand& command) {
+  auto reader = record::Reader::open(command.file);
+  if (!reader) return fail(reader.error());
+  Session session(command.show, reader->pods(), reader->names());
+  std::optional<Error> error;
+  while (!session.is_done() && !error) {
+    auto record = reader->next();
+    if (!record) {
+      error = record.error();
+    } else if (!*record) {
+      break;
+    } else if (auto event = decode(**record)) {
+      session.take(*event);
+    } else {
+      error = event.error();
+    }
+  }
+  session.finish(reader->summary());
+  if (error) return fail(*error);
+  return session.exit_status();
+}
+
+}  // namespace dptrace

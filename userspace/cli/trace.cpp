@@ -1,0 +1,218 @@
+// `dptrace --pod-ip IP`: the live trace.
+#include <fmt/format.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+
+#include "capture/capture.hpp"
+#include "capture/namer.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/prerequisites.hpp"
+#include "cli/session.hpp"
+#include "decode/decode.hpp"
+#include "record/writer.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// The ring of 16 MiB holds this time's worth of events of a core that does nothing but send; more
+// often is CPU time lost.
+constexpr std::chrono::milliseconds kPollInterval{50};
+constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
+constexpr std::uint64_t kWarnEveryNs = 2'000'000'000;
+
+std::uint64_t now_ns(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+int fail(const Error& error) {
+  fmt::print(stderr, "dptrace: {}\n", error.message);
+  return kFailure;
+}
+
+// SIGINT and SIGTERM end the trace in order: they come as a readable descriptor. A closed pipe is
+// an end, no signal.
+OwnedFd take_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return OwnedFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+bool signal_came(const OwnedFd& signals) {
+  signalfd_siginfo info{};
+  return read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info);
+}
+
+Names names_of_node(const KernelBtf& btf) {
+  Names names;
+  utsname host{};
+  uname(&host);
+  names.node_name = host.nodename;
+  names.kernel_release = host.release;
+  names.wall_clock_offset_ns = static_cast<std::int64_t>(now_ns(CLOCK_REALTIME)) -
+                               static_cast<std::int64_t>(now_ns(CLOCK_MONOTONIC));
+  names.home_netns = current_netns();
+  names.reasons = btf.drop_reasons();
+  return names;
+}
+
+Result<> create_ready_file(const std::string& path) {
+  if (path.empty()) return {};
+  std::ofstream file(path, std::ios::trunc);
+  file << getpid() << '\n';
+  file.close();
+  if (!file)
+    return failure(fmt::format("creating the ready file {}: {}", path, std::strerror(errno)));
+  return {};
+}
+
+void tell_start(const Capture& capture) {
+  for (const auto& probe : capture.probes()) {
+    if (!probe.attached)
+      fmt::print(stderr, "dptrace: not seen here: {} ({})\n", probe.facts, probe.why);
+  }
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "dptrace: following; Ctrl-C ends\n");
+}
+
+// Says while it happens that events are lost, not more often than people can read.
+class LossWarning {
+ public:
+  void check(const Capture& capture, std::uint64_t now) {
+    if (now < next_ns_) return;
+    next_ns_ = now + kWarnEveryNs;
+    const std::uint64_t lost = capture.lost();
+    if (lost == told_) return;
+    fmt::print(stderr,
+               "dptrace: {} events lost so far: packets are missing hops. Give a larger "
+               "--ring-size, or narrow the "
+               "filter (--peer-ip, --port, --protocol)\n",
+               lost);
+    told_ = lost;
+  }
+
+ private:
+  std::uint64_t next_ns_ = 0;
+  std::uint64_t told_ = 0;
+};
+
+class Trace {
+ public:
+  Trace(const TraceCommand& command, Capture& capture, Names& names, Symbols symbols)
+      : command_(command),
+        capture_(capture),
+        names_(names),
+        namer_(names, std::move(symbols)),
+        session_(command.show, command.capture.pods, names) {}
+
+  Result<> run(const OwnedFd& signals) {
+    if (!command_.write_file.empty()) {
+      auto writer = record::Writer::create(command_.write_file, names_, command_.capture.pods);
+      if (!writer) return tl::unexpected(writer.error());
+      writer_.emplace(std::move(*writer));
+    }
+    const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
+    if (auto created = create_ready_file(command_.ready_file); !created) return created;
+    Result<> result;
+    while (result && !session_.is_done() && !is_over(start) && !signal_came(signals)) {
+      result = round(signals.get());
+    }
+    if (result) result = round(-1);  // what came until the end
+    Summary figures;
+    figures.events_lost = capture_.lost();
+    figures.duration_ns = now_ns(CLOCK_MONOTONIC) - start;
+    session_.finish(figures);
+    if (writer_ && result) result = writer_->finish(figures);
+    return result;
+  }
+
+  int exit_status() const { return session_.exit_status(); }
+
+ private:
+  bool is_over(std::uint64_t start) const {
+    return command_.duration && now_ns(CLOCK_MONOTONIC) - start >=
+                                    static_cast<std::uint64_t>(command_.duration->count());
+  }
+
+  Result<> round(int wake_fd) {
+    Result<> result;
+    const auto timeout = wake_fd < 0 ? std::chrono::milliseconds(0) : kPollInterval;
+    const auto polled = capture_.poll(timeout, wake_fd, [&](std::span<const std::byte> record) {
+      result = take(record);
+      return result.has_value();
+    });
+    if (!polled) return polled;
+    if (!result) return result;
+    if (writer_) {
+      // Each round is whole in the file: what was written survives a crash.
+      if (auto written = writer_->names(names_); !written) return written;
+      if (auto written = writer_->flush(); !written) return written;
+    }
+    watch_node();
+    const std::uint64_t now = capture_.complete_until();
+    session_.advance(now);
+    loss_warning_.check(capture_, now);
+    for (const auto& warning : capture_.take_warnings())
+      fmt::print(stderr, "dptrace: {}\n", warning);
+    return {};
+  }
+
+  // Pods and kernel modules come and go; once a second is soon enough.
+  void watch_node() {
+    const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
+    if (now < next_watch_ns_) return;
+    next_watch_ns_ = now + kWatchEveryNs;
+    namer_.refresh_pods();
+    if (capture_.follow_modules()) namer_.renew_symbols();
+  }
+
+  Result<> take(std::span<const std::byte> record) {
+    const auto event = decode(record);
+    if (!event) return tl::unexpected(event.error());
+    namer_.see(*event);
+    if (writer_) {
+      if (auto written = writer_->events(record); !written) return written;
+    }
+    if (!session_.is_done()) session_.take(*event);
+    return {};
+  }
+
+  const TraceCommand& command_;
+  Capture& capture_;
+  Names& names_;
+  Namer namer_;
+  Session session_;
+  LossWarning loss_warning_;
+  std::uint64_t next_watch_ns_ = 0;
+  std::optional<record::Writer> writer_;
+};
+
+}  // namespace
+
+int run_trace(const TraceCommand& command) {
+  const auto signals = take_signals();
+  auto node = meet_prerequisites();
+  if (!node) return fail(node.error());
+  auto capture = Capture::start(command.capture, node->btf, node->symbols);
+  if (!capture) return fail(capture.error());
+  tell_start(**capture);
+  Names names = names_of_node(node->btf);
+  Trace trace(command, **capture, names, std::move(node->symbols));
+  if (const auto result = trace.run(signals); !result) return fail(result.error());
+  return trace.exit_status();
+}
+
+}  // namespace dptrace

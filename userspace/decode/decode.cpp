@@ -1,0 +1,77 @@
+#include "decode/decode.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace dptrace {
+
+namespace {
+
+template <typename T>
+T copy_of(std::span<const std::byte> record) {
+  T value{};
+  std::memcpy(&value, record.data(), std::min(record.size(), sizeof(T)));
+  return value;
+}
+
+bool is_plausible(const dpt_hop& hop) {
+  const bool has_family = hop.flow.family == 4 || hop.flow.family == 6;
+  // A netfilter record about a packet that was freed has no flow: family 0.
+  const bool may_lack_flow = hop.event.kind == DPT_EVENT_NETFILTER && hop.flow.family == 0;
+  return (has_family || may_lack_flow) && hop.tunnel.kind <= DPT_TUNNEL_GRE;
+}
+
+Result<Event> malformed(const dpt_event& event, std::string_view what) {
+  return failure(
+      fmt::format("malformed event of kind {} and {} bytes: {}", event.kind, event.size, what));
+}
+
+template <typename T>
+Result<Event> decode_hop(std::span<const std::byte> record, dpt_hop T::*hop) {
+  if (record.size() != sizeof(T)) return malformed(copy_of<dpt_event>(record), "wrong length");
+  T value = copy_of<T>(record);
+  if (!is_plausible(value.*hop)) return malformed((value.*hop).event, "no IP flow");
+  return Event(value);
+}
+
+}  // namespace
+
+Result<Event> decode(std::span<const std::byte> record) {
+  if (record.size() < sizeof(dpt_event)) {
+    return failure(fmt::format("malformed event: {} bytes are less than a header", record.size()));
+  }
+  const auto event = copy_of<dpt_event>(record);
+  if (event.size != record.size())
+    return malformed(event, fmt::format("it came as {} bytes", record.size()));
+  switch (event.kind) {
+    case DPT_EVENT_HOP: {
+      if (record.size() != sizeof(dpt_hop) && record.size() != offsetof(dpt_hop, tunnel)) {
+        return malformed(event, "wrong length");
+      }
+      const auto hop = copy_of<dpt_hop>(record);
+      if (!is_plausible(hop)) return malformed(event, "no IP flow");
+      return Event(hop);
+    }
+    case DPT_EVENT_DROP: {
+      auto drop = decode_hop<dpt_drop>(record, &dpt_drop::hop);
+      if (drop && std::get<dpt_drop>(*drop).stack_depth > DPT_STACK_DEPTH) {
+        return malformed(event, "stack too deep");
+      }
+      return drop;
+    }
+    case DPT_EVENT_NETFILTER:
+      return decode_hop<dpt_netfilter>(record, &dpt_netfilter::hop);
+    case DPT_EVENT_DEVICE: {
+      if (record.size() != sizeof(dpt_device)) return malformed(event, "wrong length");
+      auto device = copy_of<dpt_device>(record);
+      device.name[DPT_NAME_LENGTH - 1] = '\0';
+      device.kind[DPT_NAME_LENGTH - 1] = '\0';
+      return Event(device);
+    }
+    default:
+      return malformed(event, "unknown kind");
+  }
+}
+
+}  // namespace dptrace

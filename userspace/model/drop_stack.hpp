@@ -1,0 +1,27 @@
+// Which frame of a freeing stack dropped the packet: helpers that only free it for others are
+// skipped.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "model/names.hpp"
+#include "model/packet.hpp"
+
+namespace dptrace {
+
+/// A function that allocates, queues or frees packets for its caller, or is the tracer's own.
+bool is_freeing_helper(std::string_view function);
+
+/// The stack from the function that dropped the packet outwards, innermost first.
+std::span<const std::uint64_t> dropping_stack(const Drop& drop, const Names& names);
+
+/// Address in the function that dropped the packet: the kernel's location, or where that is in a
+/// helper the first frame of the stack that is not.
+std::uint64_t dropping_location(const Drop& drop, const Names& names);
+
+/// Without what the compiler appends to a function's name: `.constprop.0`, `.isra.0`, `.part.0`.
+std::string_view source_name(std::string_view function);
+
+}  // namespace dptrace

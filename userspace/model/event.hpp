@@ -1,0 +1,12 @@
+// A decoded record: what the kernel said, as a value of its kind.
+#pragma once
+
+#include <variant>
+
+#include "dptrace/event.h"
+
+namespace dptrace {
+
+using Event = std::variant<dpt_hop, dpt_drop, dpt_netfilter, dpt_device>;
+
+}  // namespace dptrace

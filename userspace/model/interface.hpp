@@ -1,0 +1,36 @@
+// A network device of some network namespace, and what it is to the node.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace dptrace {
+
+struct InterfaceId {
+  std::uint32_t netns = 0;  ///< inode number; 0: not known
+  std::uint32_t index = 0;
+
+  auto operator<=>(const InterfaceId&) const = default;
+};
+
+enum class Role : std::uint8_t { kPod, kBridge, kOverlay, kUplink, kLoopback, kOther };
+
+/// As JSON names it: `pod`, `bridge`, `overlay`, `uplink`, `loopback`, `other`.
+std::string_view role_name(Role role);
+/// kOther for a name that is none.
+Role role_from_name(std::string_view name);
+
+struct Interface {
+  InterfaceId id;
+  std::string name;
+  std::string kind;  ///< the kernel's link kind; `device` for a physical one, `loopback` for lo
+  Role role = Role::kOther;
+  std::uint32_t mtu = 0;
+  std::uint32_t peer_netns = 0;  ///< of a veth: netns of its other end, 0: not known
+
+  friend bool operator==(const Interface&, const Interface&) = default;
+};
+
+}  // namespace dptrace

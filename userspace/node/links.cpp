@@ -1,0 +1,129 @@
+#include "node/links.hpp"
+
+#include <arpa/inet.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/if_tunnel.h>
+
+#include <string_view>
+
+#include "node/netlink.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// Of the attributes of a kind of tunnel, those that tell its underlay; 0: it has no such attribute.
+struct TunnelAttributes {
+  std::string_view kind;
+  std::uint16_t underlay;
+  std::uint16_t local;
+  std::uint16_t local6;
+};
+
+constexpr TunnelAttributes kTunnels[] = {
+    {"vxlan", IFLA_VXLAN_LINK, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6},
+    {"ipip", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0},
+    {"sit", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0},
+    {"ip6tnl", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0},
+    {"gre", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
+    {"gretap", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
+    {"ip6gre", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
+    {"ip6gretap", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
+    {"erspan", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
+    {"ip6erspan", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
+    {"vti", IFLA_VTI_LINK, IFLA_VTI_LOCAL, 0},
+    {"vti6", IFLA_VTI_LINK, IFLA_VTI_LOCAL, 0},
+};
+
+std::uint32_t number(const nlattr* attribute) {
+  return mnl_attr_validate(attribute, MNL_TYPE_U32) < 0 ? 0 : mnl_attr_get_u32(attribute);
+}
+
+std::uint16_t port(const nlattr* attribute) {
+  return mnl_attr_validate(attribute, MNL_TYPE_U16) < 0 ? 0 : ntohs(mnl_attr_get_u16(attribute));
+}
+
+std::string text(const nlattr* attribute) {
+  return mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0 ? "" : mnl_attr_get_str(attribute);
+}
+
+void parse_kind_data(const nlattr* data, Link& link) {
+  for_each_nested(data, [&](const nlattr* attribute) {
+    const std::uint16_t type = mnl_attr_get_type(attribute);
+    if (link.kind == "vxlan" && type == IFLA_VXLAN_PORT) link.vxlan_port = port(attribute);
+    if (link.kind == "geneve" && type == IFLA_GENEVE_PORT) link.geneve_port = port(attribute);
+    for (const auto& tunnel : kTunnels) {
+      if (link.kind != tunnel.kind || type == 0) continue;
+      if (type == tunnel.underlay) link.underlay = number(attribute);
+      if (type == tunnel.local || type == tunnel.local6) {
+        if (const auto local = address_attribute(attribute)) link.local = local;
+      }
+    }
+  });
+}
+
+void parse_link_info(const nlattr* info, Link& link) {
+  const nlattr* data = nullptr;
+  for_each_nested(info, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND) link.kind = text(attribute);
+    if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA) data = attribute;
+  });
+  if (data != nullptr) parse_kind_data(data, link);
+}
+
+void append_link(const nlmsghdr* message, std::vector<Link>& links) {
+  if (auto link = parse_link(message)) links.push_back(std::move(*link));
+}
+
+}  // namespace
+
+bool Link::is_up() const { return (flags & IFF_UP) != 0; }
+
+std::optional<Link> parse_link(const nlmsghdr* message) {
+  if (mnl_nlmsg_get_payload_len(message) < sizeof(ifinfomsg)) return {};
+  const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
+  if (info->ifi_family != AF_UNSPEC) return {};
+
+  Link link;
+  link.index = static_cast<std::uint32_t>(info->ifi_index);
+  link.arp_type = info->ifi_type;
+  link.flags = info->ifi_flags;
+  bool whole = true;
+  for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
+    switch (mnl_attr_get_type(attribute)) {
+      case IFLA_IFNAME:
+        link.name = text(attribute);
+        break;
+      case IFLA_MTU:
+        link.mtu = number(attribute);
+        break;
+      case IFLA_MASTER:
+        link.master = number(attribute);
+        break;
+      case IFLA_LINK:
+        link.link = number(attribute);
+        break;
+      case IFLA_LINK_NETNSID:
+        link.peer_elsewhere = true;
+        link.peer_nsid = static_cast<std::int32_t>(number(attribute));
+        break;
+      case IFLA_LINKINFO:
+        parse_link_info(attribute, link);
+        break;
+      case IFLA_WIRELESS:
+        whole = false;
+        break;
+      default:
+        break;
+    }
+  });
+  if (!whole || link.name.empty()) return {};
+  return link;
+}
+
+Result<std::vector<Link>> read_links() {
+  return dump<Link>({"network interfaces", RTM_GETLINK, AF_UNSPEC}, append_link);
+}
+
+}  // namespace dptrace

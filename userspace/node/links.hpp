@@ -1,0 +1,43 @@
+// The network devices of a network namespace, as rtnetlink tells them.
+#pragma once
+
+#include <libmnl/libmnl.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/address.hpp"
+#include "model/result.hpp"
+
+namespace dptrace {
+
+struct Link {
+  std::uint32_t index = 0;
+  std::string name{};
+  std::string kind{};          ///< rtnl_link_ops.kind; empty for a physical device and for lo
+  std::uint16_t arp_type = 0;  ///< ARPHRD_*
+  std::uint32_t flags = 0;     ///< IFF_*
+  std::uint32_t mtu = 0;
+  std::uint32_t master = 0;     ///< index of the bridge, bond or datapath it is a port of; 0: none
+  std::uint32_t link = 0;       ///< index of its peer or lower device, in that one's netns; 0: none
+  bool peer_elsewhere = false;  ///< `link` is of another netns
+  std::int32_t peer_nsid = -1;  ///< which one, as this netns numbers others; -1: not known
+
+  // Of a tunnel.
+  std::uint32_t underlay = 0;      ///< index of the device it is bound to; 0: none
+  std::optional<Address> local{};  ///< outer source address
+  std::uint16_t vxlan_port = 0;    ///< host byte order
+  std::uint16_t geneve_port = 0;
+
+  bool is_up() const;
+};
+
+/// Of the calling thread's netns.
+Result<std::vector<Link>> read_links();
+
+/// Nothing for messages that tell only a part: of a bridge about its port, of a wireless driver.
+std::optional<Link> parse_link(const nlmsghdr* message);
+
+}  // namespace dptrace

@@ -1,0 +1,76 @@
+#include "node/netlink.hpp"
+
+#include <fmt/format.h>
+#include <linux/if_link.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::uint32_t kSequence = 1;
+// As much as the kernel puts into one message of a dump, and more.
+constexpr std::size_t kBufferBytes = 65536;
+
+// rtgenmsg begins every request; the longest header of the three types that are asked for.
+constexpr std::size_t kHeaderBytes =
+    std::max({sizeof(ifinfomsg), sizeof(ifaddrmsg), sizeof(rtmsg)});
+
+}  // namespace
+
+NetlinkSocket open_route_netlink(unsigned groups) {
+  NetlinkSocket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
+  if (socket && mnl_socket_bind(socket.get(), groups, MNL_SOCKET_AUTOPID) < 0) socket.reset();
+  return socket;
+}
+
+std::optional<Address> address_attribute(const nlattr* attribute) {
+  const std::size_t size = mnl_attr_get_payload_len(attribute);
+  if (size != 4 && size != 16) return {};
+  const auto* payload = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
+  if (std::all_of(payload, payload + size, [](std::uint8_t byte) { return byte == 0; })) return {};
+  dpt_address wire{};
+  if (size == 4) wire.bytes[10] = wire.bytes[11] = 0xff;
+  std::copy_n(payload, size, wire.bytes + sizeof wire.bytes - size);
+  return Address(wire);
+}
+
+int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context) {
+  const NetlinkSocket socket = open_route_netlink();
+  if (!socket) return errno;
+
+  std::vector<char> buffer(kBufferBytes);
+  nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
+  header->nlmsg_type = request.type;
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header->nlmsg_seq = kSequence;
+  auto* general = static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(header, kHeaderBytes));
+  general->rtgen_family = request.family;
+  if (request.type == RTM_GETLINK) {
+    // ifinfomsg is the longest header, so that attributes are where the kernel looks for them.
+    static_assert(sizeof(ifinfomsg) == kHeaderBytes);
+    mnl_attr_put_u32(header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  }
+  if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) return errno;
+
+  for (;;) {
+    const ssize_t length = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+    if (length < 0) return errno;
+    const int status = mnl_cb_run(buffer.data(), static_cast<std::size_t>(length), kSequence,
+                                  mnl_socket_get_portid(socket.get()), on_message, context);
+    if (status < 0) return errno;
+    if (status == MNL_CB_STOP) return 0;
+  }
+}
+
+std::string dump_error(const DumpRequest& request, int error) {
+  if (error == EINTR) {
+    return fmt::format("listing {}: they kept changing (try again)", request.what);
+  }
+  return fmt::format("listing {} by netlink: {}", request.what, std::strerror(error));
+}
+
+}  // namespace dptrace

@@ -1,0 +1,93 @@
+// Conversations over rtnetlink in the network namespace of the calling thread.
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/address.hpp"
+#include "model/result.hpp"
+
+namespace dptrace {
+
+struct CloseNetlink {
+  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+};
+using NetlinkSocket = std::unique_ptr<mnl_socket, CloseNetlink>;
+
+/// Null and errno when it cannot be had. `groups` is a mask of RTMGRP_*.
+NetlinkSocket open_route_netlink(unsigned groups = 0);
+
+/// Calls `visit` with every attribute of a payload; libmnl's own macro for this is not C++.
+template <typename Visit>
+void for_each_attribute(const void* payload, std::size_t size, Visit visit) {
+  const auto* at = static_cast<const nlattr*>(payload);
+  const auto* end = static_cast<const char*>(payload) + size;
+  for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)));
+       at = mnl_attr_next(at)) {
+    visit(at);
+  }
+}
+
+/// `header_size` is that of the type's own header.
+template <typename Visit>
+void for_each_attribute(const nlmsghdr* message, std::size_t header_size, Visit visit) {
+  const std::size_t offset = MNL_ALIGN(header_size);
+  const std::size_t size = mnl_nlmsg_get_payload_len(message);
+  if (size < offset) return;
+  for_each_attribute(mnl_nlmsg_get_payload_offset(message, header_size), size - offset, visit);
+}
+
+template <typename Visit>
+void for_each_nested(const nlattr* nest, Visit visit) {
+  for_each_attribute(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), visit);
+}
+
+/// An attribute of 4 or 16 bytes; nothing for other sizes and for the unspecified address.
+std::optional<Address> address_attribute(const nlattr* attribute);
+
+/// One RTM_GET* dump of a family.
+struct DumpRequest {
+  const char* what;  ///< for messages: "network interfaces"
+  std::uint16_t type;
+  std::uint8_t family;
+};
+
+/// Calls `on_message` with `context` for every message. The error is an errno; EINTR: something
+/// changed meanwhile.
+int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);
+
+std::string dump_error(const DumpRequest& request, int error);
+
+/// `parse` appends what a message says.
+template <typename T>
+Result<std::vector<T>> dump(const DumpRequest& request,
+                            void (*parse)(const nlmsghdr*, std::vector<T>&)) {
+  constexpr int kAttempts = 20;
+  struct Context {
+    void (*parse)(const nlmsghdr*, std::vector<T>&);
+    std::vector<T> found;
+  };
+  int error = 0;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    Context context{parse, {}};
+    const auto on_message = [](const nlmsghdr* message, void* data) {
+      auto& into = *static_cast<Context*>(data);
+      into.parse(message, into.found);
+      return MNL_CB_OK;
+    };
+    error = dump_once(request, on_message, &context);
+    if (error == 0) return std::move(context.found);
+    if (error != EINTR) break;
+  }
+  return failure(dump_error(request, error));
+}
+
+}  // namespace dptrace

@@ -1,0 +1,83 @@
+// Network namespaces of this machine: which one is meant by an inode number, and how to look into
+// it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "model/result.hpp"
+#include "node/owned_fd.hpp"
+#include "node/topology.hpp"
+
+namespace dptrace {
+
+/// Inode number of the calling thread's netns, 0 when /proc does not tell.
+std::uint32_t current_netns();
+
+/// Inode number of the netns that a file (`/run/netns/NAME`, `/proc/PID/ns/net`) stands for; 0 when
+/// it stands for none.
+std::uint32_t netns_of_file(const std::string& path);
+
+struct NetnsPlace {
+  std::string name;  ///< as `ip netns` or the container runtime calls it; empty: none
+  std::string path;  ///< to be opened
+};
+
+class NetnsFinder {
+ public:
+  struct Places {
+    std::vector<std::string> named = {"/run/netns", "/var/run/docker/netns"};
+    std::string proc = "/proc";
+  };
+
+  NetnsFinder() : NetnsFinder(Places{}) {}
+  /// An inode that is not found makes the machine be searched again after `pause` at the earliest.
+  explicit NetnsFinder(Places places, std::chrono::milliseconds pause = std::chrono::seconds(1));
+
+  /// Nothing when neither a name nor a process leads there (only a socket or a bind mount elsewhere
+  /// keeps it).
+  std::optional<NetnsPlace> find(std::uint32_t inode);
+  Result<OwnedFd> open(std::uint32_t inode);
+  /// Inode of the netns that the calling thread's netns numbers `nsid` (Link::peer_nsid); 0 when
+  /// not found.
+  std::uint32_t find_nsid(std::int32_t nsid);
+
+ private:
+  bool is_time_to_search();
+  void search();
+
+  const Places places_;
+  const std::chrono::milliseconds pause_;
+  std::optional<std::chrono::steady_clock::time_point> searched_;
+  std::map<std::uint32_t, NetnsPlace> found_;
+  std::map<std::int32_t, std::uint32_t> by_nsid_;
+};
+
+/// Moves the calling thread.
+Result<> enter_netns(int netns);
+
+/// Runs `function`, which returns a Result, on a thread of its own in the netns, so that the
+/// process stays where it is.
+template <typename Function>
+std::invoke_result_t<Function&> in_netns(int netns, Function function) {
+  std::invoke_result_t<Function&> result = failure("nothing was run in the network namespace");
+  std::thread([&] {
+    if (auto entered = enter_netns(netns); !entered) {
+      result = tl::unexpected<Error>(std::move(entered.error()));
+    } else {
+      result = function();
+    }
+  }).join();
+  return result;
+}
+
+/// The devices of any netns of this machine; see roles() and interfaces().
+Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode);
+
+}  // namespace dptrace

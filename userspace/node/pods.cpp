@@ -1,0 +1,202 @@
+#include "node/pods.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "node/netns.hpp"
+
+namespace dptrace {
+
+namespace {
+
+using Json = nlohmann::json;
+
+// Longer than the steps of file systems' clocks and than the writing of a result.
+constexpr std::int64_t kSettledNs = 100'000'000;
+// A result is some kilobytes; what is far longer is none.
+constexpr std::int64_t kLongestFile = 1 << 20;
+
+std::int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+bool is_fresh(std::int64_t modified_ns) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return nanoseconds(now) - modified_ns < kSettledNs;
+}
+
+const Json* member(const Json& object, const char* name) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
+}
+
+std::string text_of(const Json& object, const char* name) {
+  const Json* value = member(object, name);
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+// cniArgs: [["K8S_POD_NAME", "web-0"], ...]
+std::string argument(const Json& cache, std::string_view name) {
+  const Json* arguments = member(cache, "cniArgs");
+  if (arguments == nullptr || !arguments->is_array()) return {};
+  for (const auto& pair : *arguments) {
+    const bool named = pair.is_array() && pair.size() == 2 && pair[0].is_string() &&
+                       pair[1].is_string() && pair[0].get_ref<const std::string&>() == name;
+    if (named) return pair[1].get<std::string>();
+  }
+  return {};
+}
+
+// containerd has the pod's own loopback configured by a plugin too.
+bool is_loopback(const Address& address) {
+  return address == Address::parse("::1") || (address.is_ipv4() && address.bytes.bytes[12] == 127);
+}
+
+void append_address(const std::string& with_prefix, std::vector<Address>& addresses) {
+  const auto address = Address::parse(with_prefix.substr(0, with_prefix.find('/')));
+  if (address && !is_loopback(*address)) addresses.push_back(*address);
+}
+
+// Of CNI 0.3 and later, and of 0.2: {"ip4":{"ip":"10.0.0.2/24"}}.
+std::vector<Address> result_addresses(const Json& result) {
+  std::vector<Address> addresses;
+  if (const Json* ips = member(result, "ips"); ips != nullptr && ips->is_array()) {
+    for (const auto& ip : *ips) append_address(text_of(ip, "address"), addresses);
+  }
+  for (const char* family : {"ip4", "ip6"}) {
+    if (const Json* ip = member(result, family)) append_address(text_of(*ip, "ip"), addresses);
+  }
+  return addresses;
+}
+
+std::string sandbox(const Json& result) {
+  const Json* interfaces = member(result, "interfaces");
+  if (interfaces == nullptr || !interfaces->is_array()) return {};
+  for (const auto& interface : *interfaces) {
+    auto path = text_of(interface, "sandbox");
+    if (!path.empty()) return path;
+  }
+  return {};
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+std::optional<Pod> parse_cni_result(std::string_view json) {
+  const Json cache = Json::parse(json, nullptr, false);
+  if (cache.is_discarded() || text_of(cache, "kind") != "cniCacheV1") return {};
+  const auto name_space = argument(cache, "K8S_POD_NAMESPACE");
+  const auto name = argument(cache, "K8S_POD_NAME");
+  const Json* result = member(cache, "result");
+  if (name_space.empty() || name.empty() || result == nullptr) return {};
+  Pod pod{name_space + "/" + name, result_addresses(*result), text_of(cache, "netns")};
+  if (pod.netns_path.empty()) pod.netns_path = sandbox(*result);
+  return pod;
+}
+
+Pods::Pods(const std::vector<std::string>& directories) {
+  for (const auto& path : directories) directories_.push_back({path, -1, false, {}});
+}
+
+bool Pods::refresh() {
+  bool changed = false;
+  for (auto& directory : directories_) changed |= !is_unchanged(directory) && read(directory);
+  if (changed) index();
+  return changed;
+}
+
+const std::string* Pods::by_address(const Address& address) const {
+  const auto found = by_address_.find(address);
+  return found == by_address_.end() ? nullptr : &found->second;
+}
+
+const std::string* Pods::by_netns(std::uint32_t inode) const {
+  const auto found = by_netns_.find(inode);
+  return found == by_netns_.end() ? nullptr : &found->second;
+}
+
+bool Pods::is_unchanged(Directory& directory) {
+  struct stat status {};
+  // No container runtime yet, or no longer.
+  if (stat(directory.path.c_str(), &status) != 0) {
+    directory.modified_ns = -1;
+    return directory.files.empty();
+  }
+  const auto modified = nanoseconds(status.st_mtim);
+  if (modified == directory.modified_ns && !directory.unsettled) return true;
+  directory.modified_ns = modified;
+  directory.unsettled = is_fresh(modified);
+  return false;
+}
+
+bool Pods::read(Directory& directory) {
+  std::map<std::string, File> files;
+  bool changed = false;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory.path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string path = entry->path();
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    File file{nanoseconds(status.st_mtim), status.st_size, {}, 0};
+    const auto before = directory.files.find(path);
+    const bool is_known = before != directory.files.end() && before->second.size == file.size &&
+                          before->second.modified_ns == file.modified_ns;
+    // libcni writes in place: a length that is reached within one step of the clock says little.
+    const bool is_settled = !is_fresh(file.modified_ns);
+    if (is_known && (before->second.pod || is_settled)) {
+      file = before->second;
+    } else if (file.size <= kLongestFile) {
+      file.pod = parse_cni_result(read_file(path));
+      changed |= file.pod.has_value();
+    }
+    if (file.pod && file.netns == 0) {
+      file.netns = netns_of_file(file.pod->netns_path);
+      changed |= file.netns != 0;
+    }
+    directory.unsettled |= !file.pod && !is_settled;
+    files.emplace(path, std::move(file));
+  }
+  for (const auto& [path, file] : directory.files) {
+    const auto now = files.find(path);
+    changed |= file.pod && (now == files.end() || !now->second.pod);
+  }
+  directory.files = std::move(files);
+  return changed;
+}
+
+void Pods::index() {
+  std::vector<const File*> files;
+  for (const auto& directory : directories_) {
+    for (const auto& [path, file] : directory.files) {
+      if (file.pod) files.push_back(&file);
+    }
+  }
+  // Of files for one address, those whose netns is gone were left behind, by a reboot for instance;
+  // else the latest.
+  std::sort(files.begin(), files.end(), [](const File* a, const File* b) {
+    return std::make_pair(a->netns != 0, a->modified_ns) <
+           std::make_pair(b->netns != 0, b->modified_ns);
+  });
+  by_address_.clear();
+  by_netns_.clear();
+  for (const auto* file : files) {
+    for (const auto& address : file->pod->addresses) by_address_[address] = file->pod->name;
+    if (file->netns != 0) by_netns_[file->netns] = file->pod->name;
+  }
+}
+
+}  // namespace dptrace

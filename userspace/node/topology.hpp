@@ -1,0 +1,46 @@
+// What of a network namespace tells the roles of its devices: links, their addresses, where routes
+// leave.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "model/address.hpp"
+#include "model/result.hpp"
+#include "node/links.hpp"
+
+namespace dptrace {
+
+struct InterfaceAddress {
+  std::uint32_t index = 0;
+  Address address;
+  std::uint8_t prefix_length = 0;  ///< of the address in its own family
+};
+
+/// Where a unicast route of the main table leads.
+struct NextHop {
+  std::uint32_t index = 0;
+  std::optional<Address> gateway;
+  bool is_default = false;  ///< of 0.0.0.0/0 or ::/0
+};
+
+struct NetnsTopology {
+  std::vector<Link> links;
+  std::vector<InterfaceAddress> addresses;
+  std::vector<NextHop> next_hops;  ///< equal ones once
+
+  /// Null when there is none.
+  const Link* link(std::uint32_t index) const;
+};
+
+Result<std::vector<InterfaceAddress>> read_addresses();
+Result<std::vector<NextHop>> read_next_hops();
+/// All three, of the calling thread's netns.
+Result<NetnsTopology> read_topology();
+
+/// Indices of the devices with a default route, IPv4 or IPv6.
+std::set<std::uint32_t> default_route_interfaces(const std::vector<NextHop>& next_hops);
+
+}  // namespace dptrace

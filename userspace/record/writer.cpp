@@ -1,0 +1,116 @@
+#include "record/writer.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "record/payload.hpp"
+
+namespace dptrace::record {
+
+namespace {
+
+constexpr std::size_t kEnoughWaiting = 64U << 10;  // bytes
+// Of a file that is cut off, chunks before the cut can be read: they are small.
+constexpr std::size_t kEventsPerChunk = 2U << 10;  // bytes, and a record at most
+constexpr std::size_t kMaxWaiting = 16U << 20;     // bytes, should names not be called for long
+constexpr int kMode = 0644;
+
+std::string message(const std::string& path, int error) {
+  const char* hint = error == ENOSPC ? " (free some space, or write elsewhere)" : "";
+  return fmt::format("writing {}: {}{}", path, std::strerror(error), hint);
+}
+
+}  // namespace
+
+Result<Writer> Writer::create(const std::string& path, const Names& names,
+                              const std::vector<Address>& pods) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode);
+  if (descriptor < 0) return failure(message(path, errno));
+  Writer writer(path, File(descriptor));
+  const FileHeader header;
+  Result<> result = writer.write(std::as_bytes(std::span(&header, 1)));
+  if (result) result = writer.chunk(ChunkType::kMeta, pods_payload(pods));
+  if (result) result = writer.names(names);
+  if (!result) return tl::unexpected(result.error());
+  return writer;
+}
+
+Result<> Writer::events(std::span<const std::byte> record) {
+  if (events_.size() + record.size() > kMaxWaiting) {
+    if (Result<> result = flush(); !result) return result;
+  }
+  events_.insert(events_.end(), record.begin(), record.end());
+  if (events_.size() - (ends_.empty() ? 0 : ends_.back()) >= kEventsPerChunk)
+    ends_.push_back(events_.size());
+  if (error_) return tl::unexpected(*error_);
+  return {};
+}
+
+Result<> Writer::names(const Names& names) {
+  const std::string payload = new_names(names, written_);
+  if (!payload.empty()) {
+    if (Result<> result = chunk(ChunkType::kNames, payload); !result) return result;
+  }
+  if (events_.size() >= kEnoughWaiting) return flush();
+  if (error_) return tl::unexpected(*error_);
+  return {};
+}
+
+Result<> Writer::flush() {
+  if (error_) return tl::unexpected(*error_);
+  if (events_.empty()) return {};
+  if (ends_.empty() || ends_.back() != events_.size()) ends_.push_back(events_.size());
+  const std::span<const std::byte> all = events_;
+  Result<> result;
+  std::size_t begin = 0;
+  for (const std::size_t end : ends_) {
+    if (result) result = chunk(ChunkType::kEvents, all.subspan(begin, end - begin));
+    begin = end;
+  }
+  events_.clear();
+  ends_.clear();
+  return result;
+}
+
+Result<> Writer::finish(const Summary& summary) {
+  if (Result<> result = flush(); !result) return result;
+  if (Result<> result = chunk(ChunkType::kEnd, summary_payload(summary)); !result) return result;
+  // Pipes and the like cannot be synchronised.
+  if (::fsync(file_.descriptor()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno);
+  if (::close(file_.release()) != 0) return fail(errno);
+  return {};
+}
+
+Result<> Writer::chunk(ChunkType type, std::span<const std::byte> payload) {
+  ChunkHeader header;
+  header.type = static_cast<std::uint32_t>(type);
+  header.length = static_cast<std::uint32_t>(payload.size());
+  header.crc = checksum(header.type, header.length, payload);
+  if (Result<> result = write(std::as_bytes(std::span(&header, 1))); !result) return result;
+  return write(payload);
+}
+
+Result<> Writer::chunk(ChunkType type, const std::string& payload) {
+  return chunk(type, std::as_bytes(std::span(payload)));
+}
+
+Result<> Writer::write(std::span<const std::byte> bytes) {
+  if (error_) return tl::unexpected(*error_);
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file_.descriptor(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail(errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<> Writer::fail(int error) {
+  error_ = Error{message(path_, error)};
+  return tl::unexpected(*error_);
+}
+
+}  // namespace dptrace::record

@@ -1,0 +1,57 @@
+// Writes a recording: everything `dptrace show` needs to print the same text and JSON elsewhere.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/names.hpp"
+#include "model/result.hpp"
+#include "model/summary.hpp"
+#include "record/file.hpp"
+#include "record/format.hpp"
+
+namespace dptrace::record {
+
+/// After its first error every call gives that error again. A recording that was not finished is
+/// seen to be cut off by whoever reads it.
+class Writer {
+ public:
+  /// `pods` are the addresses of --pod-ip.
+  static Result<Writer> create(const std::string& path, const Names& names,
+                               const std::vector<Address>& pods);
+
+  /// One record as the kernel wrote it. Kept back until flush, or names with enough records
+  /// waiting.
+  Result<> events(std::span<const std::byte> record);
+
+  /// To be called after each batch of records, when what they name has been looked up. Writes what
+  /// is new before the records that still wait, so that a reader has a name before the record that
+  /// needs it.
+  Result<> names(const Names& names);
+
+  /// Writes the records that still wait.
+  Result<> flush();
+
+  /// Ends the file: nothing may be written after it.
+  Result<> finish(const Summary& summary);
+
+ private:
+  Writer(std::string path, File file) : path_(std::move(path)), file_(std::move(file)) {}
+
+  Result<> chunk(ChunkType type, std::span<const std::byte> payload);
+  Result<> chunk(ChunkType type, const std::string& payload);
+  Result<> write(std::span<const std::byte> bytes);
+  Result<> fail(int error);
+
+  std::string path_;
+  File file_;
+  std::optional<Error> error_;
+  Names written_;
+  std::vector<std::byte> events_;
+  std::vector<std::size_t> ends_;  // of the chunks in events_ that are full
+};
+
+}  // namespace dptrace::record

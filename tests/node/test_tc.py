@@ -1,0 +1,210 @@
+"""A user's own tc programs on the devices that dptrace watches: their order and result stay, and so do they."""
+
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+import tempfile
+import unittest
+
+import support
+from support import Bpf, NodeTest, Trace, in_netns, network_namespace, ping, run, topology
+
+TC_ACT_UNSPEC, TC_ACT_OK, TC_ACT_SHOT = -1, 0, 2
+BPF_PROG_TYPE_SCHED_CLS = 3
+BPF_MAP_TYPE_ARRAY = 2
+MARKED_SIZE = 333  # of an echo request's data: such a packet meets the verdict that the case asks for
+FRAME = 14 + 20 + 8 + MARKED_SIZE
+
+
+class Counting:
+    """A tc program of the user's: counts packets of FRAME bytes and returns `verdict` for them, UNSPEC for others."""
+
+    def __init__(self, verdict):
+        self.map, _ = Bpf.call(Bpf.MAP_CREATE, struct.pack("IIIII", BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0))
+        code = b"".join([
+            instruction(0x61, dst=0, src=1),                    # r0 = skb->len
+            instruction(0x55, dst=0, offset=7, value=FRAME),    # not ours: return UNSPEC
+            instruction(0x7A, dst=10, offset=-8),               # key 0 on the stack
+            instruction(0x18, dst=1, src=1, value=self.map),    # r1 = map
+            instruction(0),
+            instruction(0xBF, dst=2, src=10),                   # r2 = &key
+            instruction(0x07, dst=2, value=-8),
+            instruction(0x85, value=1),                         # bpf_map_lookup_elem
+            instruction(0x55, dst=0, offset=2),                 # found: count
+            instruction(0xB7, dst=0, value=TC_ACT_UNSPEC),
+            instruction(0x95),
+            instruction(0xB7, dst=1, value=1),
+            instruction(0xDB, dst=0, src=1),                    # lock *(u64 *)r0 += 1
+            instruction(0xB7, dst=0, value=verdict),
+            instruction(0x95),
+        ])
+        license_, code_, log = (ctypes.create_string_buffer(data) for data in (b"GPL", code, bytes(65536)))
+        address = ctypes.addressof
+        attributes = struct.pack(
+            "IIQQIIQII16s", BPF_PROG_TYPE_SCHED_CLS, len(code) // 8, address(code_), address(license_),
+            1, 65536, address(log), 0, 0, b"users_own",
+        )
+        try:
+            self.program, _ = Bpf.call(Bpf.PROG_LOAD, attributes)
+        except OSError as error:
+            raise AssertionError(f"{error}: {log.value.decode()}") from None
+
+    def count(self):
+        key, value = ctypes.c_uint32(0), ctypes.c_uint64()
+        address = ctypes.addressof
+        Bpf.call(Bpf.MAP_LOOKUP, struct.pack("IIQQ", self.map, 0, address(key), address(value)))
+        return value.value
+
+    def close(self):
+        os.close(self.program)
+        os.close(self.map)
+
+    @contextlib.contextmanager
+    def as_filter(self, netns, device, priority):
+        """On a clsact qdisc of the user's, by tc."""
+        with tempfile.TemporaryDirectory() as folder:
+            run("mount", "-t", "bpf", "bpf", folder)
+            try:
+                path = ctypes.create_string_buffer(f"{folder}/users_own".encode())
+                Bpf.call(Bpf.OBJ_PIN, struct.pack("QI", ctypes.addressof(path), self.program))
+                in_netns(netns, "tc", "qdisc", "add", "dev", device, "clsact")
+                in_netns(
+                    netns, "tc", "filter", "add", "dev", device, "ingress", "prio", str(priority), "protocol", "ip",
+                    "bpf", "direct-action", "object-pinned", f"{folder}/users_own",
+                )
+            finally:
+                run("umount", folder)
+        try:
+            yield
+        finally:
+            in_netns(netns, "tc", "qdisc", "del", "dev", device, "clsact")
+
+    @contextlib.contextmanager
+    def as_tcx(self, netns, device):
+        """As Cilium does it, with a link."""
+        with network_namespace(netns):
+            index = socket.if_nametoindex(device)
+            link, _ = Bpf.call(Bpf.LINK_CREATE, struct.pack("III", self.program, index, Bpf.TCX_INGRESS))
+        try:
+            yield
+        finally:
+            os.close(link)
+
+
+def instruction(opcode, dst=0, src=0, offset=0, value=0):
+    return struct.pack("BBhi", opcode, dst | src << 4, offset, value)
+
+
+def marked_ping(pod, address, **options):
+    return ping(pod, address, "-s", str(MARKED_SIZE), **options)
+
+
+class ForeignFilter(NodeTest):
+    def setUp(self):
+        self.nodes = topology()
+        self.pod1, self.pod3 = self.nodes.pod1, self.nodes.pod3
+        self.request = self.as_seen(self.nodes.request(self.pod1, self.pod3))
+
+    def as_seen(self, hops):
+        """Without tcx, dptrace leaves a device with filters of somebody else to the tracepoints."""
+        if support.HAS_TCX:
+            return hops
+        return [hop.replace("tc-ingress", "device-receive") if self.pod1.veth in hop else hop for hop in hops]
+
+    def program(self, verdict):
+        program = Counting(verdict)
+        self.addCleanup(program.close)
+        return program
+
+    def filters(self, device):
+        return in_netns(self.nodes.n1, "tc", "filter", "show", "dev", device, "ingress").stdout
+
+    def clsact_case(self, verdict, priority):
+        """The echo request that meets `verdict` at the veth, and the id of an ordinary one after it."""
+        program = self.program(verdict)
+        dropping = verdict == TC_ACT_SHOT
+        with program.as_filter(self.nodes.n1, self.pod1.veth, priority):
+            before = self.filters(self.pod1.veth)
+            self.assertIn("users_own", before)
+            marked_ping(self.pod1, self.pod3.ip, expect_reply=not dropping)
+            self.assertEqual(program.count(), 1)
+            with Trace("--pod-ip", self.pod1.ip) as trace:
+                icmp_id = marked_ping(self.pod1, self.pod3.ip, expect_reply=not dropping)
+                packet = trace.packet(icmp=8, id=icmp_id)
+                self.assertEqual(program.count(), 2, "it saw the packet once, as without dptrace")
+                icmp_id = ping(self.pod1, self.pod3.ip)
+                self.assert_delivered(trace.packet(icmp=8, id=icmp_id), self.request)
+                self.assert_nothing_lost(trace.stop())
+            self.assertEqual(self.filters(self.pod1.veth), before, "it is still there, and alone")
+            marked_ping(self.pod1, self.pod3.ip, expect_reply=not dropping)
+            self.assertEqual(program.count(), 3)
+        return packet
+
+    def test_filter_that_lets_go_on(self):
+        packet = self.clsact_case(TC_ACT_UNSPEC, priority=1)
+        self.assert_delivered(packet, self.request)
+
+    def test_filter_that_accepts(self):
+        packet = self.clsact_case(TC_ACT_OK, priority=100)
+        self.assert_delivered(packet, self.request)
+
+    def test_filter_that_drops(self):
+        for priority in (100, 1):
+            with self.subTest(priority=priority):
+                packet = self.clsact_case(TC_ACT_SHOT, priority)
+                self.assert_dropped(
+                    packet, self.as_seen(self.nodes.out(self.pod1)[:2]), f"{self.pod1.veth}@n1", "TC_INGRESS", "__netif_receive_skb_core"
+                )
+
+    def test_clsact_of_the_user_survives_a_kill(self):
+        program = self.program(TC_ACT_UNSPEC)
+        with program.as_filter(self.nodes.n1, "cni0", 1):
+            before = self.filters("cni0")
+            with Trace("--pod-ip", self.pod1.ip) as trace:
+                trace.kill()
+            support.wait_until(lambda: self.filters("cni0") == before, "the user's filter alone")
+            qdiscs = in_netns(self.nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout
+            self.assertIn("clsact", qdiscs)
+
+    def test_tcx_program_of_the_user(self):
+        support.require(support.TCX)
+        for verdict in (TC_ACT_UNSPEC, TC_ACT_SHOT):
+            with self.subTest(verdict=verdict):
+                program = self.program(verdict)
+                dropping = verdict == TC_ACT_SHOT
+                with program.as_tcx(self.nodes.n1, self.pod1.veth), Trace("--pod-ip", self.pod1.ip) as trace:
+                    self.assertEqual(support.attached(self.nodes.n1, self.pod1.veth), (2, 1))
+                    icmp_id = marked_ping(self.pod1, self.pod3.ip, expect_reply=not dropping)
+                    packet = trace.packet(icmp=8, id=icmp_id)
+                    trace.stop()
+                    self.assertEqual(program.count(), 1)
+                    self.assertEqual(support.attached(self.nodes.n1, self.pod1.veth), (1, 0))
+                if dropping:
+                    device = f"{self.pod1.veth}@n1"
+                    way = self.nodes.out(self.pod1)[:2]
+                    self.assert_dropped(packet, way, device, "TC_INGRESS", "__netif_receive_skb_core")
+                else:
+                    self.assert_delivered(packet, self.request)
+
+
+class Mechanism(NodeTest):
+    def test_clsact_is_made_and_taken_away(self):
+        support.require(support.CLSACT)
+        nodes = topology()
+        with Trace("--pod-ip", nodes.pod1.ip) as trace:
+            self.assertIn("clsact", in_netns(nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout)
+            trace.stop()
+        self.assertEqual(support.traces_left(nodes.n1), [])
+
+    def test_tcx_makes_no_qdisc(self):
+        support.require(support.TCX)
+        nodes = topology()
+        with Trace("--pod-ip", nodes.pod1.ip):
+            self.assertNotIn("clsact", in_netns(nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout)
+            self.assertEqual(support.attached(nodes.n1, "cni0"), (1, 1))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "cli/exit_status.hpp"
+#include "cli/option_list.hpp"
+#include "cli/options.hpp"
+
+using namespace dptrace;
+
+namespace {
+
+std::variant<Command, int> parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "dptrace");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TraceCommand trace(std::vector<const char*> arguments) {
+  return std::get<TraceCommand>(std::get<Command>(parse(std::move(arguments))));
+}
+
+bool is_refused(std::vector<const char*> arguments) {
+  const auto parsed = parse(std::move(arguments));
+  return std::holds_alternative<int>(parsed) && std::get<int>(parsed) == kUsage;
+}
+
+}  // namespace
+
+TEST_CASE("trace is the default command") {
+  for (const auto& command :
+       {trace({"--pod-ip", "10.244.1.3"}), trace({"trace", "--pod-ip", "10.244.1.3"})}) {
+    REQUIRE(command.capture.pods.size() == 1);
+    CHECK(command.capture.pods[0].text() == "10.244.1.3");
+    CHECK(command.capture.ring_bytes == 16U << 20);
+    CHECK_FALSE(command.show.json);
+  }
+}
+
+TEST_CASE("addresses may be repeated, of both families") {
+  const auto command =
+      trace({"--pod-ip", "10.244.1.3", "--pod-ip", "fd00::3", "--peer-ip", "10.0.0.1"});
+  CHECK(command.capture.pods.size() == 2);
+  CHECK(command.capture.peers.size() == 1);
+}
+
+TEST_CASE("every option of a trace reaches its command") {
+  const auto command =
+      trace({"--pod-ip",     "10.244.1.3",  "--port",      "53",          "--protocol",
+             "udp",          "--interface", "veth*",       "--interface", "cni0",
+             "--drops-only", "-o",          "json",        "-w",          "f.dpt",
+             "-c",           "7",           "--duration",  "10s",         "--fail-on-drop",
+             "--ready-file", "r",           "--ring-size", "1M",          "-v"});
+  CHECK(command.capture.port == 53);
+  CHECK(command.capture.protocol == 17);
+  CHECK(command.capture.interfaces == std::vector<std::string>{"veth*", "cni0"});
+  CHECK(command.show.drops_only);
+  CHECK(command.show.json);
+  CHECK(command.write_file == "f.dpt");
+  CHECK(command.show.count == 7);
+  CHECK(command.duration == std::chrono::seconds(10));
+  CHECK(command.show.fail_on_drop);
+  CHECK(command.ready_file == "r");
+  CHECK(command.capture.ring_bytes == 1U << 20);
+  CHECK(command.show.verbose);
+  CHECK(command.capture.every_probe);
+}
+
+TEST_CASE("wrong command lines are refused") {
+  CHECK(is_refused({}));
+  CHECK(is_refused({"--pod-ip", "10.244.1.300"}));
+  CHECK(is_refused({"--pod-ip", "web"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--port", "0"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--port", "65536"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--protocol", "tpc"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--protocol", "icmp", "--port", "80"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--ring-size", "1000"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--ring-size", "3M"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--duration", "10"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "-o", "xml"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "-c", "0"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--all", "--drops-only"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--no-such-option"}));
+  CHECK(is_refused({"show"}));
+  CHECK(is_refused({"completion", "fish"}));
+}
+
+TEST_CASE("the option list has what the grammar has") {
+  const auto commands = list_options();
+  const auto has = [&](std::size_t command, const std::string& name) {
+    return std::any_of(commands[command].options.begin(), commands[command].options.end(),
+                       [&](const auto& option) {
+                         return std::find(option.names.begin(), option.names.end(), name) !=
+                                option.names.end();
+                       });
+  };
+  CHECK(commands[0].name.empty());
+  CHECK(has(0, "--pod-ip"));
+  CHECK(has(0, "--help"));
+  CHECK(has(0, "-o"));
+  CHECK(commands[2].name == "show");
+  CHECK(has(2, "--fail-on-drop"));
+  CHECK_FALSE(has(2, "--pod-ip"));
+}

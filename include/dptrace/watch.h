@@ -1,0 +1,32 @@
+/* What the drop-watch counts by and what it counts: key and value of its maps. Plain C, read by both sides. */
+#pragma once
+
+#include "event.h"
+
+enum {
+	DPT_KIND_HAS_REASON = 1, /* .reason means something (since 5.17) */
+	DPT_KIND_MULTICAST = 2,	 /* sent to many: an IP multicast or broadcast, or a link-layer one */
+};
+
+/* Drops that are alike. */
+struct dpt_kind_key {
+	__u64 location;		/* return address into the freeing function */
+	__u32 reason;		/* enum skb_drop_reason of the running kernel */
+	__u32 netns;		/* inode number, 0: not known */
+	__u32 ifindex;		/* 0: none */
+	__u8 family;		/* of the innermost header: 4, 6, 0: not IP */
+	__u8 protocol;		/* of the innermost header */
+	__u8 icmp_type;		/* ICMP and ICMPv6 only */
+	__u8 flags;		/* DPT_KIND_* */
+	struct dpt_address pod; /* the end that is a known pod's, the source first; zero: neither */
+};
+
+/* Of one CPU. */
+struct dpt_kind_count {
+	__u64 packets;
+	__u64 bytes;   /* of skb->len */
+	__u64 sampled; /* jiffies of the last sample given to the ring */
+};
+
+static_assert(sizeof(struct dpt_kind_key) == 40, "wire size");
+static_assert(sizeof(struct dpt_kind_count) == 24, "wire size");

@@ -1,0 +1,85 @@
+// What a node loses, by kind: what the drop-watch counts and its outputs show.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dptrace/event.h"
+#include "model/address.hpp"
+#include "model/interface.hpp"
+#include "model/packet.hpp"
+
+namespace dptrace {
+
+/// Drops that are alike.
+struct DropKind {
+  std::optional<std::uint32_t> reason;  ///< nothing on kernels without reasons
+  std::uint64_t location = 0;           ///< return address into the freeing function
+  InterfaceId interface;
+  std::uint8_t family = 0;  ///< 4, 6; 0: not IP
+  std::uint8_t protocol = 0;
+  std::uint8_t icmp_type = 0;
+  bool multicast = false;      ///< meant for many, by address
+  std::optional<Address> pod;  ///< the end of the packet that is a known pod's
+
+  friend bool operator==(const DropKind&, const DropKind&) = default;
+  friend bool operator<(const DropKind& a, const DropKind& b);
+};
+
+struct DropCount {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+
+  DropCount& operator+=(const DropCount& more) {
+    packets += more.packets;
+    bytes += more.bytes;
+    return *this;
+  }
+  friend bool operator==(const DropCount&, const DropCount&) = default;
+};
+
+/// One packet of a kind, as the kernel freed it.
+struct DropSample {
+  Drop drop;
+  dpt_flow flow{};
+  std::optional<dpt_tunnel> tunnel;
+  std::uint32_t length = 0;  ///< skb->len
+};
+
+struct DropRow {
+  DropKind kind;
+  bool loss = true;  ///< false: one of the frees that are no loss
+  DropCount total;   ///< since the watch began
+  DropCount interval;
+  double rate = 0;             ///< packets per second, in this interval
+  double rate_before = 0;      ///< ... and in the one before
+  std::uint64_t first_ns = 0;  ///< CLOCK_MONOTONIC
+  std::uint64_t last_ns = 0;   ///< no later than the end of the interval it was last counted in
+  bool is_new = false;         ///< first counted in this interval, and not the first one
+  std::vector<DropSample> samples;  ///< the last ones, oldest first
+};
+
+/// A counter of the kernel's that rises with losses that free no packet the watch can see.
+struct LossCounter {
+  std::string group;           ///< `device`, `qdisc`, `softnet`, `conntrack`, `tcp`, `udp`
+  std::string name;            ///< as the kernel calls it: `rx_dropped`, `ListenOverflows`
+  InterfaceId interface;       ///< index 0: of the netns, netns 0: of the machine
+  std::uint64_t total = 0;     ///< since the watch began
+  std::uint64_t interval = 0;  ///< in this interval
+};
+
+/// Of one interval.
+struct DropTable {
+  std::uint64_t time_ns = 0;      ///< CLOCK_MONOTONIC, of its end
+  std::uint64_t interval_ns = 0;  ///< its length
+  std::vector<DropRow> rows;      ///< losses first, then by rate, total and kind
+  DropCount other;                ///< since the watch began: kinds that found no room
+  DropCount other_interval;
+  std::uint64_t samples_lost = 0;     ///< since the watch began: samples that found no room
+  std::vector<LossCounter> counters;  ///< those that have risen since the watch began
+};
+
+}  // namespace dptrace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -17,6 +18,9 @@
 namespace dptrace {
 
 namespace {
+
+// As FOLLOW_NS in identity.bpf.h, and something more for records on their way.
+constexpr std::uint64_t kForgetNs = 3'000'000'000;
 
 constexpr const char* kNetfilterFacts =
     "netfilter hooks, their verdicts, and the function that decided";
@@ -54,6 +58,10 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   if (!links) return tl::unexpected(links.error());
   auto offers = KernelOffers::ask(btf);
   auto object = load_object(settings, facts_of(*links), offers, btf, hook_functions(symbols));
+  if (!object && offers.large_network_programs) {
+    offers.large_network_programs = false;
+    object = load_object(settings, facts_of(*links), offers, btf, hook_functions(symbols));
+  }
   if (!object && offers.tracing_functions) {
     // A probe that this kernel does not take costs its facts, never the trace.
     offers.tracing_functions = offers.kprobes = false;
@@ -117,9 +125,7 @@ Result<> Capture::attach_tracepoints() {
 void Capture::attach_sockets() {
   ProbeState state{"socket", "cgroup_skb", false, kSocketFacts, {}};
   if (const auto root = open_cgroup_root(); root) {
-    if (BpfLink link(
-            bpf_program__attach_cgroup(object_.skeleton->progs.on_socket_receive, root->get()));
-        link) {
+    if (BpfLink link(bpf_program__attach_cgroup(object_.network.socket, root->get())); link) {
       links_.push_back(std::move(link));
       state.attached = true;
     } else {
@@ -185,10 +191,9 @@ bool Capture::follow_modules() {
 
 Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
                                  std::size_t links) {
-  const auto& programs = object_.skeleton->progs;
-  const TcPrograms fds{
-      bpf_program__fd(programs.dptrace_l2_in), bpf_program__fd(programs.dptrace_l2_out),
-      bpf_program__fd(programs.dptrace_l3_in), bpf_program__fd(programs.dptrace_l3_out)};
+  const auto& network = object_.network;
+  const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
+                       bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
   auto tc = choose_tc(fds, offers.tcx, links);
   if (!tc) return tl::unexpected(tc.error());
   auto devices = Devices::start(std::move(*tc), settings.interfaces, object_.skeleton->bss->covered,
@@ -229,6 +234,7 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, int wake_fd, const Rec
   clock_gettime(CLOCK_MONOTONIC, &now);
   complete_until_ = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
                     static_cast<std::uint64_t>(now.tv_nsec);
+  forget_following();
   receiver_ = &receive;
   const int consumed = ring_buffer__consume(ring_.get());
   receiver_ = nullptr;
@@ -237,6 +243,15 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, int wake_fd, const Rec
     return failure(fmt::format("reading the ring buffer: {}", std::strerror(-consumed)));
   }
   return {};
+}
+
+void Capture::forget_following() {
+  std::atomic_ref following(object_.skeleton->bss->following);
+  auto since = following.load(std::memory_order_relaxed);
+  if (since != 0 && complete_until_ > since + kForgetNs) {
+    // Not if the programs have just renewed it.
+    following.compare_exchange_strong(since, 0, std::memory_order_relaxed);
+  }
 }
 
 std::uint64_t Capture::lost() const {

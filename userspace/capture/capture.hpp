@@ -51,6 +51,8 @@ class Capture {
   Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
                           std::size_t links);
   Result<> open_ring();
+  /// Once nothing was followed for a while, packets that do not match cost less again.
+  void forget_following();
   static int on_record(void* context, void* data, std::size_t size) noexcept;
 
   LoadedObject object_;

@@ -40,6 +40,8 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   KernelOffers offers;
   offers.drop_reasons = btf.tracepoint_arguments("kfree_skb") >= 3;
   offers.tcx = btf.has_enumerator("bpf_attach_type", "BPF_TCX_INGRESS");
+  // A command of the same age as the verifier that is meant (6.9): asking it takes too long.
+  offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
   offers.tracing_refusal = ask_for_tracing();
   offers.tracing_functions = offers.tracing_refusal.empty();
   offers.kprobes = access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0;

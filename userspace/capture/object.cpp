@@ -63,6 +63,21 @@ void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const Nod
   bpf_map__set_max_entries(skeleton.maps.ring, static_cast<std::uint32_t>(settings.ring_bytes));
 }
 
+NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large) {
+  const auto& programs = skeleton.progs;
+  const NetworkPrograms chosen =
+      large
+          ? NetworkPrograms{programs.dptrace_l2_in, programs.dptrace_l2_out, programs.dptrace_l3_in,
+                            programs.dptrace_l3_out, programs.on_socket_receive}
+          : NetworkPrograms{programs.dptrace_l2_in_w, programs.dptrace_l2_out_w,
+                            programs.dptrace_l3_in_w, programs.dptrace_l3_out_w,
+                            programs.on_socket_receive_w};
+  for (auto* program : {chosen.l2_in, chosen.l2_out, chosen.l3_in, chosen.l3_out, chosen.socket}) {
+    bpf_program__set_autoload(program, true);
+  }
+  return chosen;
+}
+
 // Gives each function the cheapest program that the kernel has for it.
 void place_hook_functions(LoadedObject& object, const KernelOffers& offers, const KernelBtf& btf,
                           const std::vector<HookFunction>& functions) {
@@ -101,6 +116,7 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const NodeFact
     return failure(fmt::format("opening the BPF object: {}\n{}", std::strerror(errno), log_tail()));
   }
   configure(*object.skeleton, settings, node, offers);
+  object.network = choose_network_programs(*object.skeleton, offers.large_network_programs);
   place_hook_functions(object, offers, btf, functions);
   const int error = dptrace_bpf::load(object.skeleton.get());
   if (error != 0) {

@@ -19,8 +19,18 @@ struct NodeFacts {
   std::uint16_t geneve_port = 0;           ///< 0: the usual one
 };
 
+/// The form of each that the kernel's verifier takes.
+struct NetworkPrograms {
+  bpf_program* l2_in = nullptr;
+  bpf_program* l2_out = nullptr;
+  bpf_program* l3_in = nullptr;
+  bpf_program* l3_out = nullptr;
+  bpf_program* socket = nullptr;
+};
+
 struct LoadedObject {
   Skeleton skeleton;
+  NetworkPrograms network;
   std::vector<HookFunction> by_fentry;  ///< hook functions whose entry a fentry program tells
   std::vector<HookFunction> by_kprobe;  ///< to be probed by the kprobe program
 };

@@ -1,7 +1,7 @@
 /* Where a program reads a packet's bytes from: the context of a network program, or the memory of an sk_buff. */
 #pragma once
 
-#include "kernel.bpf.h"
+#include "config.bpf.h"
 
 struct dpt_bytes {
 	struct __sk_buff *ctx;	    /* NULL in tracing programs */
@@ -21,32 +21,42 @@ static __always_inline bool bytes__read(const struct dpt_bytes *bytes, __u32 at,
 	return bpf_probe_read_kernel(to, size, bytes->start + at) == 0;
 }
 
-/* The same without a helper in network programs. `at` and the size have to be constants. */
+/* The same in whole words, without a helper where the kernel allows that. `at` and the size have to be constants. */
 #define bytes__read_words(bytes, at, to)                                                                               \
 	({                                                                                                             \
+		const __u32 words = sizeof(*(to)) / sizeof(__u64);                                                     \
 		bool read = false;                                                                                     \
-		if ((at) + sizeof(*(to)) <= (bytes)->available) {                                                      \
-			if ((bytes)->ctx)                                                                              \
-				read = bytes__copy_words((bytes)->ctx, (bytes)->offset + (at), (__u64 *)(to),          \
-							 sizeof(*(to)) / sizeof(__u64));                               \
-			else                                                                                           \
-				read = bpf_probe_read_kernel((to), sizeof(*(to)), (bytes)->start + (at)) == 0;         \
-		}                                                                                                      \
+                                                                                                                       \
+		if ((at) + sizeof(*(to)) > (bytes)->available)                                                         \
+			;                                                                                              \
+		else if ((bytes)->ctx)                                                                                 \
+			read = bytes__copy_packet((bytes)->ctx, (bytes)->offset + (at), (__u64 *)(to), words);         \
+		else if (config.reads_directly)                                                                        \
+			read = bytes__copy((bytes)->start + (at), (__u64 *)(to), words);                               \
+		else                                                                                                   \
+			read = bpf_probe_read_kernel((to), sizeof(*(to)), (bytes)->start + (at)) == 0;                 \
 		read;                                                                                                  \
 	})
 
-static __always_inline bool bytes__copy_words(struct __sk_buff *ctx, __u32 at, __u64 *to, __u32 words)
+static __always_inline bool bytes__copy(const unsigned char *start, __u64 *to, __u32 words)
 {
-	const __u64 *from = (const void *)((const unsigned char *)(long)ctx->data + at);
+	const __u64 *from = (const void *)start;
 
-	if ((const void *)(from + words) > (const void *)(long)ctx->data_end)
-		return false;
 #pragma unroll
 	for (__u32 i = 0; i < 8; i++) {
 		if (i < words)
 			to[i] = from[i];
 	}
 	return true;
+}
+
+static __always_inline bool bytes__copy_packet(struct __sk_buff *ctx, __u32 at, __u64 *to, __u32 words)
+{
+	const unsigned char *from = (const unsigned char *)(long)ctx->data + at;
+
+	if (from + words * sizeof(*to) > (const unsigned char *)(long)ctx->data_end)
+		return false;
+	return bytes__copy(from, to, words);
 }
 
 /* For a network program. `offset` is 0 where the packet begins with its network header, else its link header's length.

@@ -49,6 +49,7 @@ void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const Nod
   config.any_protocol = !settings.protocol.has_value();
   config.protocol = settings.protocol.value_or(0);
   config.home_netns = node.home_netns;
+  config.reads_directly = offers.direct_reads;
   config.has_drop_reason = offers.drop_reasons;
   config.geneve_port = node.geneve_port != 0 ? node.geneve_port : kUsualGenevePort;
   std::vector<std::uint16_t> ports(kUsualVxlanPorts.begin(), kUsualVxlanPorts.end());

@@ -1,0 +1,53 @@
+"""Being in a network namespace, and changing it for a while."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+
+from .commands import run
+
+libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
+
+
+@contextlib.contextmanager
+def network_namespace(name):
+    """Sockets made and processes started inside belong to `name`. For the calling thread only."""
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{name}") as there:
+        if libc.setns(there.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"entering network namespace {name}")
+        try:
+            yield
+        finally:
+            if libc.setns(home.fileno(), _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "leaving a network namespace")
+
+
+def in_netns(netns, *command, **options):
+    with network_namespace(netns):
+        return run(*command, **options)
+
+
+@contextlib.contextmanager
+def sysctl(netns, key, value):
+    """A setting of `netns`, for a while. '/' separates the parts of the key."""
+    with network_namespace(netns):
+        path = pathlib.Path("/proc/sys") / key
+        before = path.read_text()
+        path.write_text(str(value))
+    try:
+        yield
+    finally:
+        with network_namespace(netns):
+            path.write_text(before)
+
+
+@contextlib.contextmanager
+def changed(netns, do, undo):
+    """A command in `netns` and what takes it back."""
+    in_netns(netns, *do.split())
+    try:
+        yield
+    finally:
+        in_netns(netns, *undo.split())

@@ -1,0 +1,27 @@
+"""Runs the cases of a folder, each within its time:  python3 -m support.runner FOLDER [OPTION of unittest ...]"""
+
+import sys
+import unittest
+
+from . import watchdog
+
+
+class TimedResult(unittest.TextTestResult):
+    """What is done between two cases (the set-up of a class) counts for the second."""
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        watchdog.arm()
+
+
+def main(folder, *options):
+    watchdog.arm()
+    runner = unittest.TextTestRunner(resultclass=TimedResult, verbosity=2)
+    argv = ["tests/node/run", "discover", "-s", folder, *options]
+    result = unittest.main(module=None, argv=argv, testRunner=runner, exit=False).result
+    # A run without a single case proves nothing, and fails.
+    return not result.wasSuccessful() or result.testsRun <= len(result.skipped)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -51,3 +51,21 @@ def changed(netns, do, undo):
         yield
     finally:
         in_netns(netns, *undo.split())
+
+
+@contextlib.contextmanager
+def link_down(netns, device):
+    """A device of `netns` is down for a while; then it has its routes and permanent neighbours again."""
+    kept = []
+    for family in ("-4", "-6"):
+        routes = in_netns(netns, "ip", family, "route", "show", "dev", device).stdout.splitlines()
+        neighbours = in_netns(netns, "ip", family, "neigh", "show", "nud", "permanent", "dev", device).stdout.splitlines()
+        kept += [(family, "route", line.replace("linkdown", "")) for line in routes if " proto kernel " not in line]
+        kept += [(family, "neigh", line.replace("PERMANENT", "nud permanent")) for line in neighbours]
+    in_netns(netns, "ip", "link", "set", device, "down")
+    try:
+        yield
+    finally:
+        in_netns(netns, "ip", "link", "set", device, "up")
+        for family, what, line in sorted(kept):  # neighbours before the routes that need them
+            in_netns(netns, "ip", family, what, "replace", *line.split(), "dev", device)

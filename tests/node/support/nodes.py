@@ -12,6 +12,8 @@ import sys
 from .commands import ROOT, run
 from .traffic import ping
 
+TOPOLOGIES = ROOT / "tests" / "topology"
+
 
 class Pod:
     def __init__(self, netns, name, node, ip, ip6, veth):
@@ -23,15 +25,17 @@ class Pod:
 
 
 class Topology:
-    """Two flannel nodes; dptrace runs on node 1. See tests/topology/flannel."""
+    """Two nodes with two pods each; dptrace runs on node 1. Made by a script of tests/topology."""
 
-    SCRIPT = ROOT / "tests" / "topology" / "flannel"
+    SCRIPT = None
+    BRIDGES = []  # between the pods' veths and the routing
+    OVERLAY = {4: None, 6: None}  # the tunnel's device, by the family of what it carries
 
     def __init__(self, prefix):
         self.prefix = prefix
         self.n1, self.n2 = f"{prefix}-n1", f"{prefix}-n2"
-        run(self.SCRIPT, "up", prefix)
-        env = dict(word.split("=", 1) for word in run(self.SCRIPT, "env", prefix).stdout.split())
+        self.script("up", prefix)
+        env = dict(word.split("=", 1) for word in self.script("env", prefix).split())
         self.service = (env["SERVICE_IP"], int(env["SERVICE_PORT"]))
         self.pods = []
         for number in itertools.takewhile(lambda n: f"POD{n}" in env, itertools.count(1)):
@@ -42,13 +46,17 @@ class Topology:
             for family in (4, 6):
                 ping(self.pod1, pod.address(family), family=family)
 
+    @classmethod
+    def script(cls, *arguments):
+        return run(TOPOLOGIES / cls.SCRIPT, *arguments).stdout
+
     def down(self):
-        run(self.SCRIPT, "down", self.prefix)
+        self.script("down", self.prefix)
 
     @contextlib.contextmanager
     def pod(self, node, name):
         """One more pod for a while; unless the body has ended it with end_pod."""
-        netns, ip, ip6, veth = run(self.SCRIPT, "pod", self.prefix, str(node), name).stdout.split()
+        netns, ip, ip6, veth = self.script("pod", self.prefix, str(node), name).split()
         pod = Pod(netns, name, f"{self.prefix}-n{node}", ip, ip6, veth)
         try:
             yield pod
@@ -57,55 +65,55 @@ class Topology:
                 self.end_pod(pod)
 
     def end_pod(self, pod):
-        run(self.SCRIPT, "unpod", self.prefix, pod.node[-1], pod.name)
+        self.script("unpod", self.prefix, pod.node[-1], pod.name)
 
     # Ways through the topology, as a tracer on node 1 tells them: it has tc programs there and tracepoints elsewhere.
 
-    def out(self, pod, overlay="flannel.1"):
-        """From a pod of node 1 to the underlay."""
-        return [
-            f"device-transmit eth0@{pod.name}",
-            f"tc-ingress {pod.veth}@n1",
-            "tc-ingress cni0@n1",
-            f"tc-egress {overlay}@n1",
-            "tc-egress eth0@n1",
-        ]
+    def overlay(self, family):
+        return [self.OVERLAY[family]] if self.OVERLAY[family] else []
 
-    def far_in(self, pod, overlay="flannel.1"):
+    def up(self, pod):
+        """From a pod of node 1 to where node 1 routes."""
+        devices = [pod.veth, *self.BRIDGES]
+        return [f"device-transmit eth0@{pod.name}", *(f"tc-ingress {device}@n1" for device in devices)]
+
+    def out(self, pod, family=4):
+        """From a pod of node 1 to the underlay."""
+        return [*self.up(pod), *(f"tc-egress {device}@n1" for device in [*self.overlay(family), "eth0"])]
+
+    def far_in(self, pod, family=4):
         """From the underlay into a pod of node 2."""
         return [
-            "device-receive eth0@n2",
-            f"device-receive {overlay}@n2",
-            "device-transmit cni0@n2",
-            f"device-transmit {pod.veth}@n2",
+            *(f"device-receive {device}@n2" for device in ["eth0", *self.overlay(family)]),
+            *(f"device-transmit {device}@n2" for device in [*self.BRIDGES, pod.veth]),
             f"device-receive eth0@{pod.name}",
         ]
 
-    def far_out(self, pod, overlay="flannel.1"):
+    def far_out(self, pod, family=4):
         return [
             f"device-transmit eth0@{pod.name}",
-            f"device-receive {pod.veth}@n2",
-            "device-receive cni0@n2",
-            f"device-transmit {overlay}@n2",
-            "device-transmit eth0@n2",
+            *(f"device-receive {device}@n2" for device in [pod.veth, *self.BRIDGES]),
+            *(f"device-transmit {device}@n2" for device in [*self.overlay(family), "eth0"]),
         ]
 
-    def into(self, pod, overlay="flannel.1"):
-        return ["tc-ingress eth0@n1", f"tc-ingress {overlay}@n1", *self.from_node(pod)]
+    def into(self, pod, family=4):
+        devices = ["eth0", *self.overlay(family)]
+        return [*(f"tc-ingress {device}@n1" for device in devices), *self.from_node(pod)]
 
     def from_node(self, pod):
         """From node 1 itself, or routed by it, into one of its pods."""
-        return ["tc-egress cni0@n1", f"tc-egress {pod.veth}@n1", f"device-receive eth0@{pod.name}"]
+        devices = [*self.BRIDGES, pod.veth]
+        return [*(f"tc-egress {device}@n1" for device in devices), f"device-receive eth0@{pod.name}"]
 
     def request(self, near, far, family=4):
         """A packet from a pod of node 1 to one of node 2, taken there."""
-        return self.out(near, OVERLAY[family]) + self.far_in(far, OVERLAY[family]) + [f"socket eth0@{far.name}"]
+        return self.out(near, family) + self.far_in(far, family) + [f"socket eth0@{far.name}"]
 
     def reply(self, near, far, family=4):
-        return self.far_out(far, OVERLAY[family]) + self.into(near, OVERLAY[family]) + [f"socket eth0@{near.name}"]
+        return self.far_out(far, family) + self.into(near, family) + [f"socket eth0@{near.name}"]
 
     def across_bridge(self, source, destination):
-        """Between two pods of node 1."""
+        """Between two pods of node 1; where there is no bridge, the node routes."""
         return [
             f"device-transmit eth0@{source.name}",
             f"tc-ingress {source.veth}@n1",
@@ -115,7 +123,11 @@ class Topology:
         ]
 
 
-OVERLAY = {4: "flannel.1", 6: "flannel-v6.1"}
+class Flannel(Topology):
+    SCRIPT = "flannel"
+    BRIDGES = ["cni0"]
+    OVERLAY = {4: "flannel.1", 6: "flannel-v6.1"}
+
 
 # The netfilter hooks of a packet that crosses, outer header (of the underlay's family) in between.
 CROSSING_HOOKS = (
@@ -135,22 +147,23 @@ def _remove_left_behind():
     netns = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
     for left, pid in {match.group(1, 2) for match in map(re.compile(r"(dpt(\d+)[a-z]?)-").match, netns) if match}:
         if not os.path.exists(f"/proc/{pid}"):
-            run(Topology.SCRIPT, "down", left)
+            for script in ("flannel", "calico"):
+                run(TOPOLOGIES / script, "down", left)
 
 
 @functools.lru_cache(maxsize=None)
 def topology():
     """The one that most cases share and leave as they found it."""
     _remove_left_behind()
-    shared = Topology(prefix())
+    shared = Flannel(prefix())
     atexit.register(shared.down)
     return shared
 
 
 @contextlib.contextmanager
-def own_topology(letter="x"):
-    """For a case that destroys it."""
-    own = Topology(prefix() + letter)
+def own_topology(kind=Flannel, letter="x"):
+    """For cases that destroy it, or need one that is wired differently."""
+    own = kind(prefix() + letter)
     try:
         yield own
     finally:

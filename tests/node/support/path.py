@@ -97,6 +97,11 @@ class PathTest(NodeTest):
         if packet["verdict"] == "stolen":  # GRO of the tunnel made it part of the one before
             self.assert_crossings(packet, expected[: expected.index(before_gro) + 1])
             return
+        # A slow machine retransmits without need. What PAWS refuses of that is told as dropped where nothing proves
+        # that all of it had arrived; the stream is whole without it, or check_transfer would have waited in vain.
+        if packet["verdict"] == "dropped" and packet["drop"].get("reason") == "TCP_RFC7323_PAWS":
+            self.assert_crossings(packet, [*expected[:-1], expected[-1].replace("socket", "drop")])
+            return
         self.assertEqual(packet["verdict"], "delivered", describe(packet))
         seen = crossings(packet)
         if segmented:  # its segments cross a device one after the other
@@ -110,7 +115,8 @@ def flags(packet):
 
 
 def missing(packets, headers):
-    """Bytes of the stream that no packet carried."""
+    """Bytes of the stream that no packet carried that arrived."""
+    packets = [packet for packet in packets if packet["verdict"] != "dropped"]
     start = min((packet["flow"]["tcp"]["sequence"] for packet in packets if flags(packet) == {"syn"}), default=0) + 1
     reached = 0
     parts = ((packet["flow"]["tcp"]["sequence"] - start) % (1 << 32) for packet in packets)

@@ -7,7 +7,23 @@ from . import watchdog
 
 
 class TimedResult(unittest.TextTestResult):
-    """What is done between two cases (the set-up of a class) counts for the second."""
+    """What is done between two cases (the set-up of a class) counts for the second.
+
+    A failure is told at once, not only at the end, which a run may not reach.
+    """
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.stream.writeln(self._exc_info_to_string(err, test))
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.stream.writeln(self._exc_info_to_string(err, test))
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.stream.writeln(self._exc_info_to_string(err, test))
 
     def stopTest(self, test):
         super().stopTest(test)

@@ -7,13 +7,14 @@ from . import watchdog
 
 
 class TimedResult(unittest.TextTestResult):
-    """What is done between two cases (the set-up of a class) counts for the second.
+    """What is done between two cases (the set-up of a class) counts for the second; if it fails, for itself.
 
     A failure is told at once, not only at the end, which a run may not reach.
     """
 
     def addError(self, test, err):
         super().addError(test, err)
+        watchdog.arm()
         self.stream.writeln(self._exc_info_to_string(err, test))
 
     def addFailure(self, test, err):

@@ -10,7 +10,7 @@ import sys
 from .commands import IN_VM
 
 # No case takes a fifth of it, its set-up included.
-LIMIT = 300 if IN_VM else 120
+LIMIT = 450 if IN_VM else 120
 # Then it has to clean up. If that hangs too, or the signal finds nobody to interrupt, the run ends.
 LAST_RESORT = LIMIT + 120
 

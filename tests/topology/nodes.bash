@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016,SC2034
 # Part of tests/topology: two nodes and their pods in network namespaces, whatever network plugin wires them. Sourced by
 # a script of that plugin's, which defines
 #

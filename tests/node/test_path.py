@@ -3,28 +3,9 @@
 import unittest
 
 import support
-from support import CROSSING_HOOKS, NodeTest, ping, topology
+from support import CROSSING_HOOKS, NodeTest, PathTest, flags, ping, topology
 
-ECHO_REQUEST = {4: 8, 6: 128}
-ECHO_REPLY = {4: 0, 6: 129}
 ICMP = {4: "icmp", 6: "icmpv6"}
-MEGABYTE = 1 << 20
-
-
-class PathTest(NodeTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.nodes = topology()
-        cls.pod1, cls.pod2, cls.pod3 = cls.nodes.pod1, cls.nodes.pod2, cls.nodes.pod3
-        cls.trace = cls.enterClassContext(support.Trace("--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6))
-
-    def exchange(self, peer, family):
-        """One ping of pod1; returns its two packets."""
-        icmp_id = ping(self.pod1, peer.address(family), family=family)
-        request = self.trace.packet(icmp=ECHO_REQUEST[family], id=icmp_id)
-        reply = self.trace.packet(icmp=ECHO_REPLY[family], id=icmp_id)
-        self.assertEqual(len(self.trace.found(id=icmp_id)), 2, "one packet each, not more")
-        return request, reply
 
 
 class Ping(PathTest):
@@ -41,12 +22,7 @@ class Ping(PathTest):
     def test_across_nodes(self):
         for family in (4, 6):
             with self.subTest(family=family):
-                request, reply = self.exchange(self.pod3, family)
-                self.assert_delivered(request, self.nodes.request(self.pod1, self.pod3, family))
-                self.assert_delivered(reply, self.nodes.reply(self.pod1, self.pod3, family))
-                self.assert_hooks(request, CROSSING_HOOKS, f"ipv{family}")
-                swap = {"1": "2", "2": "1"}
-                self.assert_hooks(reply, [hook[:-1] + swap[hook[-1]] for hook in CROSSING_HOOKS], f"ipv{family}")
+                self.check_ping(family)
 
     def test_flow_is_told(self):
         for family in (4, 6):
@@ -112,60 +88,10 @@ class Udp(PathTest):
     def test_across_nodes(self):
         for family in (4, 6):
             with self.subTest(family=family):
-                with support.udp_socket(self.pod1, family) as client, support.udp_socket(self.pod3, family) as server:
-                    ports = client.getsockname()[1], server.getsockname()[1]
-                    for number in range(5):
-                        client.sendto(b"%d" % number * 100, (self.pod3.address(family), ports[1]))
-                        data, sender = server.recvfrom(2000)
-                        server.sendto(data, sender[:2])
-                        client.recv(2000)
-                    for packet in self.trace.wait_for(5, ports=ports):
-                        self.assert_delivered(packet, self.nodes.request(self.pod1, self.pod3, family))
-                        self.assertEqual(packet["length"], (28 if family == 4 else 48) + 100)
-                        self.assert_hooks(packet, CROSSING_HOOKS, f"ipv{family}")
-                    for packet in self.trace.wait_for(5, ports=ports[::-1]):
-                        self.assert_delivered(packet, self.nodes.reply(self.pod1, self.pod3, family))
-                self.assertEqual(len(self.trace.found(protocol="udp", ports=ports)), 5)
-                self.assertEqual(len(self.trace.found(protocol="udp", ports=ports[::-1])), 5)
+                self.check_datagrams(family)
 
 
 class Tcp(PathTest):
-    """A megabyte in GSO packets: each is followed, all of the stream is covered, nothing looks like a loss."""
-
-    def check_transfer(self, family, segmented=False):
-        near, far = self.pod1, self.pod3
-        ports = support.tcp_transfer(near, far, MEGABYTE, family)
-        # Each side's FIN is the last of its packets that is certain to come.
-        headers = (20 if family == 4 else 40) + 32  # with the time stamps option
-
-        def fin(way):
-            return [packet for packet in self.trace.found(ports=way) if "fin" in flags(packet)]
-
-        for way in (ports, ports[::-1]):
-            support.wait_until(lambda: fin(way), lambda: f"the FIN of {way}; {self.trace.state()}")
-        support.wait_until(lambda: missing(self.trace.found(ports=ports), headers) == 0, "all of the stream")
-        ways = (
-            (ports, self.nodes.request(near, far, family), "device-receive eth0@n2"),
-            (ports[::-1], self.nodes.reply(near, far, family), "tc-ingress eth0@n1"),
-        )
-        for way, expected, before_gro in ways:
-            for packet in self.trace.found(ports=way):
-                self.check_packet(packet, expected, before_gro, segmented)
-        first = self.trace.found(ports=ports)[0]
-        self.assertEqual(flags(first), {"syn"})
-        self.assert_delivered(first, ways[0][1])
-        return self.trace.found(ports=ports)
-
-    def check_packet(self, packet, expected, before_gro, segmented):
-        if packet["verdict"] == "stolen":  # GRO of the tunnel made it part of the one before
-            self.assert_crossings(packet, expected[: expected.index(before_gro) + 1])
-            return
-        self.assertEqual(packet["verdict"], "delivered", support.describe(packet))
-        seen = support.crossings(packet)
-        if segmented:  # its segments cross a device one after the other
-            seen = list(dict.fromkeys(seen))
-        self.assertEqual(seen, expected, support.describe(packet))
-
     def test_ipv4(self):
         packets = self.check_transfer(4)
         self.assertGreater(max(packet["length"] for packet in packets), 1500, "there were GSO packets")
@@ -201,24 +127,6 @@ class Tcp(PathTest):
         self.assertEqual(support.flows(answer), [(real, ours)] * 7 + [(service, ours)] * 4)
 
 
-def flags(packet):
-    value = packet["flow"]["tcp"]["flags"]
-    return {flag.lower() for flag in (value.split("|") if isinstance(value, str) else value)}
-
-
-def missing(packets, headers):
-    """Bytes of the stream that no packet carried."""
-    start = min((packet["flow"]["tcp"]["sequence"] for packet in packets if flags(packet) == {"syn"}), default=0) + 1
-    reached = 0
-    parts = ((packet["flow"]["tcp"]["sequence"] - start) % (1 << 32) for packet in packets)
-    for begin, packet in sorted(zip(parts, packets), key=lambda part: part[0]):
-        if begin > reached and begin < MEGABYTE:
-            return MEGABYTE
-        if begin < MEGABYTE:
-            reached = max(reached, begin + packet["length"] - headers)
-    return max(0, MEGABYTE - reached)
-
-
 class OneCrossingOneHop(NodeTest):
     """A tracer elsewhere sees the same packet by other hops, still each crossing once."""
 
@@ -252,8 +160,6 @@ class OneCrossingOneHop(NodeTest):
         ]
         self.assert_delivered(request, expected)
 
-
-del PathTest  # only its subclasses have cases
 
 if __name__ == "__main__":
     unittest.main()

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint32_t kPod = 100, kNode = 200, kOther = 300;
 constexpr std::uint64_t kIcmpRcv = 0x1000, kIpError = 0x2000, kUdpQueue = 0x3000,
                         kReleaseData = 0x4000;
-constexpr std::uint32_t kNoSocket = 3, kInAddrErrors = 9, kRcvBuf = 5;
+constexpr std::uint32_t kNoSocket = 3, kInAddrErrors = 9, kRcvBuf = 5, kPaws = 60;
 
 Names some_names() {
   Names names;
@@ -23,7 +23,8 @@ Names some_names() {
   names.reasons = {{2, "NOT_SPECIFIED"},
                    {kNoSocket, "NO_SOCKET"},
                    {kInAddrErrors, "IP_INADDRERRORS"},
-                   {kRcvBuf, "SOCKET_RCVBUFF"}};
+                   {kRcvBuf, "SOCKET_RCVBUFF"},
+                   {kPaws, "TCP_RFC7323_PAWS"}};
   names.interfaces[{kNode, 2}] = {{kNode, 2}, "eth0", "device", Role::kUplink, 1500};
   names.interfaces[{kNode, 3}] = {{kNode, 3}, "veth1", "veth", Role::kPod, 1450};
   return names;
@@ -355,4 +356,28 @@ TEST_CASE("a recording's event times give the same packets in the same order as 
   REQUIRE(live.packets.size() == replay.packets.size());
   for (std::size_t i = 0; i < live.packets.size(); ++i)
     CHECK(live.packets[i].id == replay.packets[i].id);
+}
+
+TEST_CASE("a segment with an old time stamp is lost, unless its receiver had all of it before") {
+  Bench bench;
+  const auto segment = tcp(1000, 1400);
+  auto answer = tcp(1, 12);
+  std::swap(answer.source, answer.destination);
+  std::swap(answer.l4.port.source, answer.l4.port.destination);
+  answer.acknowledgment = GENERATE(1000u, 3000u);
+  bench.timeline.add(hop({1000, DPT_POINT_DEVICE_TRANSMIT, kPod, 2, 0xaaa}, segment, 7));
+  bench.timeline.add(hop({5000, DPT_POINT_SOCKET, kOther, 2, 0xaaa}, segment, 7));
+  bench.timeline.add(hop({5100, DPT_POINT_DEVICE_TRANSMIT, kOther, 2, 0xbbb}, answer, 8));
+  bench.timeline.add(drop({5200, 0, kOther, 2, 0xaaa}, segment, 7, kUdpQueue, kPaws));
+  bench.finish();
+  REQUIRE(bench.packets.size() == 2);
+  if (answer.acknowledgment == 3000) {
+    CHECK(bench.packets[0].verdict == Verdict::kDelivered);
+    CHECK(points(bench.packets[0]) ==
+          std::vector<int>{DPT_POINT_DEVICE_TRANSMIT, DPT_POINT_SOCKET});
+  } else {
+    REQUIRE(bench.packets[0].verdict == Verdict::kDropped);
+    CHECK(bench.packets[0].drop->reason == kPaws);
+    CHECK(points(bench.packets[0]) == std::vector<int>{DPT_POINT_DEVICE_TRANSMIT, DPT_POINT_DROP});
+  }
 }

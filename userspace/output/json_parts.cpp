@@ -94,7 +94,10 @@ Json tunnel_json(const dpt_tunnel& tunnel) {
     default:
       break;
   }
-  if (tunnel.kind != DPT_TUNNEL_IPIP) json["id"] = tunnel.id;
+  // The key of GRE is optional: 0 is more likely none.
+  const bool has_id =
+      tunnel.kind == DPT_TUNNEL_GRE ? tunnel.id != 0 : tunnel.kind != DPT_TUNNEL_IPIP;
+  if (has_id) json["id"] = tunnel.id;
   json["source"] = Address(tunnel.source).text();
   json["destination"] = Address(tunnel.destination).text();
   return json;

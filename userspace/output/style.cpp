@@ -1,5 +1,6 @@
 #include "output/style.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace dptrace {
@@ -11,6 +12,20 @@ constexpr std::string_view kReset = "\x1b[0m";
 
 /// A byte of a UTF-8 character after its first.
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+/// Where a line may be broken: at a space behind a comma or before one of these.
+constexpr std::array<std::string_view, 6> kPhraseBegins = {" at ",    " in ",   " by ",
+                                                           " after ", " with ", " ("};
+
+std::size_t end_of_phrase(std::string_view text) {
+  for (std::size_t at = text.find(' ', 1); at != text.npos; at = text.find(' ', at + 1)) {
+    const auto begins = [&](std::string_view word) { return text.substr(at).starts_with(word); };
+    if (text[at - 1] == ',' || std::any_of(kPhraseBegins.begin(), kPhraseBegins.end(), begins))
+      return at;
+  }
+  return text.size();
+}
+
 }  // namespace
 
 void Paint::begin(Buffer& out, Style style) const {
@@ -51,6 +66,23 @@ std::size_t columns(std::string_view text) {
     if (code && c == 'm') code = false;
   }
   return count;
+}
+
+void append_wrapped(Buffer& out, std::string_view line, std::size_t indent) {
+  std::size_t used = 0;
+  while (!line.empty()) {
+    const std::size_t end = end_of_phrase(line);
+    std::string_view phrase = line.substr(0, end);
+    if (used > indent && used + columns(phrase) > kColumns) {
+      out.push_back('\n');
+      append_spaces(out, indent);
+      used = indent;
+      phrase.remove_prefix(1);  // its space
+    }
+    append(out, phrase);
+    used += columns(phrase);
+    line.remove_prefix(end);
+  }
 }
 
 }  // namespace dptrace

@@ -33,6 +33,9 @@ void append_spaces(Buffer& out, std::size_t count);
 /// becomes `?`.
 void append_name(Buffer& out, std::string_view name);
 
+/// Breaks a line that is too wide for the screen between phrases; what follows begins at `indent`.
+void append_wrapped(Buffer& out, std::string_view line, std::size_t indent);
+
 /// Columns on a terminal: UTF-8 characters, colour codes not counted.
 std::size_t columns(std::string_view text);
 

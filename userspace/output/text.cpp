@@ -18,6 +18,7 @@ constexpr std::size_t kDirectionWidth = 4;
 constexpr std::size_t kPlaceColumn = 16;  // after `  1234567.8 µs  `
 constexpr std::size_t kMinPlace = 16;
 constexpr std::size_t kMaxPlace = 44;
+constexpr std::size_t kEndIndent = 4;  // where a last line goes on, the least of all
 
 bool is_one_of(const dpt_address& address, const std::vector<Address>& addresses) {
   return std::find(addresses.begin(), addresses.end(), Address(address)) != addresses.end();
@@ -37,6 +38,7 @@ class TextOutput : public Output {
   std::string_view direction(const Packet& packet) const;
   void append_hops(const Packet& packet, const Names& names);
   void append_hop(const Packet& packet, std::size_t first, std::size_t count, const Names& names);
+  void append_end(const Packet& packet, const Names& names);
   void append_tunnel_words(const Hop& hop, const Hop* before);
   void append_verbose(const Hop& hop, const Hop* before, const Names& names);
   std::size_t event_column() const { return kPlaceColumn + place_width_ + 2; }
@@ -45,6 +47,7 @@ class TextOutput : public Output {
 
   /// Puts `piece_` behind the line, or on a line of its own when it has no room there.
   void place_piece(std::size_t indent);
+  void place_event(const Buffer& words);
 
   Sink& sink_;
   OutputOptions options_;
@@ -53,6 +56,7 @@ class TextOutput : public Output {
   bool first_ = true;
   Buffer out_;
   Buffer piece_;
+  Buffer event_;
   Buffer places_;
   std::vector<std::size_t> place_ends_;
   std::size_t place_width_ = 0;
@@ -69,16 +73,31 @@ void TextOutput::start_block() {
 void TextOutput::place_piece(std::size_t indent) {
   const std::size_t used = columns(view(out_).substr(line_start_));
   if (used + columns(view(piece_)) > kColumns && used > indent) {
+    while (out_[out_.size() - 1] == ' ') out_.resize(out_.size() - 1);
     out_.push_back('\n');
     line_start_ = out_.size();
-    append_spaces(out_, indent);
     std::string_view piece = view(piece_);
     while (piece.starts_with(' ') || piece.starts_with(',')) piece.remove_prefix(1);
+    // What is too wide for the column begins further to the left: two IPv6 addresses.
+    const std::size_t width = std::min(columns(piece), kColumns - kEndIndent);
+    append_spaces(out_, std::min(indent, kColumns - width));
     append(out_, piece);
   } else {
     append(out_, view(piece_));
   }
   piece_.clear();
+}
+
+/// Breaks a list of netfilter hooks behind a comma.
+void TextOutput::place_event(const Buffer& words) {
+  std::string_view rest = view(words);
+  while (!rest.empty()) {
+    const std::size_t comma = rest.find(", ");
+    const std::size_t end = comma == rest.npos ? rest.size() : comma + 1;
+    append(piece_, rest.substr(0, end));
+    place_piece(event_column());
+    rest.remove_prefix(end);
+  }
 }
 
 /// Judged by the first tuple that has a pod at one end: DNAT may bring the pod in later.
@@ -161,8 +180,11 @@ void TextOutput::append_hop(const Packet& packet, std::size_t first, std::size_t
   const std::size_t place = first == 0 ? 0 : place_ends_[first - 1];
   const std::string_view name = view(places_).substr(place, place_ends_[first] - place);
   append(out_, name);
-  append_spaces(out_, place_width_ - std::min(place_width_, columns(name)) + 2);
-  append_event(out_, hops, names, paint_);
+  // A name that is too wide leaves the events' column to the next line.
+  append_spaces(out_, columns(name) > place_width_ ? 2 : place_width_ - columns(name) + 2);
+  event_.clear();
+  append_event(event_, hops, names, paint_);
+  place_event(event_);
   const Hop* before = first == 0 ? nullptr : &packet.hops[first - 1];
   append_tunnel_words(hop, before);
   if (hop.new_flow) {
@@ -198,11 +220,22 @@ void TextOutput::append_hops(const Packet& packet, const Names& names) {
   }
 }
 
+void TextOutput::append_end(const Packet& packet, const Names& names) {
+  event_.clear();
+  append_verdict(event_, packet, names, paint_, options_.verbose);
+  for (std::string_view rest = view(event_); !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size() - 1);
+    append_wrapped(out_, rest.substr(0, end), kEndIndent);
+    out_.push_back('\n');
+    rest.remove_prefix(end + 1);
+  }
+}
+
 bool TextOutput::packet(const Packet& packet, const Names& names) {
   start_block();
   append_head(packet, names);
   append_hops(packet, names);
-  append_verdict(out_, packet, names, paint_, options_.verbose);
+  append_end(packet, names);
   return flush();
 }
 

@@ -44,7 +44,7 @@ constexpr std::array<Harmless, 19> kHarmless = {{
     {"", "TCP_OLD_DATA", IPPROTO_TCP, End::kTaken},
     {"", "TCP_OFOMERGE", IPPROTO_TCP, End::kTaken},
     {"", "TCP_OLD_ACK", IPPROTO_TCP, End::kTaken},
-    {"", "TCP_RFC7323_PAWS", IPPROTO_TCP, End::kTaken},
+    {"", "TCP_RFC7323_PAWS_ACK", IPPROTO_TCP, End::kTaken},
     // A bridge floods to ports whose hosts are not meant.
     {"", "OTHERHOST", 0},
 }};

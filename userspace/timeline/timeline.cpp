@@ -90,6 +90,7 @@ Live* Timeline::live_of(const dpt_hop& hop, bool may_begin) {
     live = &live_.emplace_back();
     live->packet.id = next_id_++;
     live->packet.hops.reserve(16);
+    received_.note(hop.flow);
   }
   if (found.relation == Identity::Relation::kPart) ++live->packet.segments;
   live->last_ns = std::max<std::uint64_t>(live->last_ns, hop.event.time_ns);
@@ -119,6 +120,15 @@ void Timeline::note_growth(Live& live, const dpt_hop& hop) {
   live.payload = payload;
 }
 
+// An old time stamp (PAWS) is no sign of what was lost: a retransmission that was overtaken has
+// one, and so has a segment that nothing else has carried. The destination's acknowledgments tell.
+bool Timeline::is_repetition(const Drop& drop, const dpt_flow& flow) const {
+  if (!drop.reason) return false;
+  const auto reason = names_.reasons.find(*drop.reason);
+  return reason != names_.reasons.end() && reason->second == "TCP_RFC7323_PAWS" &&
+         received_.had(flow);
+}
+
 void Timeline::add_drop(const dpt_drop& wire) {
   Drop drop;
   drop.time_ns = wire.hop.event.time_ns;
@@ -126,7 +136,8 @@ void Timeline::add_drop(const dpt_drop& wire) {
   if (wire.has_reason) drop.reason = wire.reason;
   drop.interface = {wire.hop.netns, wire.hop.ifindex};
   drop.stack.assign(wire.stack, wire.stack + wire.stack_depth);
-  const End end = limits_.every_end ? End::kLoss : end_of(drop, wire.hop.flow, names_);
+  End end = limits_.every_end ? End::kLoss : end_of(drop, wire.hop.flow, names_);
+  if (!limits_.every_end && is_repetition(drop, wire.hop.flow)) end = End::kTaken;
   drop.loss = end == End::kLoss;
 
   // A harmless free of a packet that was told long ago begins nothing.

@@ -8,6 +8,7 @@
 #include "model/event.hpp"
 #include "model/names.hpp"
 #include "timeline/identity.hpp"
+#include "timeline/received.hpp"
 
 namespace dptrace {
 
@@ -51,6 +52,7 @@ class Timeline {
   void add_drop(const dpt_drop& drop);
   void add_netfilter(const dpt_netfilter& record);
   void note_growth(Live& live, const dpt_hop& hop);
+  bool is_repetition(const Drop& drop, const dpt_flow& flow) const;
   bool is_due(Live& live, std::uint64_t now_ns) const;
   void step(std::uint64_t now_ns, const Receiver& receive);
   void hand_over(std::list<Live>& due, const Receiver& receive);
@@ -58,6 +60,7 @@ class Timeline {
   const Names& names_;
   const TimelineLimits limits_;
   Identity identity_;
+  Received received_;
   std::list<Live> live_;       ///< oldest first
   std::list<Live> displaced_;  ///< to be handed over at the next advance
   std::uint64_t steps_ = 0;    ///< of time that have passed

@@ -1,0 +1,24 @@
+"""What the node cases share, a concept a module; cases take all of it from here.
+
+Run as root, natively or in a guest of tests/vm:  tests/node/run
+
+Variables: DPTRACE, the binary (default build/dptrace); DPTRACE_VM, set in the guests, where a feature that the
+kernel must have may not be missing.
+"""
+
+from .attachments import attached, traces_left
+from .bpf import Bpf
+from .case import NodeTest
+from .commands import DPTRACE, IN_VM, TIMEOUT, run, wait_until
+from .features import has, require
+from .kernel import CLSACT, HAS_REASONS, HAS_TCX, KERNEL, TCX, first_symbol
+from .netns import changed, in_netns, link_down, network_namespace, sysctl
+from .nodes import CROSSING_HOOKS, Pod, own_topology, topology
+from .outside import ADDRESS as OUTSIDE_ADDRESS
+from .outside import NODE_ADDRESS as OUTSIDE_NODE_ADDRESS
+from .outside import outside_host
+from .overlays import Geneve, Gre, Ipip, Vxlan
+from .packets import crossings, describe, flows, function_of, place
+from .path import PathTest, flags
+from .trace import Trace, dptrace
+from .traffic import flood, listener, new_port, ping, tcp_client, tcp_transfer, udp_socket

@@ -1,0 +1,41 @@
+"""The base of the cases: what they assert."""
+
+import unittest
+
+from .features import has
+from .kernel import HAS_REASONS, reason_codes
+from .packets import crossings, describe, function_of, hooks
+
+
+class NodeTest(unittest.TestCase):
+    maxDiff = None
+
+    def assert_crossings(self, packet, expected):
+        self.assertEqual(crossings(packet), expected, describe(packet))
+
+    def assert_hooks(self, packet, expected, family="ipv4"):
+        """On kernels where netfilter's hooks can be watched."""
+        if has("netfilter hops"):
+            self.assertEqual(hooks(packet, family), expected, describe(packet))
+
+    def assert_delivered(self, packet, expected):
+        self.assert_crossings(packet, expected)
+        self.assertEqual(packet["verdict"], "delivered", describe(packet))
+        self.assertNotIn("drop", packet)
+
+    def assert_dropped(self, packet, way, device, reason, *functions):
+        """Dropped at `device` (`name@netns`) after `way`, in one of `functions`."""
+        self.assert_crossings(packet, [*way, f"drop {device}"])
+        self.assertEqual(packet["verdict"], "dropped")
+        drop = packet["drop"]
+        self.assertEqual(drop["interface"]["name"], device.split("@")[0], drop)
+        self.assertIn(function_of(drop["location"]), functions, drop)
+        if HAS_REASONS:
+            self.assertEqual(drop["reason"], reason)
+            self.assertEqual(drop["reason_code"], reason_codes()[reason])
+        else:
+            self.assertNotIn("reason", drop)
+            self.assertNotIn("reason_code", drop)
+
+    def assert_nothing_lost(self, summary):
+        self.assertEqual(summary["events_lost"], 0, summary)

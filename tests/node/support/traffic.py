@@ -1,0 +1,115 @@
+"""Pings, datagrams and streams from pod to pod."""
+
+import contextlib
+import itertools
+import socket
+import subprocess
+import sys
+import threading
+
+from .commands import TIMEOUT
+from .netns import in_netns, network_namespace
+
+_icmp_ids = itertools.count(0x4100)
+_ports = itertools.count(20000)
+
+
+def new_port():
+    """One that no other case uses, so that its packets can be told from theirs."""
+    return next(_ports)
+
+
+def ping(pod, address, *options, family=4, expect_reply=True, icmp_id=None):
+    """One echo request; returns its identifier."""
+    icmp_id = icmp_id or next(_icmp_ids)
+    wait = str(TIMEOUT) if expect_reply else "0.1"
+    in_netns(
+        pod.netns, "ping", f"-{family}", "-n", "-q", "-c1", "-W", wait, "-e", str(icmp_id), *options, address,
+        check=expect_reply,
+    )
+    return icmp_id
+
+
+def udp_socket(pod, family=4, port=None):
+    """Bound to the pod's address."""
+    with network_namespace(pod.netns):
+        endpoint = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    endpoint.bind((pod.address(family), port or new_port()))
+    endpoint.settimeout(TIMEOUT)
+    return endpoint
+
+
+def listener(pod, family=4, port=None, backlog=128):
+    with network_namespace(pod.netns):
+        endpoint = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    endpoint.bind((pod.address(family), port or new_port()))
+    endpoint.listen(backlog)
+    endpoint.settimeout(TIMEOUT)
+    return endpoint
+
+
+def tcp_client(pod, family=4, port=None):
+    """Not yet connected."""
+    with network_namespace(pod.netns):
+        endpoint = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    endpoint.bind((pod.address(family), port or new_port()))
+    endpoint.settimeout(TIMEOUT)
+    return endpoint
+
+
+def tcp_transfer(source, destination, size, family=4):
+    """Sends `size` bytes; returns the two ports. Both ends close in order."""
+    with listener(destination, family) as server, tcp_client(source, family) as client:
+        ports = client.getsockname()[1], server.getsockname()[1]
+        received = 0
+
+        def receive():
+            nonlocal received
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(TIMEOUT)
+                while data := connection.recv(1 << 20):
+                    received += len(data)
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        client.connect((destination.address(family), ports[1]))
+        client.sendall(bytes(size))
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+        thread.join()
+    assert received == size, f"{received} of {size} bytes came through"
+    return ports
+
+
+_FLOOD = """
+import socket, sys, time
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.connect((sys.argv[1], int(sys.argv[2])))
+end, payload, sent = time.monotonic() + float(sys.argv[3]), bytes(18), 0
+while time.monotonic() < end:
+    for _ in range(100):
+        try:
+            sender.send(payload)
+        except OSError:
+            continue
+        sent += 1
+print(sent)
+"""
+
+
+@contextlib.contextmanager
+def flood(source, destination, seconds):
+    """Small datagrams from `source`, as fast as one process can; yields a function that waits and tells how many."""
+    sink = udp_socket(destination)  # never read: some are taken, the rest overflow its buffer
+    with network_namespace(source.netns):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _FLOOD, destination.ip, str(sink.getsockname()[1]), str(seconds)],
+            stdout=subprocess.PIPE, text=True,
+        )
+    with sink, process:
+        try:
+            yield lambda: int(process.communicate()[0])
+        finally:
+            process.kill()

@@ -1,0 +1,95 @@
+#include <netinet/tcp.h>
+
+#include <catch2/catch.hpp>
+#include <utility>
+
+#include "support/wire.hpp"
+#include "timeline/received.hpp"
+
+using namespace dptrace;
+using namespace dptrace::test;
+
+namespace {
+
+constexpr std::uint32_t kTimestamps = 12;
+
+dpt_flow segment(std::uint32_t sequence, std::uint32_t payload) {
+  return tcp(sequence, kTimestamps + payload);
+}
+
+// From the other end: it has all before `next`.
+dpt_flow acknowledgment(std::uint32_t next) {
+  dpt_flow flow = tcp(1, kTimestamps);
+  std::swap(flow.source, flow.destination);
+  std::swap(flow.l4.port.source, flow.l4.port.destination);
+  flow.acknowledgment = next;
+  return flow;
+}
+
+}  // namespace
+
+TEST_CASE("what the other end has acknowledged it had received") {
+  Received received;
+  CHECK_FALSE(received.had(segment(1000, 500)));
+  received.note(acknowledgment(1500));
+  CHECK(received.had(segment(1000, 500)));
+  CHECK(received.had(segment(1000, 0)));
+  CHECK_FALSE(received.had(segment(1000, 501)));
+  CHECK_FALSE(received.had(segment(1500, 1)));
+  received.note(acknowledgment(1400));  // overtaken
+  CHECK(received.had(segment(1000, 500)));
+}
+
+TEST_CASE("a FIN counts as a byte") {
+  Received received;
+  received.note(acknowledgment(1500));
+  auto last = segment(1000, 500);
+  last.tcp_flags |= TH_FIN;
+  CHECK_FALSE(received.had(last));
+  received.note(acknowledgment(1501));
+  CHECK(received.had(last));
+}
+
+TEST_CASE("sequence numbers wrap") {
+  Received received;
+  received.note(acknowledgment(100));
+  CHECK(received.had(segment(0xffffff00, 300)));
+  CHECK_FALSE(received.had(segment(0xffffff00, 400)));
+}
+
+TEST_CASE("neither another connection tells, nor the one before on the same ports") {
+  Received received;
+  auto other = acknowledgment(1500);
+  ++other.l4.port.destination;
+  received.note(other);
+  CHECK_FALSE(received.had(segment(1000, 500)));
+  received.note(acknowledgment(900'000));
+  auto accepted = acknowledgment(1000);
+  accepted.tcp_flags |= TH_SYN;
+  received.note(accepted);
+  CHECK_FALSE(received.had(segment(1000, 500)));
+}
+
+TEST_CASE("a reset without an acknowledgment acknowledges nothing") {
+  Received received;
+  auto reset = acknowledgment(5000);
+  reset.tcp_flags = TH_RST;
+  received.note(reset);
+  CHECK_FALSE(received.had(segment(1000, 500)));
+}
+
+TEST_CASE("connections that say nothing are forgotten, others not") {
+  Received received;
+  received.note(acknowledgment(1500));
+  for (std::uint32_t number = 0; number < 100'000; ++number) {
+    auto other = acknowledgment(number);
+    other.source.bytes[15] = static_cast<std::uint8_t>(number >> 16);
+    other.l4.port.source = static_cast<std::uint16_t>(number);
+    other.l4.port.destination = 1;
+    received.note(other);
+    if (number == 50'000) CHECK_FALSE(received.had(segment(1000, 500)));
+    if (number == 50'000) received.note(acknowledgment(1500));
+    if (number > 50'000 && number % 1000 == 0) received.note(acknowledgment(1400));
+  }
+  CHECK(received.had(segment(1000, 500)));
+}

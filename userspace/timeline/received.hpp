@@ -1,0 +1,40 @@
+// How far each end of a TCP connection has acknowledged, which tells what it had already received.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+
+#include "dptrace/event.h"
+
+namespace dptrace {
+
+class Received {
+ public:
+  /// A packet as its sender gave it to the network: what it acknowledges has arrived there.
+  void note(const dpt_flow& flow);
+  /// Had its destination acknowledged all that this packet with the timestamps option carries?
+  /// False also when that is not known.
+  bool had(const dpt_flow& flow) const;
+
+ private:
+  // Addresses and ports, of the end that receives.
+  using Key = std::array<char, 36>;
+  struct Hash {
+    std::size_t operator()(const Key& key) const {
+      return std::hash<std::string_view>()({key.data(), key.size()});
+    }
+  };
+  using Acknowledged = std::unordered_map<Key, std::uint32_t, Hash>;
+
+  static Key key_of(const dpt_address& receiver, std::uint16_t receiver_port,
+                    const dpt_address& sender, std::uint16_t sender_port);
+
+  // Bounded: when the first is full it becomes the second, whose connections are forgotten unless
+  // they have spoken since.
+  Acknowledged recent_;
+  Acknowledged older_;
+};
+
+}  // namespace dptrace

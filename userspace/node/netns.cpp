@@ -117,6 +117,12 @@ Result<OwnedFd> NetnsFinder::open(std::uint32_t inode) {
   return file;
 }
 
+const std::map<std::uint32_t, NetnsPlace>& NetnsFinder::find_all() {
+  searched_ = std::chrono::steady_clock::now();
+  search();
+  return found_;
+}
+
 std::uint32_t NetnsFinder::find_nsid(std::int32_t nsid) {
   if (nsid < 0) return 0;
   const auto known = by_nsid_.find(nsid);

@@ -44,6 +44,8 @@ class NetnsFinder {
   /// keeps it).
   std::optional<NetnsPlace> find(std::uint32_t inode);
   Result<OwnedFd> open(std::uint32_t inode);
+  /// All that there are now; asks the machine, whatever `pause` is.
+  const std::map<std::uint32_t, NetnsPlace>& find_all();
   /// Inode of the netns that the calling thread's netns numbers `nsid` (Link::peer_nsid); 0 when
   /// not found.
   std::uint32_t find_nsid(std::int32_t nsid);

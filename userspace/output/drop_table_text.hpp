@@ -15,6 +15,7 @@ namespace dptrace {
 struct DropTableStyle {
   bool colour = false;
   bool all = false;              ///< also the rows that are no loss
+  bool idle = true;              ///< also rows that were not counted in the last two intervals
   bool samples = true;           ///< a line with the newest sample under each row
   std::size_t width = kColumns;  ///< no line is wider, colour codes not counted
 };

@@ -32,7 +32,7 @@ constexpr std::uint64_t kForgetEveryNs = 60 * kSecond;
 constexpr std::size_t kRingBytes = 1U << 20;
 
 std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink) {
-  if (command.json) return make_drop_json_output(sink);
+  if (command.json) return make_drop_json_output(sink, command.all);
   DropTableStyle style;
   const char* no_colour = std::getenv("NO_COLOR");
   style.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');

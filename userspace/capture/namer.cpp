@@ -46,6 +46,11 @@ void Namer::see(std::uint64_t location, InterfaceId interface) {
   see_place(interface);
 }
 
+void Namer::see(InterfaceId place) {
+  see_place(place);
+  if (place.index == 0 && !names_.netns.contains(place.netns)) name_netns(place.netns);
+}
+
 void Namer::keep(const std::set<InterfaceId>& interfaces) {
   std::set<std::uint32_t> netns = {names_.home_netns};
   for (const auto& id : interfaces) {

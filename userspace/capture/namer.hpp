@@ -21,6 +21,8 @@ class Namer {
   void see(const Event& event);
   /// Likewise of what is only counted: the address in a function and the device.
   void see(std::uint64_t location, InterfaceId interface);
+  /// A device, or with index 0 a netns.
+  void see(InterfaceId place);
   /// Forgets devices and namespaces but these and what they need: for those who run for weeks.
   void keep(const std::set<InterfaceId>& interfaces);
   /// Modules have come: their functions are known from now on.

@@ -18,8 +18,9 @@ struct DropCounts {
   std::uint64_t begin_ns = 0;  ///< CLOCK_MONOTONIC
   std::uint64_t end_ns = 0;
   std::vector<KindCount> kinds;
-  DropCount other;                 ///< drops that could not be told apart
-  std::uint64_t samples_lost = 0;  ///< in this interval too
+  DropCount other;                    ///< drops that could not be told apart
+  std::uint64_t samples_lost = 0;     ///< in this interval too
+  std::vector<LossCounter> counters;  ///< as DropTable has them
 };
 
 }  // namespace dptrace

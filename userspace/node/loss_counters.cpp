@@ -19,7 +19,10 @@ LossCounters::LossCounters(Options options)
 }
 
 std::vector<LossCounter> LossCounters::read() {
-  if (std::chrono::steady_clock::now() - searched_ >= options_.search_every) search(true);
+  if (std::chrono::steady_clock::now() - searched_ >= options_.search_every ||
+      finder_.names_changed()) {
+    search(true);
+  }
   look(options_.visits);
   return risen();
 }

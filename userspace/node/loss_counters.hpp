@@ -24,7 +24,8 @@ class LossCounters {
     /// How many network namespaces besides the own one a read() looks into, in turn. Each costs
     /// some 0.16 ms of CPU time.
     std::size_t visits = 25;
-    /// How often new ones are looked for, which costs a look at every process.
+    /// How often new ones are looked for, which costs a look at every process; those with a name
+    /// are noticed at once.
     std::chrono::milliseconds search_every = std::chrono::seconds(10);
     NetnsFinder::Places places{};
   };

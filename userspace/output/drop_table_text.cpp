@@ -236,8 +236,9 @@ void add_counter(Lines& lines, const LossCounter& counter, const Names& names) {
   name.push_back(' ');
   append_name(name, counter.name);
   lines.piece(view(name));
-  if (counter.interface != InterfaceId{})
-    lines.piece(", " + interface_words(counter.interface, names));
+  Buffer place;
+  append_interface(place, counter.interface, names);
+  if (place.size() != 0) lines.piece(", " + text_of(place));
   lines.piece(fmt::format(": {}", counter.total));
   if (counter.interval != 0) lines.piece(fmt::format(" (+{})", counter.interval));
 }

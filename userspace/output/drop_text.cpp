@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "output/drop_output.hpp"
 #include "output/time_text.hpp"
 
@@ -14,7 +16,10 @@ class DropTextOutput final : public DropOutput {
     style.idle = false;
     const DropTableText text = drop_table_text(table, names, style);
     // Nothing happened, and nothing stopped happening.
-    if (text.rows.empty() && table.other_interval.packets == 0) return true;
+    const bool counted =
+        std::any_of(table.counters.begin(), table.counters.end(),
+                    [](const LossCounter& counter) { return counter.interval != 0; });
+    if (text.rows.empty() && table.other_interval.packets == 0 && !counted) return true;
     return write(drop_table_lines(table, names, style));
   }
 

@@ -52,6 +52,7 @@ class Drops {
 
   Result<> run(const OwnedFd& signals) {
     watch_node();
+    if (auto started = watch_.start(); !started) return started;
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
     const auto interval = static_cast<std::uint64_t>(command_.interval.count());
@@ -189,7 +190,7 @@ int run_drops(const DropsCommand& command) {
   CaptureSettings settings = command.capture;
   settings.ring_bytes = kRingBytes;
   Names names = names_of_node(node->btf);
-  auto watch = Watch::start(settings, node->btf);
+  auto watch = Watch::load(settings, node->btf);
   if (!watch) return fail(watch.error());
   Drops drops(command, **watch, names, std::move(node->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());

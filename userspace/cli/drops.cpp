@@ -59,11 +59,12 @@ class Drops {
         names_(names),
         namer_(names, std::move(symbols)),
         rows_(names),
-        output_(make_output(command, sink_)) {
-    if (wants_counters(command.capture)) counters_.emplace();
-  }
+        output_(make_output(command, sink_)) {}
 
   Result<> run(const OwnedFd& signals) {
+    watch_node();
+    if (auto started = watch_.start(); !started) return started;
+    if (wants_counters(command_.capture)) counters_.emplace();
     const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
     const Result<> result = follow(signals, start);
     display_.reset();
@@ -85,7 +86,6 @@ class Drops {
 
  private:
   Result<> follow(const OwnedFd& signals, std::uint64_t start) {
-    watch_node();
     if (auto shown = start_display(); !shown) return shown;
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     const auto interval = static_cast<std::uint64_t>(command_.interval.count());
@@ -248,7 +248,7 @@ int run_drops(const DropsCommand& command) {
   CaptureSettings settings = command.capture;
   settings.ring_bytes = kRingBytes;
   Names names = names_of_node(node->btf);
-  auto watch = Watch::start(settings, node->btf);
+  auto watch = Watch::load(settings, node->btf);
   if (!watch) return fail(watch.error());
   Drops drops(command, **watch, names, std::move(node->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());

@@ -25,7 +25,7 @@ class PseudoTerminal:
         self.before = self.settings()
         self.process = subprocess.Popen(
             command, stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
-            preexec_fn=self._become_terminal, env={"PATH": os.environ["PATH"], "TERM": "xterm", **environment},
+            preexec_fn=self._become_terminal, env={"PATH": os.environ["PATH"], **{"TERM": "xterm", **environment}},
         )
 
     def _become_terminal(self):

@@ -9,6 +9,7 @@ import unittest
 
 from pseudo_terminal import PseudoTerminal
 from support import DPTRACE, wait_until
+from test_counters import Netns
 
 SAMPLE = pathlib.Path(DPTRACE).parent / "tests" / "display_sample"
 
@@ -167,3 +168,57 @@ class Picture(unittest.TestCase):
             terminal.type("\x1b[B")
             terminal.wait_for("> REASON00")
             self.assertEqual(set(re.findall(rb"\x1b\[[\d;]*m", terminal.bytes)) - {b"\x1b[0m"}, set())
+
+
+class Drops(unittest.TestCase):
+    """The same of `dptrace drops` itself, as root on a terminal."""
+
+    def watch(self, *arguments, **options):
+        return PseudoTerminal(DPTRACE, "drops", "--interval", "100ms", *arguments, columns=120, **options)
+
+    def test_shows_tables_and_leaves_the_last_one(self):
+        with self.watch() as terminal:
+            terminal.wait_for("lost in", "since the watch began", "h: help")
+            self.assertTrue(terminal.is_alternate())
+            terminal.type("h/nothing has this in it\r")
+            terminal.wait_for("sort by", "filter", "has this in it")
+            terminal.type("q")
+            self.assertEqual(terminal.wait(), 0)
+            self.assertTrue(terminal.is_restored(), terminal.state())
+            self.assertIn("freed without loss", terminal.text())
+            self.assertNotIn("h: help", terminal.text())
+
+    def test_a_drop_is_opened_into_its_packets(self):
+        with Netns() as netns, self.watch(rows=60) as terminal:
+            terminal.wait_for("lost in")
+            terminal.type(f"/{netns.name}\r")  # others use this machine too
+            self.assertGreater(netns.overflow_udp(30), 0)
+            terminal.wait_for("UDP", f"lo in netns {netns.name}",
+                              f"counter udp RcvbufErrors, in netns {netns.name}: ")
+            terminal.type("\r")
+            terminal.wait_for("a second now", "UDP 127.0.0.1:", "Enter or Esc: back")
+            terminal.process.send_signal(signal.SIGTERM)
+            self.assertEqual(terminal.wait(), 0)
+            self.assertTrue(terminal.is_restored(), terminal.state())
+
+    def test_endings(self):
+        for number, status in ((signal.SIGINT, 0), (signal.SIGHUP, 0), (signal.SIGSEGV, -11), (signal.SIGQUIT, -3)):
+            with self.subTest(number), self.watch() as terminal:
+                terminal.wait_for("lost in")
+                terminal.process.send_signal(number)
+                self.assertEqual(terminal.wait(), status)
+                self.assertTrue(terminal.is_restored(), terminal.state())
+
+    def test_ends_by_itself(self):
+        with self.watch("--duration", "500ms") as terminal:
+            self.assertEqual(terminal.wait(), 0)
+            self.assertIn(b"\x1b[?1049h", terminal.bytes)
+            self.assertTrue(terminal.is_restored(), terminal.state())
+
+    def test_plain_where_no_screen_is_wanted(self):
+        for arguments, options in ((("--once",), {}), (("--duration", "300ms"), {"TERM": "dumb"}),
+                                   (("--duration", "300ms", "-o", "json"), {})):
+            with self.subTest(arguments), self.watch(*arguments, **options) as terminal:
+                self.assertEqual(terminal.wait(), 0)
+                self.assertNotIn(b"\x1b[?", terminal.bytes)
+                self.assertEqual(terminal.settings(), terminal.before)

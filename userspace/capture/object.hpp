@@ -9,6 +9,7 @@
 #include "capture/skeleton.hpp"
 #include "model/result.hpp"
 #include "node/kernel_btf.hpp"
+#include "node/links.hpp"
 
 namespace dptrace {
 
@@ -18,6 +19,8 @@ struct NodeFacts {
   std::vector<std::uint16_t> vxlan_ports;  ///< beside the usual ones
   std::uint16_t geneve_port = 0;           ///< 0: the usual one
 };
+
+NodeFacts node_facts(const std::vector<Link>& links);
 
 /// The form of each that the kernel's verifier takes.
 struct NetworkPrograms {
@@ -38,5 +41,9 @@ struct LoadedObject {
 Result<LoadedObject> load_object(const CaptureSettings& settings, const NodeFacts& node,
                                  const KernelOffers& offers, const KernelBtf& btf,
                                  const std::vector<HookFunction>& functions);
+
+/// With the drop-watch alone.
+Result<Skeleton> load_watch(const CaptureSettings& settings, const NodeFacts& node,
+                            const KernelOffers& offers);
 
 }  // namespace dptrace

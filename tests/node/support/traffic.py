@@ -83,7 +83,7 @@ def tcp_transfer(source, destination, size, family=4):
     return ports
 
 
-_FLOOD = """
+FLOOD = """
 import socket, sys, time
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.connect((sys.argv[1], int(sys.argv[2])))
@@ -105,7 +105,7 @@ def flood(source, destination, seconds):
     sink = udp_socket(destination)  # never read: some are taken, the rest overflow its buffer
     with network_namespace(source.netns):
         process = subprocess.Popen(
-            [sys.executable, "-c", _FLOOD, destination.ip, str(sink.getsockname()[1]), str(seconds)],
+            [sys.executable, "-c", FLOOD, destination.ip, str(sink.getsockname()[1]), str(seconds)],
             stdout=subprocess.PIPE, text=True,
         )
     with sink, process:

@@ -9,6 +9,7 @@
 #include "capture/skeleton.hpp"
 #include "model/result.hpp"
 #include "node/kernel_btf.hpp"
+#include "node/links.hpp"
 
 namespace dptrace {
 
@@ -19,6 +20,8 @@ struct NodeFacts {
   std::uint16_t geneve_port = 0;           ///< 0: the usual one
 };
 
+NodeFacts node_facts(const std::vector<Link>& links);
+
 struct LoadedObject {
   Skeleton skeleton;
   std::vector<HookFunction> by_fentry;  ///< hook functions whose entry a fentry program tells
@@ -28,5 +31,9 @@ struct LoadedObject {
 Result<LoadedObject> load_object(const CaptureSettings& settings, const NodeFacts& node,
                                  const KernelOffers& offers, const KernelBtf& btf,
                                  const std::vector<HookFunction>& functions);
+
+/// With the drop-watch alone.
+Result<Skeleton> load_watch(const CaptureSettings& settings, const NodeFacts& node,
+                            bool drop_reasons);
 
 }  // namespace dptrace

@@ -1,6 +1,6 @@
 #include "output/metric_labels.hpp"
 
-#include "output/protocol_words.hpp"
+#include "output/drop_words.hpp"
 
 namespace dptrace {
 
@@ -12,12 +12,6 @@ std::string reason_text(const DropKind& kind, const Names& names) {
   if (!kind.reason) return {};
   const auto name = names.reasons.find(*kind.reason);
   return name != names.reasons.end() ? name->second : std::to_string(*kind.reason);
-}
-
-std::string protocol_text(const DropKind& kind) {
-  if (kind.family == 0) return {};
-  const ProtocolName* name = protocol_name(kind.protocol);
-  return name != nullptr ? std::string(name->json) : std::to_string(kind.protocol);
 }
 
 std::string interface_text(InterfaceId id, const Names& names) {
@@ -56,7 +50,7 @@ MetricLabels drop_labels(const DropKind& kind, const Names& names) {
   MetricLabels labels = {{"reason", reason_text(kind, names)},
                          {"cause", ""},
                          {"interface", interface_text(kind.interface, names)},
-                         {"protocol", protocol_text(kind)}};
+                         {"protocol", drop_protocol_name(kind)}};
   add_pod(labels, pod_of(kind, names));
   return labels;
 }

@@ -1,0 +1,199 @@
+// `dptrace drops`: the drop-watch.
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "capture/namer.hpp"
+#include "capture/watch.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/live.hpp"
+#include "cli/prerequisites.hpp"
+#include "cli/presenter.hpp"
+#include "decode/decode.hpp"
+#include "output/drop_output.hpp"
+#include "watch/drop_rows.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+// Devices and namespaces that nobody asks for any more are forgotten so often.
+constexpr std::uint64_t kForgetEveryNs = 60 * kSecond;
+// Room for the samples of a second: a kind gives about one a second on each CPU.
+constexpr std::size_t kRingBytes = 1U << 20;
+
+std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink) {
+  if (command.json) return make_drop_json_output(sink);
+  DropTableStyle style;
+  const char* no_colour = std::getenv("NO_COLOR");
+  style.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
+  style.all = command.all;
+  return make_drop_text_output(sink, style);
+}
+
+class Drops {
+ public:
+  Drops(const DropsCommand& command, Watch& watch, Names& names, Symbols symbols)
+      : command_(command),
+        watch_(watch),
+        names_(names),
+        namer_(names, std::move(symbols)),
+        rows_(names),
+        output_(make_output(command, sink_)) {}
+
+  Result<> run(const OwnedFd& signals) {
+    watch_node();
+    if (auto created = create_ready_file(command_.ready_file); !created) return created;
+    const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
+    const auto interval = static_cast<std::uint64_t>(command_.interval.count());
+    std::uint64_t due = start + interval;
+    const std::uint64_t end = end_of_watch(start);
+    for (std::uint64_t now = start; now < end && open_; now = now_ns(CLOCK_MONOTONIC)) {
+      if (auto waited = wait(signals.get(), std::min({due, end, now + kSecond}), now); !waited)
+        return waited;
+      if (signal_came(signals)) break;
+      watch_node();
+      now = now_ns(CLOCK_MONOTONIC);
+      if (now < due || now >= end) {
+        if (auto taken = watch_.take_samples(receiver_); !taken) return taken;
+        continue;
+      }
+      if (auto told = tell(watch_.read(receiver_)); !told) return told;
+      open_ = output_->interval(rows_.table(), names_) && sink_.flush();
+      due = std::max(due + interval, now + interval / 2);
+    }
+    if (auto told = tell(watch_.stop(receiver_)); !told) return told;
+    const auto& table = rows_.table();
+    WatchSummary summary;
+    summary.dropped = table.losses.packets;
+    summary.packets = table.losses.packets + table.harmless.packets;
+    summary.events_lost = table.samples_lost;
+    summary.duration_ns = table.time_ns - start;
+    if (open_) output_->finish(table, summary, names_);
+    sink_.flush();
+    return {};
+  }
+
+  int exit_status() const {
+    return command_.fail_on_drop && rows_.table().losses.packets != 0 ? kDropSeen : kSuccess;
+  }
+
+ private:
+  std::uint64_t end_of_watch(std::uint64_t start) const {
+    if (command_.once) return start + static_cast<std::uint64_t>(command_.interval.count());
+    if (!command_.duration) return UINT64_MAX;
+    return start + static_cast<std::uint64_t>(command_.duration->count());
+  }
+
+  // Until `until`, or a signal, or a program thinks that the ring should be emptied.
+  Result<> wait(int signals, std::uint64_t until, std::uint64_t now) const {
+    std::array<pollfd, 2> descriptors = {{{signals, POLLIN, 0}, {watch_.ring_fd(), POLLIN, 0}}};
+    const std::uint64_t left = until > now ? until - now : 0;
+    const timespec timeout = {static_cast<time_t>(left / kSecond),
+                              static_cast<long>(left % kSecond)};
+    if (ppoll(descriptors.data(), descriptors.size(), &timeout, nullptr) < 0 && errno != EINTR)
+      return failure(fmt::format("waiting for drops: {}", std::strerror(errno)));
+    return {};
+  }
+
+  bool take(std::span<const std::byte> record) {
+    const auto event = decode(record);
+    if (!event) {
+      malformed_ = event.error();
+      return false;
+    }
+    namer_.see(*event);
+    if (const auto* drop = std::get_if<dpt_drop>(&*event))
+      rows_.add_sample(drop->hop.key, to_sample(*drop));
+    return true;
+  }
+
+  bool is_wanted(const DropKind& kind) const {
+    const auto& patterns = command_.capture.interfaces;
+    if (patterns.empty()) return true;
+    const Interface* interface = names_.interface(kind.interface);
+    return interface != nullptr &&
+           std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+             return fnmatch(pattern.c_str(), interface->name.c_str(), 0) == 0;
+           });
+  }
+
+  // The interval into the table.
+  Result<> tell(Result<DropCounts> counts) {
+    if (!counts) return tl::unexpected(counts.error());
+    if (malformed_) return tl::unexpected(*malformed_);
+    for (const auto& kind : counts->kinds) namer_.see(kind.kind.location, kind.kind.interface);
+    std::erase_if(counts->kinds, [&](const KindCount& kind) { return !is_wanted(kind.kind); });
+    rows_.add(*counts);
+    forget();
+    return {};
+  }
+
+  // Pods come and go; once a second is soon enough.
+  void watch_node() {
+    const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
+    if (now < next_look_ns_) return;
+    next_look_ns_ = now + kSecond;
+    namer_.refresh_pods();
+    std::set<Address> pods(command_.capture.pods.begin(), command_.capture.pods.end());
+    for (const auto& [address, pod] : namer_.pod_addresses()) pods.insert(address);
+    if (!watch_.set_pods(pods) && !told_pods_) {
+      fmt::print(stderr, "dptrace: more than {} pod addresses: drops of some name no pod\n",
+                 DPT_WATCH_PODS + 0);
+      told_pods_ = true;
+    }
+  }
+
+  void forget() {
+    const std::uint64_t now = rows_.table().time_ns;
+    if (now < next_forget_ns_) return;
+    next_forget_ns_ = now + kForgetEveryNs;
+    std::set<InterfaceId> interfaces;
+    for (const auto& row : rows_.table().rows) interfaces.insert(row.kind.interface);
+    for (const auto& counter : rows_.table().counters) interfaces.insert(counter.interface);
+    namer_.keep(interfaces);
+  }
+
+  const DropsCommand& command_;
+  Watch& watch_;
+  Names& names_;
+  Namer namer_;
+  DropRows rows_;
+  StandardOutput sink_;
+  std::unique_ptr<DropOutput> output_;
+  const Watch::Receiver receiver_ = [this](std::span<const std::byte> record) {
+    return take(record);
+  };
+  std::optional<Error> malformed_;
+  std::uint64_t next_look_ns_ = 0;
+  std::uint64_t next_forget_ns_ = 0;
+  bool told_pods_ = false;
+  bool open_ = true;
+};
+
+}  // namespace
+
+int run_drops(const DropsCommand& command) {
+  const auto signals = take_signals();
+  auto node = meet_prerequisites();
+  if (!node) return fail(node.error());
+  CaptureSettings settings = command.capture;
+  settings.ring_bytes = kRingBytes;
+  Names names = names_of_node(node->btf);
+  auto watch = Watch::start(settings, node->btf);
+  if (!watch) return fail(watch.error());
+  Drops drops(command, **watch, names, std::move(node->symbols));
+  if (const auto result = drops.run(signals); !result) return fail(result.error());
+  return drops.exit_status();
+}
+
+}  // namespace dptrace

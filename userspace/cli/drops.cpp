@@ -17,8 +17,10 @@
 #include "cli/live.hpp"
 #include "cli/prerequisites.hpp"
 #include "cli/presenter.hpp"
+#include "cli/version.hpp"
 #include "decode/decode.hpp"
 #include "output/drop_output.hpp"
+#include "output/metrics_server.hpp"
 #include "watch/drop_rows.hpp"
 
 namespace dptrace {
@@ -42,9 +44,12 @@ std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink)
 
 class Drops {
  public:
-  Drops(const DropsCommand& command, Watch& watch, Names& names, Symbols symbols)
+  /// `metrics` is null where none are asked for.
+  Drops(const DropsCommand& command, Watch& watch, MetricsServer* metrics, Names& names,
+        Symbols symbols)
       : command_(command),
         watch_(watch),
+        metrics_(metrics),
         names_(names),
         namer_(names, std::move(symbols)),
         rows_(names),
@@ -134,8 +139,16 @@ class Drops {
     for (const auto& kind : counts->kinds) namer_.see(kind.kind.location, kind.kind.interface);
     std::erase_if(counts->kinds, [&](const KindCount& kind) { return !is_wanted(kind.kind); });
     rows_.add(*counts);
+    publish();
     forget();
     return {};
+  }
+
+  void publish() {
+    if (metrics_ == nullptr) return;
+    metrics_->update(rows_.table(), names_);
+    if (const auto warning = metrics_->take_warning())
+      fmt::print(stderr, "dptrace: {}\n", *warning);
   }
 
   // Pods come and go; once a second is soon enough.
@@ -165,6 +178,7 @@ class Drops {
 
   const DropsCommand& command_;
   Watch& watch_;
+  MetricsServer* metrics_;
   Names& names_;
   Namer namer_;
   DropRows rows_;
@@ -180,10 +194,24 @@ class Drops {
   bool open_ = true;
 };
 
+// Null where none are asked for.
+Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command) {
+  if (!command.metrics) return nullptr;
+  auto server = MetricsServer::start({.address = *command.metrics,
+                                      .patience = MetricsServer::patience_for(command.interval),
+                                      .version = kVersion});
+  // Without this one there is no watch.
+  if (server) (*server)->set_probes({{"kfree_skb", "tp_btf", true, "", ""}});
+  return server;
+}
+
 }  // namespace
 
 int run_drops(const DropsCommand& command) {
   const auto signals = take_signals();
+  // First: an address in use is told at once.
+  const auto metrics = serve_metrics(command);
+  if (!metrics) return fail(metrics.error());
   auto node = meet_prerequisites();
   if (!node) return fail(node.error());
   CaptureSettings settings = command.capture;
@@ -191,7 +219,7 @@ int run_drops(const DropsCommand& command) {
   Names names = names_of_node(node->btf);
   auto watch = Watch::start(settings, node->btf);
   if (!watch) return fail(watch.error());
-  Drops drops(command, **watch, names, std::move(node->symbols));
+  Drops drops(command, **watch, metrics->get(), names, std::move(node->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());
   return drops.exit_status();
 }

@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,8 +40,8 @@ def free_port(netns, family=socket.AF_INET):
 
 
 def get(netns, url):
-    """Status and body."""
-    with network_namespace(netns):
+    """Status and body. `netns`: none is our own."""
+    with network_namespace(netns) if netns else contextlib.nullcontext():
         try:
             with urllib.request.urlopen(url, timeout=support.TIMEOUT) as answer:
                 return answer.status, answer.read().decode()
@@ -285,6 +286,47 @@ class Packaged(NodeTest):
     def assert_runs(self, arguments):
         done = dptrace(*arguments, "--duration", "1s", netns=self.nodes.n1)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Service(NodeTest):
+    """The unit as it ships, by a systemd that is given a guest's process ids, mounts and control groups of its own."""
+
+    def test_the_service(self):
+        if not support.IN_VM:
+            self.skipTest("in a guest only: it takes /usr/sbin, and an init that is nobody's")
+        nodes = topology()
+        shutil.copy(support.DPTRACE, "/usr/sbin/dptrace")
+        units = pathlib.Path("/run/systemd/system")
+        drop_in = units / "dptrace-drops.service.d" / "test.conf"
+        drop_in.parent.mkdir(parents=True)
+        shutil.copy(PACKAGING / "systemd" / "dptrace-drops.service", units)
+        # Nothing of a whole system is wanted beside it.
+        said = pathlib.Path("/run/dptrace-drops.stderr")
+        drop_in.write_text(f"[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:{said}\n")
+        run("ip", "link", "set", "lo", "up")
+        init = ("mount --make-rshared / && umount /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && "
+                "exec env container=test /lib/systemd/systemd --system --unit=dptrace-drops.service --log-target=null --show-status=no")
+        systemd = self.enterContext(subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--cgroup", "sh", "-c", init]))
+        self.addCleanup(systemd.kill)
+
+        def answer(path):
+            with contextlib.suppress(OSError):
+                return get(None, "http://127.0.0.1:9435" + path)
+
+        def state():
+            return said.read_text() if said.exists() else "it was not started"
+
+        self.assertEqual(wait_until(lambda: answer("/healthz"), state), (200, "ok\n"))
+        process = run("pgrep", "-x", "-f", "/usr/sbin/dptrace drops.*").stdout.strip()
+        status = pathlib.Path(f"/proc/{process}/status").read_text()
+        self.assertRegex(status, r"NoNewPrivs:\s*1\n")
+        self.assertRegex(status, r"Seccomp:\s*2\n")
+        refused_datagrams(nodes.pod1, nodes.pod2, 5)
+        # The device has its name: it can look into the network namespaces.
+        wanted = (DROPS, tuple(refused_labels(nodes.pod1).items()))
+        wait_until(lambda: samples(answer("/metrics")[1]).get(wanted) == 5, lambda: f"{answer('/metrics')} {state()}")
+        self.assertEqual(state(), "")
 
 
 def expressions():

@@ -379,7 +379,7 @@ def tcp_transfer(source, destination, size, family=4):
     return ports
 
 
-_FLOOD = """
+FLOOD = """
 import socket, sys, time
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.connect((sys.argv[1], int(sys.argv[2])))
@@ -401,7 +401,7 @@ def flood(source, destination, seconds):
     sink = udp_socket(destination)  # never read: some are taken, the rest overflow its buffer
     with network_namespace(source.netns):
         process = subprocess.Popen(
-            [sys.executable, "-c", _FLOOD, destination.ip, str(sink.getsockname()[1]), str(seconds)],
+            [sys.executable, "-c", FLOOD, destination.ip, str(sink.getsockname()[1]), str(seconds)],
             stdout=subprocess.PIPE, text=True,
         )
     with sink, process:
@@ -416,6 +416,8 @@ def flood(source, destination, seconds):
 
 class Trace:
     """A running `dptrace -o json`, its packets as they come."""
+
+    RECORDS = "packet"
 
     def __init__(self, *arguments, netns=None):
         self.packets = []
@@ -447,7 +449,7 @@ class Trace:
                 except ValueError:
                     self.stray_lines.append(line)
                     continue
-                if record.get("type") == "packet":
+                if record.get("type") == self.RECORDS:
                     self.packets.append(record)
                 elif record.get("type") == "summary":
                     self.summary = record
@@ -532,6 +534,47 @@ class Trace:
         self.process.stdout.close()
         self._stderr.close()
         self._folder.cleanup()
+
+
+class Watch(Trace):
+    """A running `dptrace drops -o json`: a record per kind of drop and interval."""
+
+    RECORDS = "drop_kind"
+
+    def __init__(self, *arguments, netns=None):
+        super().__init__("drops", *arguments, netns=netns)
+        self._netns = netns_names()  # others use this machine too
+
+    def rows(self, **wanted):
+        """The last record of each kind in our network namespaces; each is a running total."""
+        with self._changed:
+            records = list(self.packets)
+        rows = {}
+        for record in records:
+            if record.get("interface", {}).get("netns") not in self._netns:
+                continue
+            if all(record.get(key) == value for key, value in wanted.items()):
+                rows[row_kind(record)] = record
+        return list(rows.values())
+
+    def count(self, **wanted):
+        return sum(row["packets"] for row in self.rows(**wanted))
+
+    def wait_for_count(self, count, **wanted):
+        """Until at least so many are told."""
+        wait_until(lambda: self.count(**wanted) >= count, lambda: f"{count} drops {wanted} ({self.state()})")
+
+    def state(self):
+        with self._changed:
+            records = "\n".join(map(json.dumps, self.packets[-20:]))
+        return f"dptrace printed:\n{records}\nand said:\n{self.stderr()}"
+
+
+def row_kind(row):
+    """What makes a row of its own."""
+    keys = ("reason", "location", "family", "protocol", "icmp_type", "multicast", "loss")
+    interface, pod = row.get("interface", {}), row.get("pod", {})
+    return (*(row.get(key) for key in keys), interface.get("netns"), interface.get("index"), pod.get("ip"))
 
 
 def dptrace(*arguments, netns=None, check=False, **options):

@@ -305,7 +305,8 @@ class Service(NodeTest):
         drop_in.write_text(f"[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:{said}\n")
         run("ip", "link", "set", "lo", "up")
         init = ("mount --make-rshared / && umount /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && "
-                "exec env container=test /lib/systemd/systemd --system --unit=dptrace-drops.service --log-target=null --show-status=no")
+                "exec env container=test /lib/systemd/systemd --system --unit=dptrace-drops.service --log-target=null "
+                "--show-status=no")
         systemd = self.enterContext(subprocess.Popen(
             ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--cgroup", "sh", "-c", init]))
         self.addCleanup(systemd.kill)
@@ -318,7 +319,7 @@ class Service(NodeTest):
             return said.read_text() if said.exists() else "it was not started"
 
         self.assertEqual(wait_until(lambda: answer("/healthz"), state), (200, "ok\n"))
-        process = run("pgrep", "-x", "-f", "/usr/sbin/dptrace drops.*").stdout.strip()
+        process = run("pgrep", "-f", "dptrace drops --interval 15s").stdout.strip()
         status = pathlib.Path(f"/proc/{process}/status").read_text()
         self.assertRegex(status, r"NoNewPrivs:\s*1\n")
         self.assertRegex(status, r"Seccomp:\s*2\n")

@@ -61,7 +61,7 @@ std::uint64_t missed(int program) {
 
 }  // namespace
 
-Result<std::unique_ptr<Watch>> Watch::start(const CaptureSettings& settings, const KernelBtf& btf) {
+Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, const KernelBtf& btf) {
   const auto links = read_links();
   if (!links) return tl::unexpected(links.error());
   const bool reasons = btf.tracepoint_arguments("kfree_skb") >= 3;
@@ -84,11 +84,14 @@ Result<std::unique_ptr<Watch>> Watch::start(const CaptureSettings& settings, con
   watch->keys_.resize(kBatch);
   watch->values_.resize(kBatch * cpus());
 
-  watch->begin_ns_ = monotonic_ns();
-  watch->link_.reset(bpf_program__attach(watch->skeleton_->progs.on_drop_watch));
-  if (!watch->link_)
-    return failure(fmt::format("attaching to tracepoint kfree_skb: {}", std::strerror(errno)));
   return watch;
+}
+
+Result<> Watch::start() {
+  begin_ns_ = monotonic_ns();
+  link_.reset(bpf_program__attach(skeleton_->progs.on_drop_watch));
+  if (link_) return {};
+  return failure(fmt::format("attaching to tracepoint kfree_skb: {}", std::strerror(errno)));
 }
 
 bool Watch::set_pods(const std::set<Address>& pods) {

@@ -22,14 +22,16 @@ class Watch {
   using Receiver = Ring::Receiver;
 
   /// Of the settings, where to put tc programs means nothing here.
-  static Result<std::unique_ptr<Watch>> start(const CaptureSettings& settings,
-                                              const KernelBtf& btf);
+  static Result<std::unique_ptr<Watch>> load(const CaptureSettings& settings, const KernelBtf& btf);
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
   /// The addresses by which drops are told apart from now on. False: there are more than the kernel
   /// was given room for, and some are left out.
   bool set_pods(const std::set<Address>& pods);
+
+  /// Counts from now on; with the pods that were set before.
+  Result<> start();
 
   /// Becomes readable when samples should be taken before the interval is over.
   int ring_fd() const { return ring_->fd(); }

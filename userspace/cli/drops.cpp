@@ -34,7 +34,7 @@ constexpr std::uint64_t kForgetEveryNs = 60 * kSecond;
 constexpr std::size_t kRingBytes = 1U << 20;
 
 std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink) {
-  if (command.json) return make_drop_json_output(sink);
+  if (command.json) return make_drop_json_output(sink, command.all);
   DropTableStyle style;
   const char* no_colour = std::getenv("NO_COLOR");
   style.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
@@ -57,6 +57,7 @@ class Drops {
 
   Result<> run(const OwnedFd& signals) {
     watch_node();
+    if (auto started = watch_.start(); !started) return started;
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
     const auto interval = static_cast<std::uint64_t>(command_.interval.count());
@@ -217,7 +218,7 @@ int run_drops(const DropsCommand& command) {
   CaptureSettings settings = command.capture;
   settings.ring_bytes = kRingBytes;
   Names names = names_of_node(node->btf);
-  auto watch = Watch::start(settings, node->btf);
+  auto watch = Watch::load(settings, node->btf);
   if (!watch) return fail(watch.error());
   Drops drops(command, **watch, metrics->get(), names, std::move(node->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());

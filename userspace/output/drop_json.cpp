@@ -81,12 +81,13 @@ Json counter_json(const DropTable& table, const LossCounter& counter, const Name
 
 class DropJsonOutput final : public DropOutput {
  public:
-  explicit DropJsonOutput(Sink& sink) : sink_(sink) {}
+  DropJsonOutput(Sink& sink, bool all) : sink_(sink), all_(all) {}
 
   bool interval(const DropTable& table, const Names& names) override {
     bool open = true;
     for (const auto& row : table.rows) {
-      if (row.interval.packets != 0) open = open && write(row_json(table, row, names));
+      if (row.interval.packets != 0 && (row.loss || all_))
+        open = open && write(row_json(table, row, names));
     }
     if (table.other_interval.packets != 0) open = open && write(other_json(table, names));
     for (const auto& counter : table.counters) {
@@ -109,12 +110,13 @@ class DropJsonOutput final : public DropOutput {
   bool write(const Json& json) { return sink_.write(json_line(json)); }
 
   Sink& sink_;
+  const bool all_;
 };
 
 }  // namespace
 
-std::unique_ptr<DropOutput> make_drop_json_output(Sink& sink) {
-  return std::make_unique<DropJsonOutput>(sink);
+std::unique_ptr<DropOutput> make_drop_json_output(Sink& sink, bool all) {
+  return std::make_unique<DropJsonOutput>(sink, all);
 }
 
 }  // namespace dptrace

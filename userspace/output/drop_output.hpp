@@ -29,7 +29,7 @@ class DropOutput {
 
 /// Tables one below the other: of each interval what was counted in it, at the end everything.
 std::unique_ptr<DropOutput> make_drop_text_output(Sink& sink, const DropTableStyle& style);
-/// JSON Lines: an object per kind and interval it was counted in.
-std::unique_ptr<DropOutput> make_drop_json_output(Sink& sink);
+/// JSON Lines: an object per kind and interval it was counted in; `all`: also what is no loss.
+std::unique_ptr<DropOutput> make_drop_json_output(Sink& sink, bool all);
 
 }  // namespace dptrace

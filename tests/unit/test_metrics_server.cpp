@@ -59,6 +59,9 @@ TEST_CASE("the server serves metrics and health, and nothing else") {
   REQUIRE(server);
   const auto& address = (*server)->address();
   CHECK(address.port != 0);
+  CHECK_THAT(get(address, "/healthz"),
+             StartsWith("HTTP/1.0 503 ") && Contains("counting has not begun"));
+  (*server)->begin({});
   const auto metrics = get(address, "/metrics");
   CHECK_THAT(metrics, StartsWith("HTTP/1.0 200 OK\r\n"));
   CHECK_THAT(metrics, Contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
@@ -79,7 +82,7 @@ TEST_CASE("what is counted is served") {
   DropTable table;
   table.samples_lost = 3;
   (*server)->update(table, Names());
-  (*server)->set_probes({{"kfree_skb", "tp_btf", true, "", ""}});
+  (*server)->begin({{"kfree_skb", "tp_btf", true, "", ""}});
   const auto metrics = get((*server)->address(), "/metrics");
   CHECK_THAT(metrics, Contains("dptrace_events_lost_total{stage=\"ring\"} 3\n"));
   CHECK_THAT(metrics, Contains("dptrace_probe_attached{probe=\"kfree_skb\"} 1\n"));
@@ -118,7 +121,7 @@ TEST_CASE("IPv6 is served on IPv6") {
   const OwnedFd probe(socket(AF_INET6, SOCK_STREAM, 0));
   const auto server = MetricsServer::start(settings("::1"));
   REQUIRE(server.has_value() == static_cast<bool>(probe));
-  if (server) CHECK_THAT(get((*server)->address(), "/healthz"), Contains("ok"));
+  if (server) CHECK_THAT(get((*server)->address(), "/metrics"), Contains("dptrace_build_info"));
 }
 
 TEST_CASE("the server ends with a client connected, and leaves nothing") {

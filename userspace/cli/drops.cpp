@@ -198,12 +198,9 @@ class Drops {
 // Null where none are asked for.
 Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command) {
   if (!command.metrics) return nullptr;
-  auto server = MetricsServer::start({.address = *command.metrics,
-                                      .patience = MetricsServer::patience_for(command.interval),
-                                      .version = kVersion});
-  // Without this one there is no watch.
-  if (server) (*server)->set_probes({{"kfree_skb", "tp_btf", true, "", ""}});
-  return server;
+  return MetricsServer::start({.address = *command.metrics,
+                               .patience = MetricsServer::patience_for(command.interval),
+                               .version = kVersion});
 }
 
 }  // namespace
@@ -220,6 +217,8 @@ int run_drops(const DropsCommand& command) {
   Names names = names_of_node(node->btf);
   auto watch = Watch::load(settings, node->btf);
   if (!watch) return fail(watch.error());
+  // Without this probe there is no watch.
+  if (*metrics) (*metrics)->begin({{"kfree_skb", "tp_btf", true, "", ""}});
   Drops drops(command, **watch, metrics->get(), names, std::move(node->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());
   return drops.exit_status();

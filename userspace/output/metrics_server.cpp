@@ -110,9 +110,10 @@ void MetricsServer::answer_in_background() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void MetricsServer::set_probes(const ProbeStates& probes) {
+void MetricsServer::begin(const ProbeStates& probes) {
   const std::lock_guard lock(mutex_);
   metrics_.set_probes(probes);
+  updated_ = Clock::now();
 }
 
 void MetricsServer::update(const DropTable& table, const Names& names) {
@@ -137,8 +138,10 @@ void MetricsServer::on_metrics(evhttp_request* request, void* context) {
 void MetricsServer::on_health(evhttp_request* request, void* context) {
   auto& server = *static_cast<MetricsServer*>(context);
   std::unique_lock lock(server.mutex_);
-  const auto age = Clock::now() - server.updated_;
+  const auto updated = server.updated_;
   lock.unlock();
+  if (!updated) return answer(request, HTTP_SERVUNAVAIL, kText, "counting has not begun\n");
+  const auto age = Clock::now() - *updated;
   if (age <= server.patience_) return answer(request, HTTP_OK, kText, "ok\n");
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(age).count();
   answer(request, HTTP_SERVUNAVAIL, kText,

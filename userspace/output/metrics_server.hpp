@@ -37,8 +37,10 @@ class MetricsServer {
   /// With the port that was taken.
   const ListenAddress& address() const { return address_; }
 
-  // As in Metrics. Any thread may call them.
-  void set_probes(const ProbeStates& probes);
+  // Any thread may call these.
+  /// Counting has begun: /healthz is well from now on.
+  void begin(const ProbeStates& probes);
+  /// As Metrics has these two.
   void update(const DropTable& table, const Names& names);
   std::optional<std::string> take_warning();
 
@@ -56,7 +58,7 @@ class MetricsServer {
   const std::chrono::nanoseconds patience_;
   std::mutex mutex_;  // of the two below
   Metrics metrics_;
-  Clock::time_point updated_ = Clock::now();
+  std::optional<Clock::time_point> updated_;
   std::unique_ptr<Http> http_;
   std::thread thread_;
 };

@@ -318,7 +318,7 @@ class Service(NodeTest):
         def state():
             return said.read_text() if said.exists() else "it was not started"
 
-        self.assertEqual(wait_until(lambda: answer("/healthz"), state), (200, "ok\n"))
+        wait_until(lambda: answer("/healthz") == (200, "ok\n"), state)
         process = run("pgrep", "-f", "dptrace drops --interval 15s").stdout.strip()
         status = pathlib.Path(f"/proc/{process}/status").read_text()
         self.assertRegex(status, r"NoNewPrivs:\s*1\n")

@@ -20,6 +20,19 @@ struct sk_buff___kind {
 	__u8 pkt_type : 3;
 } __attribute__((preserve_access_index));
 
+struct dst_ops___kind {
+	unsigned short family;
+} __attribute__((preserve_access_index));
+
+struct dst_entry___kind {
+	struct dst_ops___kind *ops;
+} __attribute__((preserve_access_index));
+
+enum {
+	AF_INET = 2,
+	AF_INET6 = 10,
+};
+
 enum {
 	PACKET_BROADCAST = 1,
 	PACKET_MULTICAST = 2,
@@ -169,12 +182,30 @@ static __always_inline void kind__add_place(struct dpt_kind_key *kind, struct sk
 	kind->ifindex = ifindex;
 }
 
+/* What raw sockets send has no protocol before it leaves the IP layer; its route tells (before 6.0). */
+static __always_inline void kind__find_protocol(struct dpt_bytes *bytes, struct sk_buff *skb)
+{
+	struct dst_entry___kind *dst = (struct dst_entry___kind *)skb__dst(skb);
+	__u16 family;
+
+	if (!dst)
+		return;
+	family = BPF_CORE_READ(dst, ops, family);
+	if (family == AF_INET)
+		bytes->protocol = ETH_P_IP;
+	else if (family == AF_INET6)
+		bytes->protocol = ETH_P_IPV6;
+}
+
 /* False: not asked for. *kind is zero but for reason and location. */
-static __always_inline bool kind__of_skb(struct dpt_kind_key *kind, struct sk_buff *skb, const struct dpt_bytes *bytes)
+static __always_inline bool kind__of_skb(struct dpt_kind_key *kind, struct sk_buff *skb, struct dpt_bytes *bytes)
 {
 	__u8 type = BPF_CORE_READ_BITFIELD((struct sk_buff___kind *)skb, pkt_type);
-	int plain = kind__add_plain_ipv4(kind, bytes);
+	int plain;
 
+	if (!bytes->protocol)
+		kind__find_protocol(bytes, skb);
+	plain = kind__add_plain_ipv4(kind, bytes);
 	if (!plain || (plain < 0 && !kind__add_packet(kind, bytes)))
 		return false;
 	if (type == PACKET_BROADCAST || type == PACKET_MULTICAST)

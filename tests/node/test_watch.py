@@ -210,23 +210,22 @@ class WatchIsExact(Nothing):
 
     def test_more_kinds_than_there_is_room_for(self):
         """What finds no room is counted all the same; the next interval has room again."""
-        devices, protocols, room = 12, 256, 2048
-        netns = f"{self.nodes.prefix}-many"
-        run = support.run
-        run("ip", "netns", "add", netns)
-        self.addCleanup(run, "ip", "netns", "del", netns)
-        for number in range(devices):
-            in_netns(netns, "ip", "link", "add", f"many{number}", "type", "bridge")
-            in_netns(netns, "ip", "address", "add", f"10.201.{number}.1/24", "dev", f"many{number}")
-            in_netns(netns, "ip", "link", "set", f"many{number}", "up")
-        peers = [f"10.201.{number}.2" for number in range(devices)]
-        filters = [word for peer in peers for word in ("--peer-ip", peer)]
-        with network_namespace(netns):
-            sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        with sender, self.dropped_by_nft(netns, "ip daddr 10.201.0.0/16", "output") as dropped:
-            with Watch("--interval", "1h", *filters) as watch:
-                for _ in range(2):
-                    for peer in peers:
+        devices, protocols, room = [f"many{number}" for number in range(12)], 256, 2048
+        peer, netns = "10.201.200.2", f"{self.nodes.prefix}-many"
+        support.run("ip", "netns", "add", netns)
+        self.addCleanup(support.run, "ip", "netns", "del", netns)
+        for metric, device in enumerate(devices):
+            in_netns(netns, "ip", "link", "add", device, "type", "bridge")
+            in_netns(netns, "ip", "address", "add", f"10.201.{metric}.1/24", "dev", device)
+            in_netns(netns, "ip", "link", "set", device, "up")
+            in_netns(netns, "ip", "route", "add", peer, "dev", device, "metric", str(metric))
+        with self.dropped_by_nft(netns, f"ip daddr {peer}", "output") as dropped:
+            with Watch("--interval", "1h", "--peer-ip", peer) as watch:
+                for device in 2 * devices:
+                    with network_namespace(netns):
+                        sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+                    with sender:
+                        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
                         for protocol in range(protocols):
                             header = struct.pack(
                                 "!BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, protocol, 0,
@@ -234,7 +233,7 @@ class WatchIsExact(Nothing):
                             with contextlib.suppress(PermissionError):  # that it was dropped
                                 sender.sendto(header + bytes(8), (peer, 0))
                 summary = watch.stop()
-            self.assertEqual(dropped(), 2 * devices * protocols)
+            self.assertEqual(dropped(), 2 * len(devices) * protocols)
             self.assertEqual(summary["dropped"], dropped())
             other = [json.loads(line) for line in watch.stray_lines]
             self.assertEqual([record["type"] for record in other], ["drop_other"], watch.stray_lines)

@@ -58,6 +58,8 @@ class Drops {
   Result<> run(const OwnedFd& signals) {
     watch_node();
     if (auto started = watch_.start(); !started) return started;
+    // Without this probe there is no watch.
+    if (metrics_ != nullptr) metrics_->begin({{"kfree_skb", "tp_btf", true, "", ""}});
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
     const auto interval = static_cast<std::uint64_t>(command_.interval.count());
@@ -217,8 +219,6 @@ int run_drops(const DropsCommand& command) {
   Names names = names_of_node(node->btf);
   auto watch = Watch::load(settings, node->btf);
   if (!watch) return fail(watch.error());
-  // Without this probe there is no watch.
-  if (*metrics) (*metrics)->begin({{"kfree_skb", "tp_btf", true, "", ""}});
   Drops drops(command, **watch, metrics->get(), names, std::move(node->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());
   return drops.exit_status();

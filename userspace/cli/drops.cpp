@@ -17,9 +17,11 @@
 #include "cli/live.hpp"
 #include "cli/prerequisites.hpp"
 #include "cli/presenter.hpp"
+#include "cli/version.hpp"
 #include "decode/decode.hpp"
 #include "node/loss_counters.hpp"
 #include "output/drop_output.hpp"
+#include "output/metrics_server.hpp"
 #include "screen/drop_display.hpp"
 #include "watch/drop_rows.hpp"
 
@@ -53,9 +55,12 @@ std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink)
 
 class Drops {
  public:
-  Drops(const DropsCommand& command, Watch& watch, Names& names, Symbols symbols)
+  /// `metrics` is null where none are asked for.
+  Drops(const DropsCommand& command, Watch& watch, MetricsServer* metrics, Names& names,
+        Symbols symbols)
       : command_(command),
         watch_(watch),
+        metrics_(metrics),
         names_(names),
         namer_(names, std::move(symbols)),
         rows_(names),
@@ -65,6 +70,8 @@ class Drops {
     watch_node();
     if (auto started = watch_.start(); !started) return started;
     if (wants_counters(command_.capture)) counters_.emplace();
+    // Without this probe there is no watch.
+    if (metrics_ != nullptr) metrics_->begin({{"kfree_skb", "tp_btf", true, "", ""}});
     const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
     const Result<> result = follow(signals, start);
     display_.reset();
@@ -182,6 +189,7 @@ class Drops {
                   [&](const KindCount& kind) { return !is_wanted(kind.kind.interface); });
     if (counters_) counts->counters = read_counters(is_last);
     rows_.add(*counts);
+    publish();
     forget();
     return {};
   }
@@ -193,6 +201,12 @@ class Drops {
     std::erase_if(counters,
                   [&](const LossCounter& counter) { return !is_wanted(counter.interface); });
     return counters;
+  }
+
+  void publish() {
+    if (metrics_ == nullptr) return;
+    metrics_->update(rows_.table(), names_);
+    if (const auto warning = metrics_->take_warning()) warn(*warning);
   }
 
   // Pods come and go; once a second is soon enough.
@@ -222,6 +236,7 @@ class Drops {
 
   const DropsCommand& command_;
   Watch& watch_;
+  MetricsServer* metrics_;
   Names& names_;
   Namer namer_;
   DropRows rows_;
@@ -239,10 +254,21 @@ class Drops {
   bool open_ = true;
 };
 
+// Null where none are asked for.
+Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command) {
+  if (!command.metrics) return nullptr;
+  return MetricsServer::start({.address = *command.metrics,
+                               .patience = MetricsServer::patience_for(command.interval),
+                               .version = kVersion});
+}
+
 }  // namespace
 
 int run_drops(const DropsCommand& command) {
   const auto signals = take_signals();
+  // First: an address in use is told at once.
+  const auto metrics = serve_metrics(command);
+  if (!metrics) return fail(metrics.error());
   auto node = meet_prerequisites();
   if (!node) return fail(node.error());
   CaptureSettings settings = command.capture;
@@ -250,7 +276,7 @@ int run_drops(const DropsCommand& command) {
   Names names = names_of_node(node->btf);
   auto watch = Watch::load(settings, node->btf);
   if (!watch) return fail(watch.error());
-  Drops drops(command, **watch, names, std::move(node->symbols));
+  Drops drops(command, **watch, metrics->get(), names, std::move(node->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());
   return drops.exit_status();
 }

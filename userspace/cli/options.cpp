@@ -34,6 +34,7 @@ constexpr auto kDropsExamples = R"(Examples:
   sudo dptrace drops --once --interval 10s           one table of ten seconds
   sudo dptrace drops --pod-ip 10.244.19.28 --all     also the frees that are no loss
   sudo dptrace drops --interface 'veth*' --protocol tcp
+  sudo dptrace drops --metrics 127.0.0.1:9435        also as Prometheus reads it
   sudo dptrace drops --pod-ip 10.244.19.28 --duration 5m --fail-on-drop -o json > drops.json
 
 Exit status: 0 done, 1 failed, 2 wrong command line, 3 a packet was lost (--fail-on-drop).)";
@@ -177,6 +178,15 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
   add_time_option(app, "--interval", drops.interval, "Of the tables (default 1s)")->group(group);
   app.add_flag("--once", drops.once, "One table after one interval, then exit")->group(group);
   add_time_option(app, "--duration", drops.duration, "Stop after 10s, 2m, 1h")->group(group);
+  app.add_option_function<std::string>(
+         "--metrics",
+         [&drops](const std::string& text) { drops.metrics = ListenAddress::parse(text); },
+         "Serve Prometheus at http://ADDRESS:PORT/metrics")
+      ->type_name("ADDRESS:PORT")
+      ->check(checked<ListenAddress>(
+          ListenAddress::parse,
+          "an IP address and port (127.0.0.1:9435, [::1]:9435, or 9435 for the loopback)"))
+      ->group(group);
   app.add_option("--ready-file", drops.ready_file, "Create FILE once the counting has begun")
       ->type_name("FILE")
       ->group(group);
@@ -193,6 +203,9 @@ std::string port_contradiction(const CaptureSettings& capture) {
 std::string contradiction(const DropsCommand& drops) {
   if (drops.once && drops.duration) {
     return "--duration contradicts --once: one table takes one --interval";
+  }
+  if (drops.once && drops.metrics) {
+    return "--metrics contradicts --once: after one table nothing is left to be served";
   }
   return port_contradiction(drops.capture);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "capture/settings.hpp"
+#include "model/listen_address.hpp"
 
 namespace dptrace {
 
@@ -39,6 +40,7 @@ struct DropsCommand {
   bool all = false;
   bool fail_on_drop = false;
   std::string ready_file;
+  std::optional<ListenAddress> metrics;  ///< where they are served
 };
 
 struct ShowCommand {

@@ -89,6 +89,18 @@ static __always_inline bool kind__matches(const struct kind_header *header)
 	       (load_u16(l4) == config.port || load_u16(l4 + 2) == config.port);
 }
 
+/* Without reasons, what TIME_WAIT answers cannot be told from what no socket takes but by this. */
+static __always_inline void kind__add_tcp(struct dpt_kind_key *kind, const struct dpt_bytes *bytes, __u32 l4_offset)
+{
+	__u8 flags = 0;
+
+	if (config.has_drop_reason || kind->of.ip.protocol != IPPROTO_TCP)
+		return;
+	bytes__read(bytes, l4_offset + 13, &flags, sizeof(flags));
+	if (flags & 1)
+		kind->flags |= DPT_KIND_TCP_FIN;
+}
+
 static __always_inline bool kind__is_multicast(const struct dpt_address *destination, bool is_ipv6)
 {
 	__u8 first = is_ipv6 ? destination->bytes[0] : destination->bytes[12];
@@ -123,6 +135,8 @@ static __always_inline int kind__add_plain_ipv4(struct dpt_kind_key *kind, const
 	kind->of.ip.protocol = header.ip.protocol;
 	if (header.ip.protocol == IPPROTO_ICMP && !(header.ip.fragment & bpf_htons(IP_OFFSET_MASK)))
 		kind->of.ip.icmp_type = header.l4[0];
+	if (!(header.ip.fragment & bpf_htons(IP_OFFSET_MASK)))
+		kind__add_tcp(kind, bytes, sizeof(header.ip));
 	ends.source.bytes[10] = ends.source.bytes[11] = 0xff;
 	ends.destination.bytes[10] = ends.destination.bytes[11] = 0xff;
 	__builtin_memcpy(ends.source.bytes + 12, header.ip.source, 4);
@@ -151,6 +165,8 @@ static __always_inline bool kind__add_packet(struct dpt_kind_key *kind, const st
 	    !header__is_later_fragment(&packet.inner))
 		bytes__read(bytes, packet.inner.l4_offset, &type, sizeof(type));
 	kind->of.ip.icmp_type = type;
+	if (!header__is_later_fragment(&packet.inner))
+		kind__add_tcp(kind, bytes, packet.inner.l4_offset);
 	packet__addresses(bytes, &packet.inner, &ends.source, &ends.destination);
 	kind__add_ends(kind, &ends, packet.inner.is_ipv6);
 	return true;

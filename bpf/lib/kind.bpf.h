@@ -61,6 +61,9 @@ static __always_inline void kind__add_flow(struct dpt_kind_key *kind, const stru
 	kind->of.ip.protocol = flow->protocol;
 	if (flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6)
 		kind->of.ip.icmp_type = flow->l4.icmp.type;
+	/* Without reasons, what TIME_WAIT answers cannot be told from what no socket takes but by this. */
+	if (!config.has_drop_reason && flow->protocol == IPPROTO_TCP && flow->tcp_flags & TCP_FIN)
+		kind->flags |= DPT_KIND_TCP_FIN;
 	if (flow__is_multicast(flow))
 		kind->flags |= DPT_KIND_MULTICAST;
 	if (!watch_has_pods)

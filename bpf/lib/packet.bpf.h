@@ -133,7 +133,10 @@ static __always_inline __u64 hash__mix(__u64 hash, __u64 value)
 	return hash ^ hash >> 29;
 }
 
-#define TCP_SYN 2
+enum {
+	TCP_FIN = 1,
+	TCP_SYN = 2,
+};
 
 /* Addresses, ports and ICMP ids are left out: NAT changes them. TCP flags are left out: segmentation takes PSH and FIN
  * from all segments but the last. `words` is how many of l4 are there.

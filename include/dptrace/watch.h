@@ -7,6 +7,7 @@ enum {
 	DPT_KIND_HAS_REASON = 1, /* .reason means something (since 5.17) */
 	DPT_KIND_MULTICAST = 2,	 /* sent to many: an IP multicast or broadcast, or a link-layer one */
 	DPT_KIND_OTHER_HOST = 4, /* the frame was addressed to another host */
+	DPT_KIND_TCP_FIN = 8,	 /* ends a TCP connection; told where there are no reasons */
 };
 
 enum {

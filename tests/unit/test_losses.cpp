@@ -18,6 +18,7 @@ struct Freed {
   std::uint8_t icmp_type = 0;
   bool multicast = false;
   bool other_host = false;
+  bool tcp_fin = false;
   bool kernel_has_reasons = true;
 };
 
@@ -39,6 +40,7 @@ End end_of_kind(const Freed& freed) {
   kind.icmp_type = freed.icmp_type;
   kind.multicast = freed.multicast;
   kind.other_host = freed.other_host;
+  kind.tcp_fin = freed.tcp_fin;
   return end_of(kind, names_of(freed));
 }
 
@@ -123,6 +125,21 @@ TEST_CASE("an echo request without a ping socket is a loss") {
   CHECK(end_of_kind(
             {.function = "icmp_rcv", .reason = "NO_SOCKET", .protocol = kIcmp, .icmp_type = 8}) ==
         End::kLoss);
+}
+
+TEST_CASE("what TIME_WAIT takes is no loss, as far as it can be told") {
+  for (const char* function : {"tcp_v4_rcv", "tcp_v6_rcv"}) {
+    CHECK(end_of_kind({.function = function, .protocol = kTcp}) == End::kTaken);
+    CHECK(end_of_packet({.function = function, .protocol = kTcp}) == End::kLoss);
+    CHECK(end_of_kind({.function = function, .reason = "NO_SOCKET", .protocol = kTcp}) ==
+          End::kLoss);
+    CHECK(end_of_kind({.function = function, .protocol = kTcp, .kernel_has_reasons = false}) ==
+          End::kLoss);
+    CHECK(end_of_kind({.function = function,
+                       .protocol = kTcp,
+                       .tcp_fin = true,
+                       .kernel_has_reasons = false}) == End::kTaken);
+  }
 }
 
 TEST_CASE("multicast that somebody was meant to get is a loss") {

@@ -41,6 +41,7 @@ DropKind kind_of(const dpt_kind_key& key) {
   }
   kind.multicast = (key.flags & DPT_KIND_MULTICAST) != 0;
   kind.other_host = (key.flags & DPT_KIND_OTHER_HOST) != 0;
+  kind.tcp_fin = (key.flags & DPT_KIND_TCP_FIN) != 0;
   if (const Address pod(key.pod); pod != Address()) kind.pod = pod;
   return kind;
 }

@@ -25,6 +25,7 @@ struct DropKind {
   std::uint16_t ethertype = 0;  ///< of what is not IP; 0: none
   bool multicast = false;       ///< meant for many, by address
   bool other_host = false;      ///< a frame for another host
+  bool tcp_fin = false;         ///< ends a TCP connection; told only on kernels without reasons
   std::optional<Address> pod;   ///< the end of the packet that is a known pod's
 
   friend bool operator==(const DropKind&, const DropKind&) = default;

@@ -25,6 +25,8 @@ struct Freed {
   std::uint8_t icmp_type = 0;
   bool multicast = false;
   bool other_host = false;
+  bool tcp_fin = false;
+  bool has_reason = true;
   bool is_packet = true;  // else an skb of a netlink or unix socket
   bool followed = true;   // its copies are known
 };
@@ -32,6 +34,7 @@ struct Freed {
 enum class When : std::uint8_t {
   kAlways,
   kUnfollowed,  // when the packet is followed, its other copies say what became of it
+  kTimeWait,    // likewise, and the kernel tells its reasons or the packet ends a connection
 };
 
 // Empty and 0: any. The function is one name, or ends with * and is the beginning of several.
@@ -64,6 +67,10 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     // The end of a normal close.
     {"tcp_rcv_state_process", kUnspecified, IPPROTO_TCP, End::kTaken},
     {"tcp_time_wait", kUnspecified, IPPROTO_TCP, End::kTaken},
+    // What is sent to a connection in TIME_WAIT, as in every close. With a full accept queue a
+    // handshake's last ACK ends here too, also without a reason; the counter ListenOverflows tells.
+    {"tcp_v4_rcv", kUnspecified, IPPROTO_TCP, End::kTaken, When::kTimeWait},
+    {"tcp_v6_rcv", kUnspecified, IPPROTO_TCP, End::kTaken, When::kTimeWait},
     // Keepalive probes repeat a byte on purpose.
     {"", "TCP_OLD_SEQUENCE", IPPROTO_TCP},
     {"", "TCP_INVALID_SEQUENCE", IPPROTO_TCP},
@@ -101,11 +108,16 @@ bool is_function(std::string_view wanted, std::string_view function) {
   return source_name(function) == wanted;
 }
 
+bool is_time(When when, const Freed& freed) {
+  if (when == When::kAlways) return true;
+  if (freed.followed) return false;
+  return when == When::kUnfollowed || freed.has_reason || freed.tcp_fin;
+}
+
 bool applies(const Harmless& rule, const Freed& freed) {
   return is_function(rule.function, freed.function) &&
          (rule.reason.empty() || rule.reason == freed.reason) &&
-         (rule.protocol == 0 || rule.protocol == freed.protocol) &&
-         (rule.when == When::kAlways || !freed.followed) &&
+         (rule.protocol == 0 || rule.protocol == freed.protocol) && is_time(rule.when, freed) &&
          (!rule.icmp_type || *rule.icmp_type == freed.icmp_type);
 }
 
@@ -153,6 +165,8 @@ End end_of(const DropKind& kind, const Names& names) {
   freed.icmp_type = kind.icmp_type;
   freed.multicast = kind.multicast;
   freed.other_host = kind.other_host;
+  freed.tcp_fin = kind.tcp_fin;
+  freed.has_reason = kind.reason.has_value();
   freed.is_packet = kind.family != 0 || kind.ethertype != 0 || kind.interface.index != 0;
   freed.followed = false;
   return end_of(freed);

@@ -60,7 +60,8 @@ void Namer::keep(const std::set<InterfaceId>& interfaces) {
   std::erase_if(names_.interfaces,
                 [&](const auto& entry) { return !interfaces.contains(entry.first); });
   std::erase_if(names_.netns, [&](const auto& entry) { return !netns.contains(entry.first); });
-  std::erase_if(described_, [&](const auto& entry) { return !netns.contains(entry.first); });
+  // What was forgotten may be met again at once.
+  described_.clear();
 }
 
 void Namer::see_place(InterfaceId id) {

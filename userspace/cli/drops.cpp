@@ -226,6 +226,7 @@ class Drops {
 
   void forget() {
     const std::uint64_t now = rows_.table().time_ns;
+    if (next_forget_ns_ == 0) next_forget_ns_ = now + kForgetEveryNs;
     if (now < next_forget_ns_) return;
     next_forget_ns_ = now + kForgetEveryNs;
     std::set<InterfaceId> interfaces;

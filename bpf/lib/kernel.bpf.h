@@ -44,6 +44,7 @@ struct skb_shared_info {
 
 struct sk_buff {
 	struct net_device *dev;
+	int skb_iif;
 	unsigned long _skb_refdst;
 	unsigned int len;
 	unsigned int data_len;

@@ -199,6 +199,16 @@ class Sockets(DropTest):
                 self.assert_hooks(syn, support.CROSSING_HOOKS, f"ipv{family}")
                 self.assert_delivered(reset, self.nodes.reply(self.pod1, self.pod3, family))
 
+    def test_stray_acknowledgment_to_a_listener(self):
+        """Dies in TCP itself, where the skb has no device any more: it is that which received it."""
+        with support.listener(self.pod2) as server:
+            ports = support.new_port(), server.getsockname()[1]
+            support.send_tcp_segment(self.pod1, self.pod2, ports, flags=0x10)
+            packet = self.trace.packet(ports=ports)
+        way = self.nodes.across_bridge(self.pod1, self.pod2)[:-1]
+        reason = "TCP_FLAGS" if "TCP_FLAGS" in support.reason_codes() else "NOT_SPECIFIED"
+        self.assert_dropped(packet, way, "eth0@pod2", reason, "tcp_v4_do_rcv")
+
     def test_udp_port_without_reader(self):
         functions = {4: ("__udp4_lib_rcv", "udp_rcv"), 6: ("__udp6_lib_rcv", "udpv6_rcv")}  # 7.2: the second
         unreachable = {4: (UNREACHABLE, CODE["port"]), 6: (1, 4)}

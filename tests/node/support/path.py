@@ -80,7 +80,8 @@ class PathTest(NodeTest):
 
         for way in (ports, ports[::-1]):
             wait_until(lambda: fin(way), lambda: f"the FIN of {way}; {self.trace.state()}")
-        wait_until(lambda: missing(self.trace.found(ports=ports), headers) == 0, "all of the stream")
+        wait_until(lambda: missing(self.trace.found(ports=ports), headers) == 0,
+                   lambda: f"all of the stream; {self.trace.state()}")
         ways = (
             (ports, self.nodes.request(near, far, family), "device-receive eth0@n2"),
             (ports[::-1], self.nodes.reply(near, far, family), "tc-ingress eth0@n1"),

@@ -1,34 +1,30 @@
 /* skb:kfree_skb: the kernel threw a packet away; why, and from where. */
 #include "lib/dropped.bpf.h"
 #include "lib/place.bpf.h"
-#include "lib/quick.bpf.h"
 
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location)
 {
 	const struct net_device *dev;
-	struct dpt_packet packet;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct dpt_drop *drop;
-	__u64 key, now;
+	struct dpt_seen seen;
 	long stack;
 
-	if (quick__is_not_ours(skb, quick__network_header(skb)))
-		return 0;
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__is_ours(&bytes, &packet, &key, &now))
+	if (!identity__is_ours(&bytes, &seen, READ_BOTH_WAYS))
 		return 0;
-	dropped__remember(skb, key, now);
+	dropped__remember(skb, seen.key, seen.now);
 	dev = place__of_skb(&place, skb, DPT_POINT_DROP);
 	if (dev)
-		emit__device(dev, &place, now);
+		emit__device(dev, &place, seen.now);
 
 	drop = emit__reserve(DPT_EVENT_DROP, sizeof(*drop));
 	if (!drop)
 		return 0;
-	emit__begin(&drop->hop.event, DPT_EVENT_DROP, sizeof(*drop), now);
-	emit__fill(&drop->hop, &place, &bytes, &packet, key);
+	emit__begin(&drop->hop.event, DPT_EVENT_DROP, sizeof(*drop), seen.now);
+	emit__fill(&drop->hop, &place, &seen);
 	drop->location = (__u64)location;
 	drop->reason = 0;
 	drop->has_reason = config.has_drop_reason;

@@ -1,24 +1,17 @@
 /* The good ends of a packet: a socket took it, or a local protocol handler consumed it. */
 #include "lib/emit.bpf.h"
 #include "lib/place.bpf.h"
-#include "lib/quick.bpf.h"
 
-/* Every socket's receive filter runs here, with the packet that will be queued to it: TCP in any state, UDP, raw, ping.
- */
-SEC("cgroup_skb/ingress")
-int on_socket_receive(struct __sk_buff *ctx)
+static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading reading)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx;
-	struct dpt_packet packet;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct net_device *dev;
-	__u64 key, now;
+	struct dpt_seen seen;
 
-	if (quick__context_is_not_ours(ctx, 0))
-		return 1;
 	bytes__of_context(&bytes, ctx, 0);
-	if (!identity__is_ours(&bytes, &packet, &key, &now))
+	if (!identity__is_ours(&bytes, &seen, reading))
 		return 1;
 	place.skb = (__u64)ctx;
 	place.length = ctx->len;
@@ -29,8 +22,23 @@ int on_socket_receive(struct __sk_buff *ctx)
 	dev = BPF_CORE_READ(skb, dev);
 	if (dev)
 		place.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-	emit__hop(&place, &bytes, &packet, key, now);
+	emit__hop(&place, &seen);
 	return 1;
+}
+
+/* Every socket's receive filter runs here, with the packet that will be queued to it: TCP in any state, UDP, raw, ping.
+ * In two forms, as the tc programs.
+ */
+SEC("?cgroup_skb/ingress")
+int on_socket_receive(struct __sk_buff *ctx)
+{
+	return socket__see(ctx, READ_BOTH_WAYS);
+}
+
+SEC("?cgroup_skb/ingress")
+int on_socket_receive_w(struct __sk_buff *ctx)
+{
+	return socket__see(ctx, READ_BY_WALKING);
 }
 
 /* The route that the packet took ends in this host. */
@@ -52,21 +60,20 @@ SEC("tp_btf/consume_skb")
 int BPF_PROG(on_consume_skb, struct sk_buff *skb)
 {
 	const struct net_device *dev;
-	struct dpt_packet packet;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
-	__u64 key, now;
+	struct dpt_seen seen;
 
 	if (!following || !skb__is_routed_here(skb))
 		return 0;
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__is_ours(&bytes, &packet, &key, &now))
+	if (!identity__is_ours(&bytes, &seen, READ_BOTH_WAYS))
 		return 0;
-	if (packet.tunnel_kind || packet.inner.protocol == IPPROTO_TCP || packet.inner.protocol == IPPROTO_UDP)
+	if (seen.tunnel.kind || seen.flow.protocol == IPPROTO_TCP || seen.flow.protocol == IPPROTO_UDP)
 		return 0;
 	dev = place__of_skb(&place, skb, DPT_POINT_SOCKET);
 	if (dev)
-		emit__device(dev, &place, now);
-	emit__hop(&place, &bytes, &packet, key, now);
+		emit__device(dev, &place, seen.now);
+	emit__hop(&place, &seen);
 	return 0;
 }

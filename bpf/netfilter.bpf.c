@@ -1,7 +1,6 @@
 /* Netfilter hooks: which were run for a packet, with what verdict, and which of the functions decided. */
 #include "lib/dropped.bpf.h"
 #include "lib/place.bpf.h"
-#include "lib/quick.bpf.h"
 
 enum {
 	NF_SLOW_ACCEPTED = 1,
@@ -173,10 +172,10 @@ int BPF_PROG(on_nf_hook_slow, struct sk_buff *skb, struct nf_hook_state *state, 
 	struct dpt_traversals *here = traversals__here();
 	struct dpt_netfilter *record;
 	struct dpt_entered *slot;
-	struct dpt_packet packet;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
-	__u64 key, now, function = 0;
+	struct dpt_seen seen;
+	__u64 function = 0;
 	bool directly;
 
 	if (!here)
@@ -195,18 +194,16 @@ int BPF_PROG(on_nf_hook_slow, struct sk_buff *skb, struct nf_hook_state *state, 
 	if (result == NF_SLOW_STOLEN && (!directly || state->pf == NFPROTO_BRIDGE))
 		return 0;
 
-	if (quick__is_not_ours(skb, quick__network_header(skb)))
-		return 0;
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__is_ours(&bytes, &packet, &key, &now))
+	if (!identity__is_ours(&bytes, &seen, READ_BOTH_WAYS))
 		return 0;
-	netfilter__place(&place, skb, state, now);
+	netfilter__place(&place, skb, state, seen.now);
 	place.length = skb->len;
 	place.gso = skb__is_gso(skb);
-	record = netfilter__begin(state, entries->num_hook_entries, function, result, now);
+	record = netfilter__begin(state, entries->num_hook_entries, function, result, seen.now);
 	if (!record)
 		return 0;
-	emit__fill(&record->hop, &place, &bytes, &packet, key);
+	emit__fill(&record->hop, &place, &seen);
 	emit__submit(record);
 	return 0;
 }

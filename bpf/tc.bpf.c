@@ -1,7 +1,6 @@
 /* tc programs at ingress and egress of the node's devices: they read packets under any lockdown, and see the egress
  * before the queue that may drop it. They only look: the packet goes on to whatever else is attached.
  */
-#include "lib/quick.bpf.h"
 #include "lib/emit.bpf.h"
 
 char dptrace_license[] SEC("license") = "GPL";
@@ -9,17 +8,14 @@ char dptrace_license[] SEC("license") = "GPL";
 #define ETHERNET_HEADER 14
 #define TC_ACT_UNSPEC (-1) /* also TCX_NEXT */
 
-static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 network_offset)
+static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 network_offset, enum dpt_reading reading)
 {
-	struct dpt_packet packet;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
-	__u64 key, now;
+	struct dpt_seen seen;
 
-	if (quick__context_is_not_ours(ctx, network_offset))
-		return TC_ACT_UNSPEC;
 	bytes__of_context(&bytes, ctx, network_offset);
-	if (!identity__is_ours(&bytes, &packet, &key, &now))
+	if (!identity__is_ours(&bytes, &seen, reading))
 		return TC_ACT_UNSPEC;
 	place.skb = (__u64)ctx; /* the context of a tc program is the sk_buff itself */
 	place.netns = config.home_netns;
@@ -27,31 +23,25 @@ static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 netw
 	place.length = ctx->len - network_offset;
 	place.point = point;
 	place.gso = ctx->gso_segs > 1;
-	emit__hop(&place, &bytes, &packet, key, now);
+	emit__hop(&place, &seen);
 	return TC_ACT_UNSPEC;
 }
 
-SEC("tc")
-int dptrace_l2_in(struct __sk_buff *ctx)
-{
-	return tc__see(ctx, DPT_POINT_TC_INGRESS, ETHERNET_HEADER);
-}
+/* In two forms, of which user space loads the one that the kernel's verifier takes. */
+#define TC_PROGRAM(name, point, network_offset)                                                                        \
+	SEC("?tc")                                                                                                     \
+	int dptrace_##name(struct __sk_buff *ctx)                                                                      \
+	{                                                                                                              \
+		return tc__see(ctx, point, network_offset, READ_BOTH_WAYS);                                            \
+	}                                                                                                              \
+	SEC("?tc")                                                                                                     \
+	int dptrace_##name##_w(struct __sk_buff *ctx)                                                                  \
+	{                                                                                                              \
+		return tc__see(ctx, point, network_offset, READ_BY_WALKING);                                           \
+	}
 
-SEC("tc")
-int dptrace_l2_out(struct __sk_buff *ctx)
-{
-	return tc__see(ctx, DPT_POINT_TC_EGRESS, ETHERNET_HEADER);
-}
-
+TC_PROGRAM(l2_in, DPT_POINT_TC_INGRESS, ETHERNET_HEADER)
+TC_PROGRAM(l2_out, DPT_POINT_TC_EGRESS, ETHERNET_HEADER)
 /* Devices without a link header: tunl0, wireguard. */
-SEC("tc")
-int dptrace_l3_in(struct __sk_buff *ctx)
-{
-	return tc__see(ctx, DPT_POINT_TC_INGRESS, 0);
-}
-
-SEC("tc")
-int dptrace_l3_out(struct __sk_buff *ctx)
-{
-	return tc__see(ctx, DPT_POINT_TC_EGRESS, 0);
-}
+TC_PROGRAM(l3_in, DPT_POINT_TC_INGRESS, 0)
+TC_PROGRAM(l3_out, DPT_POINT_TC_EGRESS, 0)

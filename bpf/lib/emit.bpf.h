@@ -96,34 +96,35 @@ static __always_inline void emit__fill_place(struct dpt_hop *hop, const struct d
 }
 
 /* A hop with room for a tunnel, as part of a larger record. */
-static __always_inline void emit__fill(struct dpt_hop *hop, const struct dpt_place *place,
-				       const struct dpt_bytes *bytes, const struct dpt_packet *packet, __u64 key)
+static __always_inline void emit__fill(struct dpt_hop *hop, const struct dpt_place *place, const struct dpt_seen *seen)
 {
-	emit__fill_place(hop, place, key);
-	packet__fill_flow(bytes, packet, &hop->flow);
-	packet__fill_tunnel(bytes, packet, &hop->tunnel);
+	emit__fill_place(hop, place, seen->key);
+	hop->flow = seen->flow;
+	if (seen->tunnel.kind != DPT_TUNNEL_NONE)
+		hop->tunnel = seen->tunnel;
+	else
+		__builtin_memset(&hop->tunnel, 0, sizeof(hop->tunnel));
 }
 
-static __always_inline void emit__hop(const struct dpt_place *place, const struct dpt_bytes *bytes,
-				      const struct dpt_packet *packet, __u64 key, __u64 now)
+static __always_inline void emit__hop(const struct dpt_place *place, const struct dpt_seen *seen)
 {
 	const __u32 plain = __builtin_offsetof(struct dpt_hop, tunnel);
 	struct dpt_hop *hop;
 
-	if (packet->tunnel_kind != DPT_TUNNEL_NONE) {
+	if (seen->tunnel.kind != DPT_TUNNEL_NONE) {
 		hop = emit__reserve(DPT_EVENT_HOP, sizeof(*hop));
 		if (!hop)
 			return;
-		emit__begin(&hop->event, DPT_EVENT_HOP, sizeof(*hop), now);
-		emit__fill(hop, place, bytes, packet, key);
+		emit__begin(&hop->event, DPT_EVENT_HOP, sizeof(*hop), seen->now);
+		hop->tunnel = seen->tunnel;
 	} else {
 		hop = emit__reserve(DPT_EVENT_HOP, plain);
 		if (!hop)
 			return;
-		emit__begin(&hop->event, DPT_EVENT_HOP, plain, now);
-		emit__fill_place(hop, place, key);
-		packet__fill_flow(bytes, packet, &hop->flow);
+		emit__begin(&hop->event, DPT_EVENT_HOP, plain, seen->now);
 	}
+	emit__fill_place(hop, place, seen->key);
+	hop->flow = seen->flow;
 	emit__submit(hop);
 }
 

@@ -5,58 +5,63 @@
 
 #define MAPPED_PREFIX bpf_htonl(0xffff)
 
-struct dpt_words {
-	__u32 word[4];
-};
+/* Unrolled: the verifier knows the count and removes what is not asked for. */
+static __always_inline bool filter__has_ipv4(const volatile struct dpt_address *addresses, __u32 count, __be32 source,
+					     __be32 destination)
+{
+#pragma unroll
+	for (__u32 i = 0; i < DPT_MAX_ADDRESSES; i++) {
+		const volatile __u32 *wanted = (const volatile __u32 *)addresses[i].bytes;
+		__u32 last;
 
-static __always_inline bool filter__has(const volatile struct dpt_address *addresses, __u32 count,
-					const struct dpt_words *source, const struct dpt_words *destination)
+		if (i >= count)
+			return false;
+		last = wanted[3];
+		if ((source == last || destination == last) && wanted[2] == MAPPED_PREFIX && !wanted[1] && !wanted[0])
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool filter__equals(const volatile __u32 *wanted, const __be32 *address)
+{
+	/* The last word first: it mostly tells addresses apart. */
+	return address[3] == wanted[3] && address[2] == wanted[2] && address[1] == wanted[1] && address[0] == wanted[0];
+}
+
+static __always_inline bool filter__has_ipv6(const volatile struct dpt_address *addresses, __u32 count,
+					     const __be32 *source, const __be32 *destination)
 {
 	for (__u32 i = 0; i < DPT_MAX_ADDRESSES; i++) {
 		const volatile __u32 *wanted = (const volatile __u32 *)addresses[i].bytes;
 
 		if (i >= count)
 			return false;
-		/* The last word first: it tells IPv4 addresses apart, and mostly IPv6 addresses too. */
-		if (source->word[3] == wanted[3] && source->word[2] == wanted[2] && source->word[1] == wanted[1] &&
-		    source->word[0] == wanted[0])
-			return true;
-		if (destination->word[3] == wanted[3] && destination->word[2] == wanted[2] &&
-		    destination->word[1] == wanted[1] && destination->word[0] == wanted[0])
+		if (filter__equals(wanted, source) || filter__equals(wanted, destination))
 			return true;
 	}
 	return false;
 }
 
-static __always_inline bool filter__matches_addresses(const struct dpt_words *source,
-						      const struct dpt_words *destination)
+static __always_inline bool filter__matches_ipv4(__be32 source, __be32 destination)
 {
-	if (config.pod_count && !filter__has(config.pod, config.pod_count, source, destination))
-		return false;
-	if (config.peer_count && !filter__has(config.peer, config.peer_count, source, destination))
-		return false;
-	return true;
+	return (!config.pod_count || filter__has_ipv4(config.pod, config.pod_count, source, destination)) &&
+	       (!config.peer_count || filter__has_ipv4(config.peer, config.peer_count, source, destination));
 }
 
-static __always_inline bool filter__matches_ipv4(const __u8 *source, const __u8 *destination)
+static __always_inline bool filter__matches_ipv6(const __be32 *source, const __be32 *destination)
 {
-	struct dpt_words from = {{0, 0, MAPPED_PREFIX, 0}}, to = from;
-
-	__builtin_memcpy(&from.word[3], source, 4);
-	__builtin_memcpy(&to.word[3], destination, 4);
-	return filter__matches_addresses(&from, &to);
-}
-
-static __always_inline bool filter__matches_ipv6(const __u8 *source, const __u8 *destination)
-{
-	struct dpt_words from, to;
-
-	__builtin_memcpy(&from, source, sizeof(from));
-	__builtin_memcpy(&to, destination, sizeof(to));
-	return filter__matches_addresses(&from, &to);
+	return (!config.pod_count || filter__has_ipv6(config.pod, config.pod_count, source, destination)) &&
+	       (!config.peer_count || filter__has_ipv6(config.peer, config.peer_count, source, destination));
 }
 
 static __always_inline bool filter__matches_protocol(__u8 protocol)
 {
 	return config.any_protocol || protocol == config.protocol;
+}
+
+/* Either port, in network byte order. */
+static __always_inline bool filter__matches_ports(__be16 source, __be16 destination)
+{
+	return source == bpf_htons(config.port) || destination == bpf_htons(config.port);
 }

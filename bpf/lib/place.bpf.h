@@ -27,8 +27,8 @@ static __always_inline void place__of_device(struct dpt_place *place, struct sk_
 	place->netns = dev->nd_net.net->ns.inum;
 }
 
-/* The skb's device, or while it has none (local output, TCP's input) that of its route. NULL when there is neither.
- * What was received is at the device that received it, though its route leads to lo.
+/* The skb's device, or while it has none (local output, TCP's input) that of its route. What was
+ * received is at the device that received it, though its route leads to lo. NULL when that device is not at hand.
  */
 static __always_inline const struct net_device *place__of_skb(struct dpt_place *place, struct sk_buff *skb, __u8 point)
 {
@@ -49,8 +49,10 @@ static __always_inline const struct net_device *place__of_skb(struct dpt_place *
 	if (dev) {
 		place->ifindex = BPF_CORE_READ(dev, ifindex);
 		place->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-		if (!skb->dev && skb->skb_iif)
+		if (!skb->dev && skb->skb_iif) {
 			place->ifindex = skb->skb_iif;
+			return NULL;
+		}
 	}
 	return dev;
 }

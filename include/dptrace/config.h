@@ -22,5 +22,6 @@ struct dpt_config {
 	__u16 vxlan_ports[DPT_MAX_VXLAN_PORTS]; /* 0: unused */
 	__u16 geneve_port;
 	__u8 any_protocol;
+	__u8 reads_directly;  /* tracing programs may read through untrusted pointers (6.17) */
 	__u8 has_drop_reason; /* tracepoint kfree_skb has its third argument (5.17) */
 };

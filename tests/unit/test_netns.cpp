@@ -92,3 +92,24 @@ TEST_CASE("what cannot be entered is an error, and nothing is run") {
   CHECK_FALSE(result);
   CHECK_FALSE(was_run);
 }
+
+TEST_CASE("names that come and go are noticed") {
+  const Directory named;
+  // The kernel tells times by the tick: what follows at once could have the same.
+  const auto make_old = [&] {
+    std::filesystem::last_write_time(
+        named.path(), std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  };
+  make_old();
+  NetnsFinder finder({{named.path(), "/nonexistent"}, "/nonexistent"});
+  finder.find_all();
+  CHECK_FALSE(finder.names_changed());
+  std::filesystem::create_symlink("/proc/self/ns/net", named.path() + "/mine");
+  CHECK(finder.names_changed());
+  make_old();
+  CHECK(finder.find_all().contains(current_netns()));
+  CHECK_FALSE(finder.names_changed());
+  std::filesystem::remove(named.path() + "/mine");
+  CHECK(finder.names_changed());
+  CHECK(finder.find_all().empty());
+}

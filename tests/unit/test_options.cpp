@@ -64,7 +64,39 @@ TEST_CASE("every option of a trace reaches its command") {
   CHECK(command.capture.every_probe);
 }
 
+TEST_CASE("every option of the drop-watch reaches its command") {
+  const auto parsed = parse({"drops",      "--pod-ip", "10.244.1.3", "--peer-ip", "10.0.0.1",
+                             "--port",     "53",       "--protocol", "udp",       "--interface",
+                             "veth*",      "-o",       "json",       "--all",     "--fail-on-drop",
+                             "--interval", "500ms",    "--duration", "2m",        "--ready-file",
+                             "r"});
+  const auto command = std::get<DropsCommand>(std::get<Command>(parsed));
+  CHECK(command.capture.pods.size() == 1);
+  CHECK(command.capture.peers.size() == 1);
+  CHECK(command.capture.port == 53);
+  CHECK(command.capture.protocol == 17);
+  CHECK(command.capture.interfaces == std::vector<std::string>{"veth*"});
+  CHECK(command.json);
+  CHECK(command.all);
+  CHECK(command.fail_on_drop);
+  CHECK_FALSE(command.once);
+  CHECK(command.interval == std::chrono::milliseconds(500));
+  CHECK(command.duration == std::chrono::minutes(2));
+  CHECK(command.ready_file == "r");
+}
+
+TEST_CASE("the drop-watch needs no filter and takes a second for an interval") {
+  const auto command = std::get<DropsCommand>(std::get<Command>(parse({"drops", "--once"})));
+  CHECK(command.once);
+  CHECK(command.interval == std::chrono::seconds(1));
+  CHECK_FALSE(command.duration);
+}
+
 TEST_CASE("wrong command lines are refused") {
+  CHECK(is_refused({"drops", "--once", "--duration", "10s"}));
+  CHECK(is_refused({"drops", "--interval", "0s"}));
+  CHECK(is_refused({"drops", "--protocol", "icmp", "--port", "80"}));
+  CHECK(is_refused({"drops", "--drops-only"}));
   CHECK(is_refused({}));
   CHECK(is_refused({"--pod-ip", "10.244.1.300"}));
   CHECK(is_refused({"--pod-ip", "web"}));
@@ -85,18 +117,18 @@ TEST_CASE("wrong command lines are refused") {
 
 TEST_CASE("the option list has what the grammar has") {
   const auto commands = list_options();
-  const auto has = [&](std::size_t command, const std::string& name) {
-    return std::any_of(commands[command].options.begin(), commands[command].options.end(),
-                       [&](const auto& option) {
-                         return std::find(option.names.begin(), option.names.end(), name) !=
-                                option.names.end();
-                       });
+  const auto has = [&](const std::string& command, const std::string& name) {
+    const auto listed = std::find_if(commands.begin(), commands.end(),
+                                     [&](const auto& one) { return one.name == command; });
+    REQUIRE(listed != commands.end());
+    return std::any_of(listed->options.begin(), listed->options.end(), [&](const auto& option) {
+      return std::find(option.names.begin(), option.names.end(), name) != option.names.end();
+    });
   };
-  CHECK(commands[0].name.empty());
-  CHECK(has(0, "--pod-ip"));
-  CHECK(has(0, "--help"));
-  CHECK(has(0, "-o"));
-  CHECK(commands[2].name == "show");
-  CHECK(has(2, "--fail-on-drop"));
-  CHECK_FALSE(has(2, "--pod-ip"));
+  CHECK(has("", "--pod-ip"));
+  CHECK(has("", "--help"));
+  CHECK(has("", "-o"));
+  CHECK(has("drops", "--once"));
+  CHECK(has("show", "--fail-on-drop"));
+  CHECK_FALSE(has("show", "--pod-ip"));
 }

@@ -5,38 +5,25 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <exception>
 #include <fstream>
 
 #include "capture/cgroup.hpp"
-#include "node/netns.hpp"
+#include "capture/lost_events.hpp"
 
 namespace dptrace {
 
 namespace {
 
+// As FOLLOW_NS in identity.bpf.h, and something more for records on their way.
+constexpr std::uint64_t kForgetNs = 3'000'000'000;
+
 constexpr const char* kNetfilterFacts =
     "netfilter hooks, their verdicts, and the function that decided";
 constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
-
-// Layout of struct dpt_counts in emit.bpf.h.
-struct Counts {
-  std::uint64_t written;
-  std::array<std::uint64_t, DPT_EVENT_DEVICE + 1> lost;
-};
-
-NodeFacts facts_of(const std::vector<Link>& links) {
-  NodeFacts facts;
-  facts.home_netns = current_netns();
-  for (const auto& link : links) {
-    if (link.vxlan_port != 0) facts.vxlan_ports.push_back(link.vxlan_port);
-    if (link.geneve_port != 0) facts.geneve_port = link.geneve_port;
-  }
-  return facts;
-}
 
 // Names alone: use counts change all the time.
 std::string loaded_modules() {
@@ -53,21 +40,26 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   const auto links = read_links();
   if (!links) return tl::unexpected(links.error());
   auto offers = KernelOffers::ask(btf);
-  auto object = load_object(settings, facts_of(*links), offers, btf, hook_functions(symbols));
+  auto object = load_object(settings, node_facts(*links), offers, btf, hook_functions(symbols));
+  if (!object && offers.large_network_programs) {
+    offers.large_network_programs = false;
+    object = load_object(settings, node_facts(*links), offers, btf, hook_functions(symbols));
+  }
   if (!object && offers.tracing_functions) {
     // A probe that this kernel does not take costs its facts, never the trace.
     offers.tracing_functions = offers.kprobes = false;
     const auto& message = object.error().message;
     offers.tracing_refusal = message.substr(0, message.find('\n'));
-    object = load_object(settings, facts_of(*links), offers, btf, {});
+    object = load_object(settings, node_facts(*links), offers, btf, {});
   }
   if (!object) return tl::unexpected(object.error());
 
   std::unique_ptr<Capture> capture(new Capture);
   capture->object_ = std::move(*object);
-  capture->cpus_ = libbpf_num_possible_cpus();
   // The ring is read from before anything writes to it; exits are attached before entries.
-  if (auto opened = capture->open_ring(); !opened) return tl::unexpected(opened.error());
+  auto ring = Ring::open(bpf_map__fd(capture->object_.skeleton->maps.ring));
+  if (!ring) return tl::unexpected(ring.error());
+  capture->ring_ = std::move(*ring);
   capture->attach_netfilter(offers);
   capture->attach_sockets();
   if (auto attached = capture->attach_tracepoints(); !attached)
@@ -79,13 +71,6 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
 }
 
 Capture::~Capture() = default;
-
-Result<> Capture::open_ring() {
-  ring_.reset(ring_buffer__new(bpf_map__fd(object_.skeleton->maps.ring), &Capture::on_record, this,
-                               nullptr));
-  if (!ring_) return failure(fmt::format("mapping the ring buffer: {}", std::strerror(errno)));
-  return {};
-}
 
 Result<> Capture::attach_tracepoints() {
   struct Tracepoint {
@@ -117,9 +102,7 @@ Result<> Capture::attach_tracepoints() {
 void Capture::attach_sockets() {
   ProbeState state{"socket", "cgroup_skb", false, kSocketFacts, {}};
   if (const auto root = open_cgroup_root(); root) {
-    if (BpfLink link(
-            bpf_program__attach_cgroup(object_.skeleton->progs.on_socket_receive, root->get()));
-        link) {
+    if (BpfLink link(bpf_program__attach_cgroup(object_.network.socket, root->get())); link) {
       links_.push_back(std::move(link));
       state.attached = true;
     } else {
@@ -185,10 +168,9 @@ bool Capture::follow_modules() {
 
 Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
                                  std::size_t links) {
-  const auto& programs = object_.skeleton->progs;
-  const TcPrograms fds{
-      bpf_program__fd(programs.dptrace_l2_in), bpf_program__fd(programs.dptrace_l2_out),
-      bpf_program__fd(programs.dptrace_l3_in), bpf_program__fd(programs.dptrace_l3_out)};
+  const auto& network = object_.network;
+  const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
+                       bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
   auto tc = choose_tc(fds, offers.tcx, links);
   if (!tc) return tl::unexpected(tc.error());
   auto devices = Devices::start(std::move(*tc), settings.interfaces, object_.skeleton->bss->covered,
@@ -204,21 +186,9 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   return {};
 }
 
-int Capture::on_record(void* context, void* data, std::size_t size) noexcept {
-  auto& capture = *static_cast<Capture*>(context);
-  // Nothing may throw through libbpf.
-  try {
-    return (*capture.receiver_)({static_cast<const std::byte*>(data), size}) ? 0 : -ECANCELED;
-  } catch (const std::exception& error) {
-    capture.receiver_error_ = error.what();
-    return -EIO;
-  }
-}
-
 Result<> Capture::poll(std::chrono::milliseconds timeout, int wake_fd, const Receiver& receive) {
-  std::array<pollfd, 3> descriptors = {{{ring_buffer__epoll_fd(ring_.get()), POLLIN, 0},
-                                        {devices_->fd(), POLLIN, 0},
-                                        {wake_fd, POLLIN, 0}}};
+  std::array<pollfd, 3> descriptors = {
+      {{ring_->fd(), POLLIN, 0}, {devices_->fd(), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
   const int ready =
       ::poll(descriptors.data(), descriptors.size(), static_cast<int>(timeout.count()));
   if (ready < 0 && errno != EINTR)
@@ -229,26 +199,21 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, int wake_fd, const Rec
   clock_gettime(CLOCK_MONOTONIC, &now);
   complete_until_ = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
                     static_cast<std::uint64_t>(now.tv_nsec);
-  receiver_ = &receive;
-  const int consumed = ring_buffer__consume(ring_.get());
-  receiver_ = nullptr;
-  if (!receiver_error_.empty()) return failure(receiver_error_);
-  if (consumed < 0 && consumed != -ECANCELED) {
-    return failure(fmt::format("reading the ring buffer: {}", std::strerror(-consumed)));
+  forget_following();
+  return ring_->read(receive);
+}
+
+void Capture::forget_following() {
+  std::atomic_ref following(object_.skeleton->bss->following);
+  auto since = following.load(std::memory_order_relaxed);
+  if (since != 0 && complete_until_ > since + kForgetNs) {
+    // Not if the programs have just renewed it.
+    following.compare_exchange_strong(since, 0, std::memory_order_relaxed);
   }
-  return {};
 }
 
 std::uint64_t Capture::lost() const {
-  std::vector<Counts> per_cpu(static_cast<std::size_t>(cpus_));
-  const std::uint32_t zero = 0;
-  if (bpf_map_lookup_elem(bpf_map__fd(object_.skeleton->maps.counts), &zero, per_cpu.data()) != 0)
-    return 0;
-  std::uint64_t sum = 0;
-  for (const auto& counts : per_cpu) {
-    for (const auto lost : counts.lost) sum += lost;
-  }
-  return sum;
+  return lost_events(bpf_map__fd(object_.skeleton->maps.counts));
 }
 
 std::vector<std::string> Capture::take_warnings() { return devices_->take_warnings(); }

@@ -2,14 +2,12 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
-#include <functional>
 #include <memory>
-#include <span>
 
 #include "capture/devices.hpp"
 #include "capture/object.hpp"
 #include "capture/probe.hpp"
+#include "capture/ring.hpp"
 #include "capture/settings.hpp"
 #include "model/result.hpp"
 #include "node/symbols.hpp"
@@ -18,8 +16,7 @@ namespace dptrace {
 
 class Capture {
  public:
-  /// Takes one record; false stops the polling.
-  using Receiver = std::function<bool(std::span<const std::byte>)>;
+  using Receiver = Ring::Receiver;
 
   /// An error when nothing can be seen at all; a probe that is missing is told in probes().
   static Result<std::unique_ptr<Capture>> start(const CaptureSettings& settings,
@@ -50,20 +47,17 @@ class Capture {
   void attach_kprobe(const HookFunction& function);
   Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
                           std::size_t links);
-  Result<> open_ring();
-  static int on_record(void* context, void* data, std::size_t size) noexcept;
+  /// Once nothing was followed for a while, packets that do not match cost less again.
+  void forget_following();
 
   LoadedObject object_;
   std::vector<BpfLink> links_;
   std::string modules_;  ///< as /proc/modules had them last
   std::unique_ptr<Devices> devices_;
-  RingBuffer ring_;
+  std::unique_ptr<Ring> ring_;
   ProbeStates probes_;
   std::vector<std::string> warnings_;
-  const Receiver* receiver_ = nullptr;  ///< while polling
-  std::string receiver_error_;
   std::uint64_t complete_until_ = 0;
-  int cpus_ = 0;
 };
 
 }  // namespace dptrace

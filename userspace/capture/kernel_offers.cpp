@@ -40,6 +40,9 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   KernelOffers offers;
   offers.drop_reasons = btf.tracepoint_arguments("kfree_skb") >= 3;
   offers.tcx = btf.has_enumerator("bpf_attach_type", "BPF_TCX_INGRESS");
+  // Commands of the same age as the verifiers that are meant (6.9, 6.17): asking takes too long.
+  offers.direct_reads = btf.has_enumerator("bpf_cmd", "BPF_PROG_STREAM_READ_BY_FD");
+  offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
   offers.tracing_refusal = ask_for_tracing();
   offers.tracing_functions = offers.tracing_refusal.empty();
   offers.kprobes = access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0;

@@ -14,6 +14,10 @@ struct KernelOffers {
   bool tracing_functions = false;  ///< fentry and fexit programs load and attach
   std::string tracing_refusal;     ///< why not
   bool kprobes = false;
+  bool direct_reads = false;  ///< tracing programs may read through untrusted pointers (6.17)
+  /// The verifier is done in time with the larger form of the network programs (identity.bpf.h):
+  /// measured on 6.12; 6.1 gives up.
+  bool large_network_programs = false;
 
   static KernelOffers ask(const KernelBtf& btf);
 };

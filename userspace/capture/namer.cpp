@@ -23,13 +23,13 @@ void Namer::see(const Event& event) {
   if (const auto* device = std::get_if<dpt_device>(&event)) {
     see_device(*device);
   } else if (const auto* hop = std::get_if<dpt_hop>(&event)) {
-    see_place(*hop);
+    see_place({hop->netns, hop->ifindex});
   } else if (const auto* drop = std::get_if<dpt_drop>(&event)) {
-    see_place(drop->hop);
+    see_place({drop->hop.netns, drop->hop.ifindex});
     name_address(drop->location);
     for (std::size_t i = 0; i < drop->stack_depth; ++i) name_address(drop->stack[i]);
   } else if (const auto* netfilter = std::get_if<dpt_netfilter>(&event)) {
-    see_place(netfilter->hop);
+    see_place({netfilter->hop.netns, netfilter->hop.ifindex});
     // The address of a function itself, not one behind a call.
     if (netfilter->function != 0) name_address(netfilter->function, 1);
   }
@@ -41,9 +41,31 @@ void Namer::name_address(std::uint64_t address, std::uint64_t ahead) {
     names_.symbols.emplace(address, std::move(*symbol));
 }
 
-void Namer::see_place(const dpt_hop& hop) {
-  const InterfaceId id{hop.netns, hop.ifindex};
-  if (hop.ifindex != 0 && hop.netns != 0 && !names_.interfaces.contains(id)) describe(hop.netns);
+void Namer::see(std::uint64_t location, InterfaceId interface) {
+  name_address(location);
+  see_place(interface);
+}
+
+void Namer::see(InterfaceId place) {
+  see_place(place);
+  if (place.index == 0 && !names_.netns.contains(place.netns)) name_netns(place.netns);
+}
+
+void Namer::keep(const std::set<InterfaceId>& interfaces) {
+  std::set<std::uint32_t> netns = {names_.home_netns};
+  for (const auto& id : interfaces) {
+    netns.insert(id.netns);
+    if (const auto* interface = names_.interface(id)) netns.insert(interface->peer_netns);
+  }
+  std::erase_if(names_.interfaces,
+                [&](const auto& entry) { return !interfaces.contains(entry.first); });
+  std::erase_if(names_.netns, [&](const auto& entry) { return !netns.contains(entry.first); });
+  // What was forgotten may be met again at once.
+  described_.clear();
+}
+
+void Namer::see_place(InterfaceId id) {
+  if (id.index != 0 && id.netns != 0 && !names_.interfaces.contains(id)) describe(id.netns);
 }
 
 void Namer::see_device(const dpt_device& device) {

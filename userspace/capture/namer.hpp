@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "model/event.hpp"
 #include "model/names.hpp"
@@ -18,14 +19,22 @@ class Namer {
 
   /// To be called with every event before the timeline gets it.
   void see(const Event& event);
+  /// Likewise of what is only counted: the address in a function and the device.
+  void see(std::uint64_t location, InterfaceId interface);
+  /// A device, or with index 0 a netns.
+  void see(InterfaceId place);
+  /// Forgets devices and namespaces but these and what they need: for those who run for weeks.
+  void keep(const std::set<InterfaceId>& interfaces);
   /// Modules have come: their functions are known from now on.
   void renew_symbols();
   /// Pods that came up since the last time.
   void refresh_pods();
+  /// Of the node's pods, as of the last refresh.
+  const std::map<Address, std::string>& pod_addresses() const { return pods_.addresses(); }
 
  private:
   void name_address(std::uint64_t address, std::uint64_t ahead = 0);
-  void see_place(const dpt_hop& hop);
+  void see_place(InterfaceId id);
   void see_device(const dpt_device& device);
   void describe(std::uint32_t netns);
   void name_netns(std::uint32_t netns);

@@ -9,6 +9,7 @@
 #include "capture/skeleton.hpp"
 #include "model/result.hpp"
 #include "node/kernel_btf.hpp"
+#include "node/links.hpp"
 
 namespace dptrace {
 
@@ -19,8 +20,20 @@ struct NodeFacts {
   std::uint16_t geneve_port = 0;           ///< 0: the usual one
 };
 
+NodeFacts node_facts(const std::vector<Link>& links);
+
+/// The form of each that the kernel's verifier takes.
+struct NetworkPrograms {
+  bpf_program* l2_in = nullptr;
+  bpf_program* l2_out = nullptr;
+  bpf_program* l3_in = nullptr;
+  bpf_program* l3_out = nullptr;
+  bpf_program* socket = nullptr;
+};
+
 struct LoadedObject {
   Skeleton skeleton;
+  NetworkPrograms network;
   std::vector<HookFunction> by_fentry;  ///< hook functions whose entry a fentry program tells
   std::vector<HookFunction> by_kprobe;  ///< to be probed by the kprobe program
 };
@@ -28,5 +41,9 @@ struct LoadedObject {
 Result<LoadedObject> load_object(const CaptureSettings& settings, const NodeFacts& node,
                                  const KernelOffers& offers, const KernelBtf& btf,
                                  const std::vector<HookFunction>& functions);
+
+/// With the drop-watch alone.
+Result<Skeleton> load_watch(const CaptureSettings& settings, const NodeFacts& node,
+                            const KernelOffers& offers);
 
 }  // namespace dptrace

@@ -24,9 +24,20 @@ constexpr auto kExamples = R"(Examples:
   sudo dptrace --pod-ip 10.244.19.28 --port 53 --protocol udp
   sudo dptrace --pod-ip 10.244.19.28 -o json -c 1 --ready-file /run/ready
   sudo dptrace --pod-ip 10.244.19.28 -w trace.dpt && dptrace show trace.dpt
+  sudo dptrace drops                                 what the node loses, by kind
   sudo dptrace check                                 what this kernel and user allow
 
 Exit status: 0 done, 1 failed, 2 wrong command line, 3 a drop was seen (--fail-on-drop).)";
+
+constexpr auto kDropsExamples = R"(Examples:
+  sudo dptrace drops                                 every drop on the node, by kind
+  sudo dptrace drops --once --interval 10s           one table of ten seconds
+  sudo dptrace drops --pod-ip 10.244.19.28 --all     also the frees that are no loss
+  sudo dptrace drops --interface 'veth*' --protocol tcp
+  sudo dptrace drops --metrics 127.0.0.1:9435        also as Prometheus reads it
+  sudo dptrace drops --pod-ip 10.244.19.28 --duration 5m --fail-on-drop -o json > drops.json
+
+Exit status: 0 done, 1 failed, 2 wrong command line, 3 a packet was lost (--fail-on-drop).)";
 
 template <typename Value, typename Parse>
 CLI::Validator checked(Parse parse, std::string accepted) {
@@ -61,6 +72,17 @@ CLI::Option* add_format_option(CLI::App& app, bool& json) {
           "text is for people, json is JSON Lines")
       ->type_name("text|json")
       ->check(CLI::IsMember({"text", "json"}).description(""));
+}
+
+template <typename Time>
+CLI::Option* add_time_option(CLI::App& app, const std::string& name, Time& into,
+                             const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name, [&into](const std::string& text) { into = parse_duration(text).value(); }, help)
+      ->type_name("TIME")
+      ->check(
+          checked<std::chrono::nanoseconds>(parse_duration, "a time such as 500ms, 10s, 2m or 1h"));
 }
 
 void add_show_options(CLI::App& app, ShowOptions& show) {
@@ -132,13 +154,7 @@ void add_trace_options(CLI::App& app, TraceCommand& trace) {
           },
           ""))
       ->group(group);
-  app.add_option_function<std::string>(
-         "--duration", [&trace](const std::string& text) { trace.duration = parse_duration(text); },
-         "Stop after 10s, 2m, 1h")
-      ->type_name("TIME")
-      ->check(
-          checked<std::chrono::nanoseconds>(parse_duration, "a time such as 500ms, 10s, 2m or 1h"))
-      ->group(group);
+  add_time_option(app, "--duration", trace.duration, "Stop after 10s, 2m, 1h")->group(group);
   app.add_option("-w,--write", trace.write_file, "Also record everything that `dptrace show` needs")
       ->type_name("FILE")
       ->group(group);
@@ -147,17 +163,59 @@ void add_trace_options(CLI::App& app, TraceCommand& trace) {
       ->group(group);
 }
 
+void add_drops_options(CLI::App& app, DropsCommand& drops) {
+  add_filter_options(app, drops.capture);
+  app.add_option("--interface", drops.capture.interfaces,
+                 "... at the devices of these names (shell patterns, repeatable)")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->group("Which packets");
+  const std::string group = "Output";
+  add_format_option(app, drops.json)->group(group);
+  app.add_flag("--all", drops.all, "Also show the frees that are no loss")->group(group);
+  app.add_flag("--fail-on-drop", drops.fail_on_drop, "Exit with status 3 when a packet was lost")
+      ->group(group);
+  add_time_option(app, "--interval", drops.interval, "Of the tables (default 1s)")->group(group);
+  app.add_flag("--once", drops.once, "One table after one interval, then exit")->group(group);
+  add_time_option(app, "--duration", drops.duration, "Stop after 10s, 2m, 1h")->group(group);
+  app.add_option_function<std::string>(
+         "--metrics",
+         [&drops](const std::string& text) { drops.metrics = ListenAddress::parse(text); },
+         "Serve Prometheus at http://ADDRESS:PORT/metrics")
+      ->type_name("ADDRESS:PORT")
+      ->check(checked<ListenAddress>(
+          ListenAddress::parse,
+          "an IP address and port (127.0.0.1:9435, [::1]:9435, or 9435 for the loopback)"))
+      ->group(group);
+  app.add_option("--ready-file", drops.ready_file, "Create FILE once the counting has begun")
+      ->type_name("FILE")
+      ->group(group);
+}
+
+std::string port_contradiction(const CaptureSettings& capture) {
+  const bool has_ports = !capture.protocol || *capture.protocol == IPPROTO_TCP ||
+                         *capture.protocol == IPPROTO_UDP || *capture.protocol == IPPROTO_SCTP;
+  if (capture.port == 0 || has_ports) return {};
+  return fmt::format("--port {} contradicts --protocol: only tcp, udp and sctp have ports",
+                     capture.port);
+}
+
+std::string contradiction(const DropsCommand& drops) {
+  if (drops.once && drops.duration) {
+    return "--duration contradicts --once: one table takes one --interval";
+  }
+  if (drops.once && drops.metrics) {
+    return "--metrics contradicts --once: after one table nothing is left to be served";
+  }
+  return port_contradiction(drops.capture);
+}
+
 std::string contradiction(const TraceCommand& trace) {
   const auto& capture = trace.capture;
   if (capture.pods.empty() && capture.peers.empty() && capture.port == 0 && !capture.protocol) {
     return "which packets? Name a pod: dptrace --pod-ip IP (or --peer-ip, --port, --protocol)";
   }
-  const bool has_ports = !capture.protocol || *capture.protocol == IPPROTO_TCP ||
-                         *capture.protocol == IPPROTO_UDP || *capture.protocol == IPPROTO_SCTP;
-  if (capture.port != 0 && !has_ports) {
-    return fmt::format("--port {} contradicts --protocol: only tcp, udp and sctp have ports",
-                       capture.port);
-  }
+  if (auto wrong = port_contradiction(capture); !wrong.empty()) return wrong;
   if (trace.show.all && trace.show.drops_only) {
     return "--all contradicts --drops-only: ends that are no loss are no drops";
   }
@@ -176,12 +234,14 @@ int refuse(const std::string& message) {
 struct Grammar {
   TraceCommand trace;
   TraceCommand explicit_trace;
+  DropsCommand drops;
   ShowCommand show;
   CheckCommand check;
   CompletionCommand completion;
   CLI::App app{"Follows packets through the kernel's datapath: every hop, where they die, and why.",
                "dptrace"};
   CLI::App* trace_app = nullptr;
+  CLI::App* drops_app = nullptr;
   CLI::App* show_app = nullptr;
   CLI::App* check_app = nullptr;
   CLI::App* completion_app = nullptr;
@@ -197,6 +257,10 @@ struct Grammar {
         app.add_subcommand("trace", "Follow the packets of a pod, live (the default command)");
     trace_app->footer(kExamples);
     add_trace_options(*trace_app, explicit_trace);
+
+    drops_app = app.add_subcommand("drops", "Count every drop on the node by its kind");
+    drops_app->footer(kDropsExamples);
+    add_drops_options(*drops_app, drops);
 
     show_app = app.add_subcommand("show", "Print a recording again");
     add_show_options(*show_app, show.show);
@@ -230,8 +294,11 @@ ListedCommand listed(const CLI::App& app, std::string name) {
 
 std::vector<ListedCommand> list_options() {
   const Grammar grammar;
-  return {listed(grammar.app, ""), listed(*grammar.trace_app, "trace"),
-          listed(*grammar.show_app, "show"), listed(*grammar.check_app, "check"),
+  return {listed(grammar.app, ""),
+          listed(*grammar.trace_app, "trace"),
+          listed(*grammar.drops_app, "drops"),
+          listed(*grammar.show_app, "show"),
+          listed(*grammar.check_app, "check"),
           listed(*grammar.completion_app, "completion")};
 }
 
@@ -243,6 +310,10 @@ std::variant<Command, int> parse_command_line(int argc, const char* const* argv)
     return grammar.app.exit(answered);
   } catch (const CLI::ParseError& error) {
     return refuse(error.what());
+  }
+  if (grammar.drops_app->parsed()) {
+    if (const auto wrong = contradiction(grammar.drops); !wrong.empty()) return refuse(wrong);
+    return Command(grammar.drops);
   }
   if (grammar.show_app->parsed()) return Command(grammar.show);
   if (grammar.check_app->parsed()) return Command(grammar.check);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "capture/settings.hpp"
+#include "model/listen_address.hpp"
 
 namespace dptrace {
 
@@ -30,6 +31,18 @@ struct TraceCommand {
   std::string ready_file;
 };
 
+struct DropsCommand {
+  CaptureSettings capture;  ///< its interfaces: patterns of the devices whose drops are shown
+  std::chrono::nanoseconds interval{std::chrono::seconds(1)};
+  std::optional<std::chrono::nanoseconds> duration;
+  bool once = false;
+  bool json = false;
+  bool all = false;
+  bool fail_on_drop = false;
+  std::string ready_file;
+  std::optional<ListenAddress> metrics;  ///< where they are served
+};
+
 struct ShowCommand {
   ShowOptions show;
   std::string file;
@@ -45,7 +58,8 @@ struct CompletionCommand {
   std::string shell;
 };
 
-using Command = std::variant<TraceCommand, ShowCommand, CheckCommand, CompletionCommand>;
+using Command =
+    std::variant<TraceCommand, DropsCommand, ShowCommand, CheckCommand, CompletionCommand>;
 
 /// The command, or the exit status when the command line was answered (--help) or refused on
 /// standard error.

@@ -1,19 +1,12 @@
 // `dptrace --pod-ip IP`: the live trace.
 #include <fmt/format.h>
-#include <sys/signalfd.h>
-#include <sys/utsname.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <ctime>
-#include <fstream>
 
 #include "capture/capture.hpp"
 #include "capture/namer.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/live.hpp"
 #include "cli/prerequisites.hpp"
 #include "cli/session.hpp"
 #include "decode/decode.hpp"
@@ -28,57 +21,6 @@ namespace {
 constexpr std::chrono::milliseconds kPollInterval{50};
 constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
 constexpr std::uint64_t kWarnEveryNs = 2'000'000'000;
-
-std::uint64_t now_ns(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-int fail(const Error& error) {
-  fmt::print(stderr, "dptrace: {}\n", error.message);
-  return kFailure;
-}
-
-// SIGINT and SIGTERM end the trace in order: they come as a readable descriptor. A closed pipe is
-// an end, no signal.
-OwnedFd take_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return OwnedFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-bool signal_came(const OwnedFd& signals) {
-  signalfd_siginfo info{};
-  return read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info);
-}
-
-Names names_of_node(const KernelBtf& btf) {
-  Names names;
-  utsname host{};
-  uname(&host);
-  names.node_name = host.nodename;
-  names.kernel_release = host.release;
-  names.wall_clock_offset_ns = static_cast<std::int64_t>(now_ns(CLOCK_REALTIME)) -
-                               static_cast<std::int64_t>(now_ns(CLOCK_MONOTONIC));
-  names.home_netns = current_netns();
-  names.reasons = btf.drop_reasons();
-  return names;
-}
-
-Result<> create_ready_file(const std::string& path) {
-  if (path.empty()) return {};
-  std::ofstream file(path, std::ios::trunc);
-  file << getpid() << '\n';
-  file.close();
-  if (!file)
-    return failure(fmt::format("creating the ready file {}: {}", path, std::strerror(errno)));
-  return {};
-}
 
 void tell_start(const Capture& capture) {
   for (const auto& probe : capture.probes()) {

@@ -22,8 +22,11 @@ struct DropKind {
   std::uint8_t family = 0;  ///< 4, 6; 0: not IP
   std::uint8_t protocol = 0;
   std::uint8_t icmp_type = 0;
-  bool multicast = false;      ///< meant for many, by address
-  std::optional<Address> pod;  ///< the end of the packet that is a known pod's
+  std::uint16_t ethertype = 0;  ///< of what is not IP; 0: none
+  bool multicast = false;       ///< meant for many, by address
+  bool other_host = false;      ///< a frame for another host
+  bool tcp_fin = false;         ///< ends a TCP connection; told only on kernels without reasons
+  std::optional<Address> pod;   ///< the end of the packet that is a known pod's
 
   friend bool operator==(const DropKind&, const DropKind&) = default;
   friend bool operator<(const DropKind& a, const DropKind& b);
@@ -51,8 +54,9 @@ struct DropSample {
 
 struct DropRow {
   DropKind kind;
-  bool loss = true;  ///< false: one of the frees that are no loss
-  DropCount total;   ///< since the watch began
+  std::uint64_t id = 0;  ///< of the kind, the same in all tables of a watch
+  bool loss = true;      ///< false: one of the frees that are no loss
+  DropCount total;       ///< since the watch began
   DropCount interval;
   double rate = 0;             ///< packets per second, in this interval
   double rate_before = 0;      ///< ... and in the one before
@@ -76,8 +80,12 @@ struct DropTable {
   std::uint64_t time_ns = 0;      ///< CLOCK_MONOTONIC, of its end
   std::uint64_t interval_ns = 0;  ///< its length
   std::vector<DropRow> rows;      ///< losses first, then by rate, total and kind
-  DropCount other;                ///< since the watch began: kinds that found no room
+  DropCount losses;               ///< since the watch began: all rows that are a loss, and `other`
+  DropCount harmless;             ///< ... and the frees that are none
+  DropCount other;                ///< ... kinds that found no room (the bytes are not always known)
   DropCount other_interval;
+  DropCount folded;  ///< ... of rows that are no longer listed
+  std::uint64_t folded_rows = 0;
   std::uint64_t samples_lost = 0;     ///< since the watch began: samples that found no room
   std::vector<LossCounter> counters;  ///< those that have risen since the watch began
 };

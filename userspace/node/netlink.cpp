@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace dptrace {
@@ -18,6 +19,8 @@ constexpr std::size_t kBufferBytes = 65536;
 // rtgenmsg begins every request; the longest header of the three types that are asked for.
 constexpr std::size_t kHeaderBytes =
     std::max({sizeof(ifinfomsg), sizeof(ifaddrmsg), sizeof(rtmsg)});
+// That header and one attribute.
+constexpr std::size_t kRequestBytes = 64;
 
 }  // namespace
 
@@ -38,24 +41,13 @@ std::optional<Address> address_attribute(const nlattr* attribute) {
   return Address(wire);
 }
 
-int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context) {
+int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context) {
   const NetlinkSocket socket = open_route_netlink();
   if (!socket) return errno;
-
+  request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request->nlmsg_seq = kSequence;
+  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) return errno;
   std::vector<char> buffer(kBufferBytes);
-  nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
-  header->nlmsg_type = request.type;
-  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  header->nlmsg_seq = kSequence;
-  auto* general = static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(header, kHeaderBytes));
-  general->rtgen_family = request.family;
-  if (request.type == RTM_GETLINK) {
-    // ifinfomsg is the longest header, so that attributes are where the kernel looks for them.
-    static_assert(sizeof(ifinfomsg) == kHeaderBytes);
-    mnl_attr_put_u32(header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-  }
-  if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) return errno;
-
   for (;;) {
     const ssize_t length = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
     if (length < 0) return errno;
@@ -66,11 +58,25 @@ int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context) {
   }
 }
 
-std::string dump_error(const DumpRequest& request, int error) {
-  if (error == EINTR) {
-    return fmt::format("listing {}: they kept changing (try again)", request.what);
+int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context) {
+  alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
+  nlmsghdr* header = mnl_nlmsg_put_header(bytes.data());
+  header->nlmsg_type = request.type;
+  auto* general = static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(header, kHeaderBytes));
+  general->rtgen_family = request.family;
+  if (request.type == RTM_GETLINK) {
+    // ifinfomsg is the longest header, so that attributes are where the kernel looks for them.
+    static_assert(sizeof(ifinfomsg) == kHeaderBytes);
+    mnl_attr_put_u32(header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   }
-  return fmt::format("listing {} by netlink: {}", request.what, std::strerror(error));
+  return run_dump(header, on_message, context);
+}
+
+std::string dump_error(const char* what, int error) {
+  if (error == EINTR) {
+    return fmt::format("listing {}: they kept changing (try again)", what);
+  }
+  return fmt::format("listing {} by netlink: {}", what, std::strerror(error));
 }
 
 }  // namespace dptrace

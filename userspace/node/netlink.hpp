@@ -60,16 +60,20 @@ struct DumpRequest {
   std::uint8_t family;
 };
 
-/// Calls `on_message` with `context` for every message. The error is an errno; EINTR: something
-/// changed meanwhile.
+/// Sends `request`, which has its type and all behind it, as a dump, and calls `on_message` with
+/// `context` for every message of the answer. The error is an errno; EINTR: something changed
+/// meanwhile.
+int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context);
+
+/// The same of a request of these.
 int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);
 
-std::string dump_error(const DumpRequest& request, int error);
+std::string dump_error(const char* what, int error);
 
-/// `parse` appends what a message says.
-template <typename T>
-Result<std::vector<T>> dump(const DumpRequest& request,
-                            void (*parse)(const nlmsghdr*, std::vector<T>&)) {
+/// `run(on_message, context)` is one attempt, as run_dump; `parse` appends what a message says.
+template <typename T, typename Run>
+Result<std::vector<T>> dump_with(const char* what, Run run,
+                                 void (*parse)(const nlmsghdr*, std::vector<T>&)) {
   constexpr int kAttempts = 20;
   struct Context {
     void (*parse)(const nlmsghdr*, std::vector<T>&);
@@ -83,11 +87,20 @@ Result<std::vector<T>> dump(const DumpRequest& request,
       into.parse(message, into.found);
       return MNL_CB_OK;
     };
-    error = dump_once(request, on_message, &context);
+    error = run(on_message, &context);
     if (error == 0) return std::move(context.found);
     if (error != EINTR) break;
   }
-  return failure(dump_error(request, error));
+  return failure(dump_error(what, error));
+}
+
+template <typename T>
+Result<std::vector<T>> dump(const DumpRequest& request,
+                            void (*parse)(const nlmsghdr*, std::vector<T>&)) {
+  return dump_with<T>(
+      request.what,
+      [&](mnl_cb_t on_message, void* context) { return dump_once(request, on_message, context); },
+      parse);
 }
 
 }  // namespace dptrace

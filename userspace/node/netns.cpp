@@ -117,6 +117,12 @@ Result<OwnedFd> NetnsFinder::open(std::uint32_t inode) {
   return file;
 }
 
+const std::map<std::uint32_t, NetnsPlace>& NetnsFinder::find_all() {
+  searched_ = std::chrono::steady_clock::now();
+  search();
+  return found_;
+}
+
 std::uint32_t NetnsFinder::find_nsid(std::int32_t nsid) {
   if (nsid < 0) return 0;
   const auto known = by_nsid_.find(nsid);
@@ -134,6 +140,25 @@ std::uint32_t NetnsFinder::find_nsid(std::int32_t nsid) {
   return found == by_nsid_.end() ? 0 : found->second;
 }
 
+// All zero for a directory that is not there.
+std::vector<timespec> NetnsFinder::name_times() const {
+  std::vector<timespec> times;
+  for (const auto& directory : places_.named) {
+    struct stat status {};
+    stat(directory.c_str(), &status);
+    times.push_back(status.st_mtim);
+  }
+  return times;
+}
+
+bool NetnsFinder::names_changed() const {
+  const auto now = name_times();
+  return !std::equal(name_times_.begin(), name_times_.end(), now.begin(), now.end(),
+                     [](const timespec& a, const timespec& b) {
+                       return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+                     });
+}
+
 bool NetnsFinder::is_time_to_search() {
   const auto now = std::chrono::steady_clock::now();
   if (searched_ && now - *searched_ < pause_) return false;
@@ -142,6 +167,7 @@ bool NetnsFinder::is_time_to_search() {
 }
 
 void NetnsFinder::search() {
+  name_times_ = name_times();  // before: what comes meanwhile is a change
   found_.clear();
   by_nsid_.clear();
   for (const auto& directory : places_.named) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <map>
 #include <optional>
 #include <string>
@@ -44,6 +45,10 @@ class NetnsFinder {
   /// keeps it).
   std::optional<NetnsPlace> find(std::uint32_t inode);
   Result<OwnedFd> open(std::uint32_t inode);
+  /// Have names come or gone since the last search? Costs next to nothing.
+  bool names_changed() const;
+  /// All that there are now; asks the machine, whatever `pause` is.
+  const std::map<std::uint32_t, NetnsPlace>& find_all();
   /// Inode of the netns that the calling thread's netns numbers `nsid` (Link::peer_nsid); 0 when
   /// not found.
   std::uint32_t find_nsid(std::int32_t nsid);
@@ -51,10 +56,12 @@ class NetnsFinder {
  private:
   bool is_time_to_search();
   void search();
+  std::vector<timespec> name_times() const;
 
   const Places places_;
   const std::chrono::milliseconds pause_;
   std::optional<std::chrono::steady_clock::time_point> searched_;
+  std::vector<timespec> name_times_;  ///< when the directories of names last changed
   std::map<std::uint32_t, NetnsPlace> found_;
   std::map<std::int32_t, std::uint32_t> by_nsid_;
 };

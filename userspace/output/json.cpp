@@ -7,8 +7,6 @@ namespace dptrace {
 
 namespace {
 
-constexpr int kSchemaVersion = 1;
-
 Json hop_json(const Packet& packet, const Hop& hop, const Names& names) {
   Json json;
   json["offset_ns"] = hop.time_ns - packet.start_ns();
@@ -21,13 +19,6 @@ Json hop_json(const Packet& packet, const Hop& hop, const Names& names) {
   if (!interface.is_null()) json["interface"] = std::move(interface);
   if (hop.tunnel) json["tunnel"] = tunnel_json(*hop.tunnel);
   if (hop.new_flow) json["flow"] = flow_json(hop.flow, names);
-  return json;
-}
-
-Json head_json(std::string_view type) {
-  Json json;
-  json["type"] = type;
-  json["schema_version"] = kSchemaVersion;
   return json;
 }
 
@@ -74,12 +65,7 @@ class JsonOutput : public Output {
     return fmt::to_string(time_);
   }
 
-  bool write(const Json& json) {
-    // Device names are bytes, not necessarily UTF-8.
-    std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-    line += '\n';
-    return sink_.write(line);
-  }
+  bool write(const Json& json) { return sink_.write(json_line(json)); }
 
   Sink& sink_;
   TimeText clock_{TimeText::Form::kRfc3339};

@@ -6,10 +6,14 @@
 #include "output/flow_words.hpp"
 #include "output/netfilter_words.hpp"
 #include "output/protocol_words.hpp"
+#include "output/style.hpp"
+#include "output/time_text.hpp"
 
 namespace dptrace {
 
 namespace {
+
+constexpr int kSchemaVersion = 1;
 
 std::string protocol_text(std::uint8_t protocol) {
   const ProtocolName* name = protocol_name(protocol);
@@ -140,15 +144,42 @@ Json drop_json(const Drop& drop, const Names& names) {
   Json interface = interface_json(drop.interface, names);
   if (!interface.is_null()) json["interface"] = std::move(interface);
   if (!drop.loss) json["loss"] = false;
-  const auto stack = dropping_stack(drop, names);
-  if (!stack.empty()) {
-    Json& frames = json["stack"] = Json::array();
-    for (const std::uint64_t address : stack) {
-      const std::string function = names.function(address);
-      frames.push_back(function.empty() ? names.location(address) : function);
-    }
-  }
+  if (Json stack = stack_json(drop, names); !stack.empty()) json["stack"] = std::move(stack);
   return json;
+}
+
+Json stack_json(const Drop& drop, const Names& names) {
+  Json frames = Json::array();
+  for (const std::uint64_t address : dropping_stack(drop, names)) {
+    const std::string function = names.function(address);
+    frames.push_back(function.empty() ? names.location(address) : function);
+  }
+  return frames;
+}
+
+Json head_json(std::string_view type) {
+  Json json;
+  json["type"] = type;
+  json["schema_version"] = kSchemaVersion;
+  return json;
+}
+
+Json head_json(std::string_view type, const Names& names) {
+  Json json = head_json(type);
+  if (!names.node_name.empty()) json["node_name"] = names.node_name;
+  return json;
+}
+
+std::string wall_time(std::uint64_t time_ns, const Names& names) {
+  TimeText clock(TimeText::Form::kRfc3339);
+  Buffer text;
+  clock.append_to(text, static_cast<std::int64_t>(time_ns) + names.wall_clock_offset_ns);
+  return fmt::to_string(text);
+}
+
+std::string json_line(const Json& json) {
+  // Device names are bytes, not necessarily UTF-8.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace dptrace

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "timeline/losses.hpp"
+#include "model/losses.hpp"
 #include "timeline/verdict.hpp"
 
 namespace dptrace {

@@ -13,7 +13,7 @@ from .commands import DPTRACE, IN_VM, TIMEOUT, run, wait_until
 from .features import has, require
 from .kernel import CLSACT, HAS_REASONS, HAS_TCX, KERNEL, TCX, first_symbol
 from .netns import changed, in_netns, link_down, network_namespace, sysctl
-from .nodes import CROSSING_HOOKS, Pod, own_topology, topology
+from .nodes import CROSSING_HOOKS, ROOT, Pod, own_topology, topology
 from .outside import ADDRESS as OUTSIDE_ADDRESS
 from .outside import NODE_ADDRESS as OUTSIDE_NODE_ADDRESS
 from .outside import outside_host
@@ -21,4 +21,5 @@ from .overlays import Geneve, Gre, Ipip, Vxlan
 from .packets import crossings, describe, flows, function_of, place
 from .path import PathTest, flags
 from .trace import Trace, dptrace
-from .traffic import flood, listener, new_port, ping, send_tcp_segment, tcp_client, tcp_transfer, udp_socket
+from .traffic import FLOOD, flood, listener, new_port, ping, send_tcp_segment, tcp_client, tcp_transfer, udp_socket
+from .watch import Watch

@@ -18,6 +18,8 @@ from .packets import describe, matches
 class Trace:
     """A running `dptrace -o json`, its packets as they come."""
 
+    RECORDS = "packet"
+
     def __init__(self, *arguments, netns=None):
         self.packets = []
         self.summary = None
@@ -48,7 +50,7 @@ class Trace:
                 except ValueError:
                     self.stray_lines.append(line)
                     continue
-                if record.get("type") == "packet":
+                if record.get("type") == self.RECORDS:
                     self.packets.append(record)
                 elif record.get("type") == "summary":
                     self.summary = record

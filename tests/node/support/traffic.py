@@ -96,7 +96,7 @@ def send_tcp_segment(source, destination, ports, flags):
         raw.sendto(segment[:16] + struct.pack("!H", checksum) + segment[18:], (destination.ip, 0))
 
 
-_FLOOD = """
+FLOOD = """
 import socket, sys, time
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.connect((sys.argv[1], int(sys.argv[2])))
@@ -118,7 +118,7 @@ def flood(source, destination, seconds):
     sink = udp_socket(destination)  # never read: some are taken, the rest overflow its buffer
     with network_namespace(source.netns):
         process = subprocess.Popen(
-            [sys.executable, "-c", _FLOOD, destination.ip, str(sink.getsockname()[1]), str(seconds)],
+            [sys.executable, "-c", FLOOD, destination.ip, str(sink.getsockname()[1]), str(seconds)],
             stdout=subprocess.PIPE, text=True,
         )
     with sink, process:

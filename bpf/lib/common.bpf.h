@@ -1,0 +1,106 @@
+/* The packets that nearly all are: TCP, UDP or ICMP in IPv4 without options, whole, alone or in VXLAN over such IPv4.
+ * One read tells them, a second what is in the tunnel; walk.bpf.h reads the others, and says the same of these.
+ */
+#pragma once
+
+#include "packet.bpf.h"
+
+/* An IPv4 packet's beginning, and what an Ethernet frame around it has before. Whole words, the cheapest to read. */
+struct dpt_window {
+	struct ipv4_header ip;
+	__u8 l4[28];
+};
+
+struct dpt_frame {
+	__u8 source_mac[6];
+	__be16 protocol;
+	struct dpt_window window;
+} __attribute__((aligned(8)));
+
+enum {
+	WINDOW_L4_WORDS = 3,		     /* whole ones; all that a key of IPv4 wants */
+	VXLAN_FRAME_OFFSET = 20 + 8 + 8 + 6, /* behind IPv4, UDP, VXLAN and the destination MAC */
+};
+
+enum dpt_look {
+	LOOK_NOT_OURS,
+	LOOK_SEEN,    /* .flow, .tunnel and .key are filled */
+	LOOK_UNUSUAL, /* nothing was learned */
+};
+
+static __always_inline bool window__is_common(const struct dpt_window *window)
+{
+	if (window->ip.version_ihl != 0x45 || window->ip.fragment & ~bpf_htons(IP_DF))
+		return false;
+	return window->ip.protocol == IPPROTO_TCP || window->ip.protocol == IPPROTO_UDP ||
+	       window->ip.protocol == IPPROTO_ICMP;
+}
+
+static __always_inline bool window__matches(const struct dpt_window *window)
+{
+	const union dpt_l4 *l4 = (const void *)window->l4;
+
+	return filter__matches_ipv4(window->ip.source, window->ip.destination) &&
+	       filter__matches_protocol(window->ip.protocol) &&
+	       (!config.port || filter__matches_ports(l4->port.source, l4->port.destination));
+}
+
+static __always_inline void window__fill(const struct dpt_window *window, struct dpt_seen *seen)
+{
+	const union dpt_l4 *l4 = (const void *)window->l4;
+	struct dpt_flow *flow = &seen->flow;
+
+	address__of_ipv4(&flow->source, window->ip.source);
+	address__of_ipv4(&flow->destination, window->ip.destination);
+	flow->length = bpf_ntohs(window->ip.total_length);
+	flow->ip_id = bpf_ntohs(window->ip.id);
+	flow->fragment = bpf_ntohs(window->ip.fragment);
+	flow->family = 4;
+	flow->protocol = window->ip.protocol;
+	flow->ttl = window->ip.ttl;
+	packet__fill_l4(flow, l4, WINDOW_L4_WORDS);
+	seen->key = packet__key(flow, l4, WINDOW_L4_WORDS);
+}
+
+static __always_inline void window__fill_tunnel(const struct dpt_window *window, struct dpt_tunnel *tunnel)
+{
+	const union dpt_l4 *l4 = (const void *)window->l4;
+
+	address__of_ipv4(&tunnel->source, window->ip.source);
+	address__of_ipv4(&tunnel->destination, window->ip.destination);
+	tunnel->id = bpf_ntohl(l4->vxlan.vxlan_id) >> 8;
+	tunnel->port = bpf_ntohs(l4->port.destination);
+	tunnel->family = 4;
+	tunnel->kind = DPT_TUNNEL_VXLAN;
+}
+
+/* `any`: packets that do not match are wanted too, because of what their key may be. *matches tells. */
+static __always_inline enum dpt_look common__look(const struct dpt_bytes *bytes, struct dpt_seen *seen, bool any,
+						  __u32 *matches)
+{
+	struct dpt_frame frame;
+	struct dpt_window *window = &frame.window;
+	const union dpt_l4 *l4 = (const void *)window->l4;
+
+	if (bytes->protocol != ETH_P_IP || !bytes__read_words(bytes, 0, window) || !window__is_common(window))
+		return LOOK_UNUSUAL;
+	*matches = window__matches(window);
+	seen->tunnel.kind = DPT_TUNNEL_NONE;
+	if (window->ip.protocol == IPPROTO_UDP) {
+		__u16 port = bpf_ntohs(l4->port.destination);
+
+		if (is_geneve_port(port))
+			return LOOK_UNUSUAL;
+		if (is_vxlan_port(port)) {
+			window__fill_tunnel(window, &seen->tunnel);
+			if (!bytes__read_words(bytes, VXLAN_FRAME_OFFSET, &frame) ||
+			    frame.protocol != bpf_htons(ETH_P_IP) || !window__is_common(window))
+				return LOOK_UNUSUAL;
+			*matches |= window__matches(window);
+		}
+	}
+	if (!*matches && !any)
+		return LOOK_NOT_OURS;
+	window__fill(window, seen);
+	return LOOK_SEEN;
+}

@@ -1,0 +1,280 @@
+/* The way through any headers to the innermost one: IPv4 with options, IPv6 with extension headers, fragments, VXLAN,
+ * Geneve, GRE, IPIP. Slow and complete; most packets are read by common.bpf.h.
+ */
+#pragma once
+
+#include "packet.bpf.h"
+
+#define MAX_EXTENSION_HEADERS 4
+
+/* Where an IP header stands, and what decides about its packet. */
+struct dpt_header {
+	__u32 offset; /* from the outermost network header */
+	__u32 l4_offset;
+	__u32 length; /* of the IP packet */
+	__u32 protocol;
+	__u32 ip_id;
+	__u32 fragment; /* as struct dpt_flow has it */
+	__u32 is_ipv6;
+};
+
+struct dpt_walk {
+	struct dpt_header inner; /* innermost */
+	struct dpt_header outer; /* the one around it, where there is one */
+	__u32 tunnel_kind;	 /* DPT_TUNNEL_NONE: there is none */
+	__u32 tunnel_id;
+	__u32 tunnel_port;
+};
+
+static __always_inline __u16 load_u16(const __u8 *p)
+{
+	return (__u16)p[0] << 8 | p[1];
+}
+
+static __always_inline __u32 load_u32(const __u8 *p)
+{
+	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
+}
+
+/* These two return -1 when there is no such header, else whether an address matches. */
+static __always_inline int header__read_ipv4(const struct dpt_bytes *bytes, struct dpt_header *header)
+{
+	struct ipv4_header ip;
+
+	if (!bytes__read(bytes, header->offset, &ip, sizeof(ip)) || ip.version_ihl >> 4 != 4)
+		return -1;
+	header->l4_offset = header->offset + (ip.version_ihl & 15) * 4;
+	header->length = bpf_ntohs(ip.total_length);
+	header->protocol = ip.protocol;
+	header->ip_id = bpf_ntohs(ip.id);
+	header->fragment = bpf_ntohs(ip.fragment);
+	header->is_ipv6 = 0;
+	return filter__matches_ipv4(ip.source, ip.destination);
+}
+
+static __always_inline int header__read_ipv6(const struct dpt_bytes *bytes, struct dpt_header *header)
+{
+	struct ipv6_header ip;
+	__u32 next, at;
+
+	if (!bytes__read(bytes, header->offset, &ip, sizeof(ip)) || ip.version_class[0] >> 4 != 6)
+		return -1;
+	header->length = bpf_ntohs(ip.payload_length) + sizeof(ip);
+	header->ip_id = 0;
+	header->fragment = 0;
+	header->is_ipv6 = 1;
+	next = ip.next_header;
+	at = header->offset + sizeof(ip);
+#pragma unroll
+	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
+		__u8 extension[8];
+
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_FRAGMENT)
+			break;
+		if (!bytes__read(bytes, at, extension, sizeof(extension)))
+			break;
+		if (next == IPPROTO_FRAGMENT) {
+			__u16 field = load_u16(extension + 2);
+
+			header->fragment = field >> 3 | (field & 1) << 13;
+			header->ip_id = load_u16(extension + 6);
+			at += 8;
+		} else {
+			at += ((__u32)extension[1] + 1) * 8;
+		}
+		next = extension[0];
+	}
+	header->protocol = next;
+	header->l4_offset = at;
+	return filter__matches_ipv6(ip.source, ip.destination);
+}
+
+static __always_inline bool header__is_later_fragment(const struct dpt_header *header)
+{
+	return header->fragment & IP_OFFSET_MASK;
+}
+
+/* False when there is no IP header at header->offset. Sets *matches when it belongs to a packet that was asked for. */
+static __always_inline bool header__read(const struct dpt_bytes *bytes, __u16 protocol, struct dpt_header *header,
+					 __u32 *matches)
+{
+	int match = -1;
+
+	if (protocol == ETH_P_IP)
+		match = header__read_ipv4(bytes, header);
+	else if (protocol == ETH_P_IPV6)
+		match = header__read_ipv6(bytes, header);
+	if (match < 0)
+		return false;
+	header->l4_offset = forget(header->l4_offset);
+	header->length = forget(header->length);
+	header->protocol = forget(header->protocol);
+	header->ip_id = forget(header->ip_id);
+	header->fragment = forget(header->fragment);
+	header->is_ipv6 = forget(header->is_ipv6);
+	if (match && filter__matches_protocol(header->protocol)) {
+		__be16 ports[2];
+
+		if (!config.port)
+			*matches = 1;
+		else if (!header__is_later_fragment(header) &&
+			 bytes__read(bytes, header->l4_offset, ports, sizeof(ports)))
+			*matches |= filter__matches_ports(ports[0], ports[1]);
+	}
+	return true;
+}
+
+/* What the packet in a tunnel's header, an Ethernet frame or IP itself, begins with. 0: nothing for us. */
+static __always_inline __u16 tunnel__inner(const struct dpt_bytes *bytes, __u16 protocol, __u32 *offset)
+{
+	__u8 ethernet[14];
+
+	if (protocol != ETH_P_TEB)
+		return protocol;
+	if (!bytes__read(bytes, *offset, ethernet, sizeof(ethernet)))
+		return 0;
+	*offset += sizeof(ethernet);
+	return load_u16(ethernet + 12);
+}
+
+static __always_inline __u16 tunnel__open_gre(const struct dpt_bytes *bytes, struct dpt_walk *walk, __u32 *offset)
+{
+	__u32 at = walk->outer.l4_offset;
+	__u8 header[12];
+	__u32 has_key;
+	__u16 flags;
+
+	if (!bytes__read(bytes, at, header, sizeof(header)))
+		return 0;
+	flags = load_u16(header);
+	if (flags & 0x4007) /* with a route, or of another version */
+		return 0;
+	has_key = flags >> 13 & 1;
+	walk->tunnel_kind = DPT_TUNNEL_GRE;
+	walk->tunnel_id = has_key * load_u32(flags & 0x8000 ? header + 8 : header + 4);
+	*offset = at + 4 + 4 * ((flags >> 15) + has_key + (flags >> 12 & 1));
+	return tunnel__inner(bytes, load_u16(header + 2), offset);
+}
+
+static __always_inline __u16 tunnel__open_udp(const struct dpt_bytes *bytes, struct dpt_walk *walk, __u32 *offset)
+{
+	__u32 at = walk->outer.l4_offset;
+	__u16 port, inner = ETH_P_TEB;
+	__u8 header[16];
+	bool geneve;
+
+	if (!bytes__read(bytes, at, header, sizeof(header)))
+		return 0;
+	port = load_u16(header + 2);
+	geneve = is_geneve_port(port);
+	if (!geneve && !is_vxlan_port(port))
+		return 0;
+	walk->tunnel_kind = geneve ? DPT_TUNNEL_GENEVE : DPT_TUNNEL_VXLAN;
+	walk->tunnel_port = port;
+	walk->tunnel_id = load_u32(header + 12) >> 8;
+	*offset = at + sizeof(header);
+	if (geneve) {
+		*offset += (header[8] & 0x3f) * 4;
+		inner = load_u16(header + 10);
+	}
+	return tunnel__inner(bytes, inner, offset);
+}
+
+/* Looks for a packet inside walk->outer. Returns its ETH_P_* and moves *offset to it, 0 when there is none. */
+static __always_inline __u16 tunnel__open(const struct dpt_bytes *bytes, struct dpt_walk *walk, __u32 *offset)
+{
+	if (header__is_later_fragment(&walk->outer))
+		return 0;
+	switch (walk->outer.protocol) {
+	case IPPROTO_UDP:
+		return tunnel__open_udp(bytes, walk, offset);
+	case IPPROTO_GRE:
+		return tunnel__open_gre(bytes, walk, offset);
+	case IPPROTO_IPIP:
+	case IPPROTO_IPV6:
+		walk->tunnel_kind = DPT_TUNNEL_IPIP;
+		*offset = walk->outer.l4_offset;
+		return walk->outer.protocol == IPPROTO_IPIP ? ETH_P_IP : ETH_P_IPV6;
+	}
+	return 0;
+}
+
+/* Walks to the innermost header. False when there is no IP at all. Sets *matches when a header on the way matches. */
+static __always_inline bool walk__headers(const struct dpt_bytes *bytes, struct dpt_walk *walk, __u32 *matches)
+{
+	__u32 offset = 0;
+	__u16 inner;
+
+	__builtin_memset(walk, 0, sizeof(*walk));
+	walk->outer.offset = forget(0);
+	if (!header__read(bytes, bytes->protocol, &walk->outer, matches))
+		return false;
+	inner = tunnel__open(bytes, walk, &offset);
+	walk->inner.offset = forget(offset);
+	if (!inner || !header__read(bytes, inner, &walk->inner, matches)) {
+		walk->inner = walk->outer;
+		walk->tunnel_kind = DPT_TUNNEL_NONE;
+	}
+	walk->tunnel_kind = forget(walk->tunnel_kind);
+	walk->tunnel_id = forget(walk->tunnel_id);
+	walk->tunnel_port = forget(walk->tunnel_port);
+	return true;
+}
+
+static __always_inline void header__addresses(const struct dpt_bytes *bytes, const struct dpt_header *header,
+					      struct dpt_address *source, struct dpt_address *destination)
+{
+	__be32 ipv4[2] = {};
+
+	if (header->is_ipv6) {
+		bytes__read(bytes, header->offset + offsetof(struct ipv6_header, source), source->bytes, 16);
+		bytes__read(bytes, header->offset + offsetof(struct ipv6_header, destination), destination->bytes, 16);
+		return;
+	}
+	bytes__read(bytes, header->offset + offsetof(struct ipv4_header, source), ipv4, sizeof(ipv4));
+	address__of_ipv4(source, ipv4[0]);
+	address__of_ipv4(destination, ipv4[1]);
+}
+
+/* As many words of what the packet carries as there are. */
+static __always_inline __u32 header__l4(const struct dpt_bytes *bytes, const struct dpt_header *header,
+					union dpt_l4 *l4)
+{
+	__u32 words;
+
+	for (words = 0; words < L4_WORDS; words++) {
+		if (!bytes__read(bytes, header->l4_offset + words * 8, &l4->halves[words * 2], 8))
+			break;
+	}
+	return words;
+}
+
+static __always_inline void walk__fill(const struct dpt_bytes *bytes, const struct dpt_walk *walk,
+				       struct dpt_seen *seen)
+{
+	const struct dpt_header *header = &walk->inner;
+	struct dpt_tunnel *tunnel = &seen->tunnel;
+	struct dpt_flow *flow = &seen->flow;
+	union dpt_l4 l4 = {};
+	__u32 words = forget(header__l4(bytes, header, &l4));
+
+	__builtin_memset(seen, 0, sizeof(*seen));
+
+	header__addresses(bytes, header, &flow->source, &flow->destination);
+	flow->family = header->is_ipv6 ? 6 : 4;
+	flow->protocol = header->protocol;
+	flow->length = header->length;
+	flow->ip_id = header->ip_id;
+	flow->fragment = header->fragment;
+	bytes__read(bytes, header->offset + (header->is_ipv6 ? 7 : 8), &flow->ttl, 1);
+	packet__fill_l4(flow, &l4, words);
+	seen->key = packet__key(flow, &l4, words);
+	if (walk->tunnel_kind == DPT_TUNNEL_NONE)
+		return;
+	header__addresses(bytes, &walk->outer, &tunnel->source, &tunnel->destination);
+	tunnel->id = walk->tunnel_id;
+	tunnel->port = walk->tunnel_port;
+	tunnel->family = walk->outer.is_ipv6 ? 6 : 4;
+	tunnel->kind = walk->tunnel_kind;
+}

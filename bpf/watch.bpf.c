@@ -1,0 +1,118 @@
+/* skb:kfree_skb for `dptrace drops`: counts every drop by its kind, shows a few. */
+#include "lib/kind.bpf.h"
+
+#define SAMPLE_EVERY 1000 /* of a kind on a CPU, in jiffies: 1 s or more, up to 10 s at HZ=100 */
+
+/* Two, used in turn: user space empties the one that no program uses any more. */
+#define WATCH_COUNTS(name)                                                                                             \
+	struct {                                                                                                       \
+		__uint(type, BPF_MAP_TYPE_PERCPU_HASH);                                                                \
+		__uint(max_entries, DPT_WATCH_KINDS);                                                                  \
+		__type(key, struct dpt_kind_key);                                                                      \
+		__type(value, struct dpt_kind_count);                                                                  \
+	} name SEC(".maps")
+
+WATCH_COUNTS(watch_counts_even);
+WATCH_COUNTS(watch_counts_odd);
+
+/* Drops of kinds that found no room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dpt_kind_count);
+} watch_other SEC(".maps");
+
+/* Its last bit tells which map is in use. Written by user space. */
+__u32 watch_epoch = 0;
+
+/* Atomic: until 6.1 a softirq's drop may come in between. */
+static __always_inline void watch__add(struct dpt_kind_count *count, __u32 bytes)
+{
+	__sync_fetch_and_add(&count->packets, 1);
+	__sync_fetch_and_add(&count->bytes, bytes);
+}
+
+/* True when a sample is due. */
+static __always_inline bool watch__count(void *counts, const struct dpt_kind_key *kind, __u32 bytes)
+{
+	struct dpt_kind_count *count = bpf_map_lookup_elem(counts, kind);
+	__u64 jiffies = bpf_jiffies64();
+
+	if (!count) {
+		struct dpt_kind_count first = {.packets = 1, .bytes = bytes, .sampled = jiffies};
+		__u32 zero = 0;
+
+		if (!bpf_map_update_elem(counts, kind, &first, BPF_NOEXIST))
+			return true;
+		count = bpf_map_lookup_elem(counts, kind);
+		if (!count) {
+			count = bpf_map_lookup_elem(&watch_other, &zero);
+			if (count)
+				watch__add(count, bytes);
+			return false;
+		}
+	}
+	watch__add(count, bytes);
+	if (count->sampled && jiffies - count->sampled < SAMPLE_EVERY)
+		return false;
+	count->sampled = jiffies;
+	return true;
+}
+
+static __always_inline void watch__show(void *ctx, struct sk_buff *skb, const struct dpt_kind_key *kind,
+					struct dpt_seen *seen)
+{
+	const struct net_device *dev;
+	struct dpt_place place;
+	struct dpt_drop *drop;
+	long stack;
+
+	seen->now = bpf_ktime_get_ns();
+	seen->key = dpt_kind_hash(kind);
+
+	dev = place__of_skb(&place, skb, DPT_POINT_DROP);
+	place.ifindex = kind->ifindex;
+	place.netns = kind->netns;
+	if (dev && place.netns)
+		emit__device(dev, &place, seen->now);
+	if (!kind->family)
+		return; /* no flow to show */
+	drop = emit__reserve(DPT_EVENT_DROP, sizeof(*drop));
+	if (!drop)
+		return;
+	emit__begin(&drop->hop.event, DPT_EVENT_DROP, sizeof(*drop), seen->now);
+	emit__fill(&drop->hop, &place, seen);
+	drop->location = kind->location;
+	drop->reason = kind->reason;
+	drop->has_reason = config.has_drop_reason;
+	drop->reserved = 0;
+	__builtin_memset(drop->stack, 0, sizeof(drop->stack));
+	stack = bpf_get_stack(ctx, drop->stack, sizeof(drop->stack), 0);
+	drop->stack_depth = stack > 0 ? stack / sizeof(drop->stack[0]) : 0;
+	emit__submit(drop);
+}
+
+SEC("?tp_btf/kfree_skb")
+int BPF_PROG(on_drop_watch, struct sk_buff *skb, void *location)
+{
+	struct dpt_kind_key kind = {.location = (__u64)location};
+	struct dpt_bytes bytes;
+	struct dpt_seen seen;
+	bool due;
+
+	bytes__of_network_header(&bytes, skb);
+	if (config.has_drop_reason) {
+		kind.reason = ctx[2];
+		kind.flags = DPT_KIND_HAS_REASON;
+	}
+	if (!kind__of_skb(&kind, skb, &bytes, &seen))
+		return 0;
+	if (*(volatile __u32 *)&watch_epoch & 1)
+		due = watch__count(&watch_counts_odd, &kind, skb->len);
+	else
+		due = watch__count(&watch_counts_even, &kind, skb->len);
+	if (due)
+		watch__show(ctx, skb, &kind, &seen);
+	return 0;
+}

@@ -1,0 +1,196 @@
+#include "capture/watch.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "capture/lost_events.hpp"
+#include "capture/object.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// Kinds read by one system call.
+constexpr std::uint32_t kBatch = 256;
+
+std::uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::size_t cpus() { return static_cast<std::size_t>(libbpf_num_possible_cpus()); }
+
+DropKind kind_of(const dpt_kind_key& key) {
+  DropKind kind;
+  if ((key.flags & DPT_KIND_HAS_REASON) != 0) kind.reason = key.reason;
+  kind.location = key.location;
+  kind.interface = {key.netns, key.ifindex};
+  kind.family = key.family;
+  if (key.family != 0) {
+    kind.protocol = key.of.ip.protocol;
+    kind.icmp_type = key.of.ip.icmp_type;
+  } else {
+    kind.ethertype = __builtin_bswap16(key.of.ethertype);
+  }
+  kind.multicast = (key.flags & DPT_KIND_MULTICAST) != 0;
+  kind.other_host = (key.flags & DPT_KIND_OTHER_HOST) != 0;
+  kind.tcp_fin = (key.flags & DPT_KIND_TCP_FIN) != 0;
+  if (const Address pod(key.pod); pod != Address()) kind.pod = pod;
+  return kind;
+}
+
+DropCount sum_of(const dpt_kind_count* per_cpu, std::size_t count) {
+  DropCount sum;
+  for (std::size_t i = 0; i < count; ++i) sum += {per_cpu[i].packets, per_cpu[i].bytes};
+  return sum;
+}
+
+// Drops that came while the program was counting another on the same CPU: the kernel leaves those
+// out since 6.1.
+std::uint64_t missed(int program) {
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof info;
+  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.recursion_misses : 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, const KernelBtf& btf) {
+  const auto links = read_links();
+  if (!links) return tl::unexpected(links.error());
+  auto skeleton = load_watch(settings, node_facts(*links), KernelOffers::ask(btf));
+  if (!skeleton) return tl::unexpected(skeleton.error());
+  std::unique_ptr<Watch> watch(new Watch);
+  watch->skeleton_ = std::move(*skeleton);
+  const auto& maps = watch->skeleton_->maps;
+
+  auto ring = Ring::open(bpf_map__fd(maps.ring));
+  if (!ring) return tl::unexpected(ring.error());
+  watch->ring_ = std::move(*ring);
+  LIBBPF_OPTS(bpf_map_create_opts, options,
+              .inner_map_fd = static_cast<__u32>(bpf_map__fd(maps.watch_other)));
+  watch->grace_ =
+      OwnedFd(bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "dptrace_grace", sizeof(std::uint32_t),
+                             sizeof(std::uint32_t), 1, &options));
+  if (!watch->grace_)
+    return failure(fmt::format("creating an array of BPF maps: {}", std::strerror(errno)));
+  watch->keys_.resize(kBatch);
+  watch->values_.resize(kBatch * cpus());
+
+  return watch;
+}
+
+Result<> Watch::start() {
+  begin_ns_ = monotonic_ns();
+  link_.reset(bpf_program__attach(skeleton_->progs.on_drop_watch));
+  if (link_) return {};
+  return failure(fmt::format("attaching to tracepoint kfree_skb: {}", std::strerror(errno)));
+}
+
+bool Watch::set_pods(const std::set<Address>& pods) {
+  const int map = bpf_map__fd(skeleton_->maps.watch_pods);
+  const std::uint8_t one = 1;
+  for (const auto& address : pods_) {
+    if (!pods.contains(address)) bpf_map_delete_elem(map, &address.bytes);
+  }
+  bool has_room = true;
+  for (const auto& address : pods) {
+    if (!pods_.contains(address))
+      has_room = bpf_map_update_elem(map, &address.bytes, &one, BPF_ANY) == 0 && has_room;
+  }
+  pods_ = pods;
+  skeleton_->bss->watch_has_pods = pods.empty() ? 0 : 1;
+  return has_room;
+}
+
+int Watch::counts_map(std::uint32_t epoch) const {
+  const auto& maps = skeleton_->maps;
+  return bpf_map__fd((epoch & 1) != 0 ? maps.watch_counts_odd : maps.watch_counts_even);
+}
+
+// Every program that runs when an array of maps is written has ended when the system call returns
+// (5.0): for the sake of those who then take the old map for unused, as is done here.
+Result<> Watch::wait_for_programs() {
+  const std::uint32_t zero = 0;
+  const int map = bpf_map__fd(skeleton_->maps.watch_other);
+  if (bpf_map_update_elem(grace_.get(), &zero, &map, BPF_ANY) == 0) return {};
+  return failure(fmt::format("writing to an array of BPF maps: {}", std::strerror(errno)));
+}
+
+// Reads and empties a map that no program uses.
+Result<> Watch::drain(std::uint32_t epoch, DropCounts& counts) {
+  const int map = counts_map(epoch);
+  const std::size_t width = cpus();
+  std::uint32_t position = 0;
+  bool is_first = true, is_last = false;
+  while (!is_last) {
+    std::uint32_t count = kBatch;
+    const int error =
+        bpf_map_lookup_and_delete_batch(map, is_first ? nullptr : &position, &position,
+                                        keys_.data(), values_.data(), &count, nullptr);
+    if (error != 0 && error != -ENOENT)
+      return failure(fmt::format("reading the counts of drops: {}", std::strerror(-error)));
+    is_last = error == -ENOENT;
+    is_first = false;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      counts.kinds.push_back(
+          {kind_of(keys_[i]), dpt_kind_hash(&keys_[i]), sum_of(&values_[i * width], width)});
+    }
+  }
+  return {};
+}
+
+DropCount Watch::uncounted() {
+  std::vector<dpt_kind_count> per_cpu(cpus());
+  const std::uint32_t zero = 0;
+  DropCount sum;
+  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.watch_other), &zero, per_cpu.data()) == 0)
+    sum = sum_of(per_cpu.data(), per_cpu.size());
+  sum.packets += missed(bpf_program__fd(skeleton_->progs.on_drop_watch));
+  return sum;
+}
+
+Result<> Watch::finish(DropCounts& counts, const Receiver& receive) {
+  const DropCount uncounted_now = uncounted();
+  counts.other = {uncounted_now.packets - uncounted_.packets,
+                  uncounted_now.bytes - uncounted_.bytes};
+  uncounted_ = uncounted_now;
+  const std::uint64_t lost = lost_events(bpf_map__fd(skeleton_->maps.counts));
+  counts.samples_lost = lost - samples_lost_;
+  samples_lost_ = lost;
+  return ring_->read(receive);
+}
+
+Result<DropCounts> Watch::read(const Receiver& receive) {
+  std::atomic_ref<std::uint32_t> epoch(skeleton_->bss->watch_epoch);
+  const std::uint32_t retired = epoch.fetch_add(1);
+  DropCounts counts;
+  counts.begin_ns = begin_ns_;
+  counts.end_ns = begin_ns_ = monotonic_ns();
+  if (auto waited = wait_for_programs(); !waited) return tl::unexpected(waited.error());
+  if (auto drained = drain(retired, counts); !drained) return tl::unexpected(drained.error());
+  if (auto finished = finish(counts, receive); !finished) return tl::unexpected(finished.error());
+  return counts;
+}
+
+Result<DropCounts> Watch::stop(const Receiver& receive) {
+  link_.reset();
+  DropCounts counts;
+  counts.begin_ns = begin_ns_;
+  counts.end_ns = begin_ns_ = monotonic_ns();
+  if (auto waited = wait_for_programs(); !waited) return tl::unexpected(waited.error());
+  // The other one is empty: no program could still write to it when it was drained.
+  if (auto drained = drain(skeleton_->bss->watch_epoch, counts); !drained)
+    return tl::unexpected(drained.error());
+  if (auto finished = finish(counts, receive); !finished) return tl::unexpected(finished.error());
+  return counts;
+}
+
+}  // namespace dptrace

@@ -1,0 +1,66 @@
+// A running drop-watch: every drop on the node is counted in the kernel by its kind; read() ends an
+// interval. Nothing is lost between readings, however far apart they are.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "capture/ring.hpp"
+#include "capture/settings.hpp"
+#include "dptrace/watch.h"
+#include "model/address.hpp"
+#include "model/drop_counts.hpp"
+#include "model/result.hpp"
+#include "node/kernel_btf.hpp"
+
+namespace dptrace {
+
+class Watch {
+ public:
+  using Receiver = Ring::Receiver;
+
+  /// Of the settings, where to put tc programs means nothing here.
+  static Result<std::unique_ptr<Watch>> load(const CaptureSettings& settings, const KernelBtf& btf);
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  /// The addresses by which drops are told apart from now on. False: there are more than the kernel
+  /// was given room for, and some are left out.
+  bool set_pods(const std::set<Address>& pods);
+
+  /// Counts from now on; with the pods that were set before.
+  Result<> start();
+
+  /// Becomes readable when samples should be taken before the interval is over.
+  int ring_fd() const { return ring_->fd(); }
+  /// Hands over the samples there are.
+  Result<> take_samples(const Receiver& receive) { return ring_->read(receive); }
+  /// Ends the interval: what was counted in it, its samples to `receive`.
+  Result<DropCounts> read(const Receiver& receive);
+  /// As read(), but detaches first: exact to the last drop. To be followed by nothing.
+  Result<DropCounts> stop(const Receiver& receive);
+
+ private:
+  Watch() = default;
+  int counts_map(std::uint32_t epoch) const;
+  Result<> wait_for_programs();
+  Result<> drain(std::uint32_t epoch, DropCounts& counts);
+  Result<> finish(DropCounts& counts, const Receiver& receive);
+  DropCount uncounted();
+
+  Skeleton skeleton_;
+  BpfLink link_;
+  std::unique_ptr<Ring> ring_;
+  OwnedFd grace_;  ///< an array of maps, see wait_for_programs()
+  std::set<Address> pods_;
+  std::uint64_t begin_ns_ = 0;
+  DropCount uncounted_;             ///< as of the last reading
+  std::uint64_t samples_lost_ = 0;  ///< likewise
+  // Of one reading, kept for the next.
+  std::vector<dpt_kind_key> keys_;
+  std::vector<dpt_kind_count> values_;
+};
+
+}  // namespace dptrace

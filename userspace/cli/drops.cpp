@@ -1,0 +1,285 @@
+// `dptrace drops`: the drop-watch.
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "capture/namer.hpp"
+#include "capture/watch.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/live.hpp"
+#include "cli/prerequisites.hpp"
+#include "cli/presenter.hpp"
+#include "cli/version.hpp"
+#include "decode/decode.hpp"
+#include "node/loss_counters.hpp"
+#include "output/drop_output.hpp"
+#include "output/metrics_server.hpp"
+#include "screen/drop_display.hpp"
+#include "watch/drop_rows.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+// Devices and namespaces that nobody asks for any more are forgotten so often.
+constexpr std::uint64_t kForgetEveryNs = 60 * kSecond;
+// Room for the samples of a second: a kind gives about one a second on each CPU.
+constexpr std::size_t kRingBytes = 1U << 20;
+
+bool wants_colour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
+}
+
+// The kernel's own counters know no packets: they are shown beside every packet or not at all.
+bool wants_counters(const CaptureSettings& filter) {
+  return filter.pods.empty() && filter.peers.empty() && filter.port == 0 && !filter.protocol;
+}
+
+std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink) {
+  if (command.json) return make_drop_json_output(sink, command.all);
+  DropTableStyle style;
+  style.colour = wants_colour();
+  style.all = command.all;
+  return make_drop_text_output(sink, style);
+}
+
+class Drops {
+ public:
+  /// `metrics` is null where none are asked for.
+  Drops(const DropsCommand& command, Watch& watch, MetricsServer* metrics, Names& names,
+        Symbols symbols)
+      : command_(command),
+        watch_(watch),
+        metrics_(metrics),
+        names_(names),
+        namer_(names, std::move(symbols)),
+        rows_(names),
+        output_(make_output(command, sink_)) {}
+
+  Result<> run(const OwnedFd& signals) {
+    watch_node();
+    if (auto started = watch_.start(); !started) return started;
+    if (wants_counters(command_.capture)) counters_.emplace();
+    // Without this probe there is no watch.
+    if (metrics_ != nullptr) metrics_->begin({{"kfree_skb", "tp_btf", true, "", ""}});
+    const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
+    const Result<> result = follow(signals, start);
+    display_.reset();
+    if (!result) return result;
+    const auto& table = rows_.table();
+    WatchSummary summary;
+    summary.dropped = table.losses.packets;
+    summary.packets = table.losses.packets + table.harmless.packets;
+    summary.events_lost = table.samples_lost;
+    summary.duration_ns = table.time_ns - start;
+    if (open_) output_->finish(table, summary, names_);
+    sink_.flush();
+    return {};
+  }
+
+  int exit_status() const {
+    return command_.fail_on_drop && rows_.table().losses.packets != 0 ? kDropSeen : kSuccess;
+  }
+
+ private:
+  Result<> follow(const OwnedFd& signals, std::uint64_t start) {
+    if (auto shown = start_display(); !shown) return shown;
+    if (auto created = create_ready_file(command_.ready_file); !created) return created;
+    const auto interval = static_cast<std::uint64_t>(command_.interval.count());
+    std::uint64_t due = start + interval;
+    const std::uint64_t end = end_of_watch(start);
+    for (std::uint64_t now = start; now < end && open_; now = now_ns(CLOCK_MONOTONIC)) {
+      if (auto waited = wait(signals.get(), std::min({due, end, now + kSecond}), now); !waited)
+        return waited;
+      if (signal_came(signals) || (display_ && !display_->handle_input())) break;
+      watch_node();
+      now = now_ns(CLOCK_MONOTONIC);
+      if (now < due || now >= end) {
+        if (auto taken = watch_.take_samples(receiver_); !taken) return taken;
+        continue;
+      }
+      if (auto told = tell(watch_.read(receiver_), false); !told) return told;
+      show();
+      due = std::max(due + interval, now + interval / 2);
+    }
+    return tell(watch_.stop(receiver_), true);
+  }
+
+  // A screen of its own where there is one, unless one table or data is asked for.
+  Result<> start_display() {
+    if (command_.json || command_.once || !Terminal::is_there()) return {};
+    auto terminal = Terminal::open();
+    if (!terminal) return tl::unexpected(terminal.error());
+    display_.emplace(std::move(*terminal), names_,
+                     DropScreen::Options{.colour = wants_colour(), .all = command_.all});
+    return {};
+  }
+
+  void show() {
+    open_ = display_ ? display_->show(rows_.table())
+                     : output_->interval(rows_.table(), names_) && sink_.flush();
+  }
+
+  void warn(const std::string& warning) {
+    if (display_) {
+      display_->tell(warning);
+    } else {
+      fmt::print(stderr, "dptrace: {}\n", warning);
+    }
+  }
+
+  std::uint64_t end_of_watch(std::uint64_t start) const {
+    if (command_.once) return start + static_cast<std::uint64_t>(command_.interval.count());
+    if (!command_.duration) return UINT64_MAX;
+    return start + static_cast<std::uint64_t>(command_.duration->count());
+  }
+
+  // Until `until`, or a signal, or a key, or a program thinks that the ring should be emptied.
+  Result<> wait(int signals, std::uint64_t until, std::uint64_t now) const {
+    // A descriptor below 0 is passed over.
+    std::array<pollfd, 3> descriptors = {{{signals, POLLIN, 0},
+                                          {watch_.ring_fd(), POLLIN, 0},
+                                          {display_ ? display_->fd() : -1, POLLIN, 0}}};
+    const std::uint64_t left = until > now ? until - now : 0;
+    const timespec timeout = {static_cast<time_t>(left / kSecond),
+                              static_cast<long>(left % kSecond)};
+    if (ppoll(descriptors.data(), descriptors.size(), &timeout, nullptr) < 0 && errno != EINTR)
+      return failure(fmt::format("waiting for drops: {}", std::strerror(errno)));
+    return {};
+  }
+
+  bool take(std::span<const std::byte> record) {
+    const auto event = decode(record);
+    if (!event) {
+      malformed_ = event.error();
+      return false;
+    }
+    namer_.see(*event);
+    if (const auto* drop = std::get_if<dpt_drop>(&*event))
+      rows_.add_sample(drop->hop.key, to_sample(*drop));
+    return true;
+  }
+
+  bool is_wanted(InterfaceId id) const {
+    const auto& patterns = command_.capture.interfaces;
+    if (patterns.empty()) return true;
+    const Interface* interface = names_.interface(id);
+    return interface != nullptr &&
+           std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+             return fnmatch(pattern.c_str(), interface->name.c_str(), 0) == 0;
+           });
+  }
+
+  // The interval into the table.
+  Result<> tell(Result<DropCounts> counts, bool is_last) {
+    if (!counts) return tl::unexpected(counts.error());
+    if (malformed_) return tl::unexpected(*malformed_);
+    for (const auto& kind : counts->kinds) namer_.see(kind.kind.location, kind.kind.interface);
+    std::erase_if(counts->kinds,
+                  [&](const KindCount& kind) { return !is_wanted(kind.kind.interface); });
+    if (counters_) counts->counters = read_counters(is_last);
+    rows_.add(*counts);
+    publish();
+    forget();
+    return {};
+  }
+
+  std::vector<LossCounter> read_counters(bool is_last) {
+    auto counters = is_last ? counters_->read_all() : counters_->read();
+    for (const auto& warning : counters_->take_warnings()) warn(warning);
+    for (const auto& counter : counters) namer_.see(counter.interface);
+    std::erase_if(counters,
+                  [&](const LossCounter& counter) { return !is_wanted(counter.interface); });
+    return counters;
+  }
+
+  void publish() {
+    if (metrics_ == nullptr) return;
+    metrics_->update(rows_.table(), names_);
+    if (const auto warning = metrics_->take_warning()) warn(*warning);
+  }
+
+  // Pods come and go; once a second is soon enough.
+  void watch_node() {
+    const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
+    if (now < next_look_ns_) return;
+    next_look_ns_ = now + kSecond;
+    namer_.refresh_pods();
+    std::set<Address> pods(command_.capture.pods.begin(), command_.capture.pods.end());
+    for (const auto& [address, pod] : namer_.pod_addresses()) pods.insert(address);
+    if (!watch_.set_pods(pods) && !told_pods_) {
+      warn(
+          fmt::format("more than {} pod addresses: drops of some name no pod", DPT_WATCH_PODS + 0));
+      told_pods_ = true;
+    }
+  }
+
+  void forget() {
+    const std::uint64_t now = rows_.table().time_ns;
+    if (next_forget_ns_ == 0) next_forget_ns_ = now + kForgetEveryNs;
+    if (now < next_forget_ns_) return;
+    next_forget_ns_ = now + kForgetEveryNs;
+    std::set<InterfaceId> interfaces;
+    for (const auto& row : rows_.table().rows) interfaces.insert(row.kind.interface);
+    for (const auto& counter : rows_.table().counters) interfaces.insert(counter.interface);
+    namer_.keep(interfaces);
+  }
+
+  const DropsCommand& command_;
+  Watch& watch_;
+  MetricsServer* metrics_;
+  Names& names_;
+  Namer namer_;
+  DropRows rows_;
+  StandardOutput sink_;
+  std::unique_ptr<DropOutput> output_;
+  std::optional<LossCounters> counters_;
+  std::optional<DropDisplay> display_;
+  const Watch::Receiver receiver_ = [this](std::span<const std::byte> record) {
+    return take(record);
+  };
+  std::optional<Error> malformed_;
+  std::uint64_t next_look_ns_ = 0;
+  std::uint64_t next_forget_ns_ = 0;
+  bool told_pods_ = false;
+  bool open_ = true;
+};
+
+// Null where none are asked for.
+Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command) {
+  if (!command.metrics) return nullptr;
+  return MetricsServer::start({.address = *command.metrics,
+                               .patience = MetricsServer::patience_for(command.interval),
+                               .version = kVersion});
+}
+
+}  // namespace
+
+int run_drops(const DropsCommand& command) {
+  const auto signals = take_signals();
+  // First: an address in use is told at once.
+  const auto metrics = serve_metrics(command);
+  if (!metrics) return fail(metrics.error());
+  auto node = meet_prerequisites();
+  if (!node) return fail(node.error());
+  CaptureSettings settings = command.capture;
+  settings.ring_bytes = kRingBytes;
+  Names names = names_of_node(node->btf);
+  auto watch = Watch::load(settings, node->btf);
+  if (!watch) return fail(watch.error());
+  Drops drops(command, **watch, metrics->get(), names, std::move(node->symbols));
+  if (const auto result = drops.run(signals); !result) return fail(result.error());
+  return drops.exit_status();
+}
+
+}  // namespace dptrace

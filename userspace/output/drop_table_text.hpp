@@ -1,0 +1,47 @@
+// The drop table as lines for people: the same for appended tables and for the display that renews
+// itself.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/drop_table.hpp"
+#include "model/names.hpp"
+#include "output/style.hpp"
+
+namespace dptrace {
+
+/// What the lines are to look like.
+struct DropTableStyle {
+  bool colour = false;
+  bool all = false;              ///< also the rows that are no loss
+  bool idle = true;              ///< also rows that were not counted in the last two intervals
+  bool samples = true;           ///< a line with the newest sample under each row
+  std::size_t width = kColumns;  ///< no line is wider, colour codes not counted
+};
+
+/// A table in its parts, each a list of lines without newlines.
+struct DropTableText {
+  std::vector<std::string> title;  ///< time, length of the interval, totals
+  std::vector<std::string> head;   ///< of the columns
+  struct Row {
+    const DropRow* row = nullptr;  ///< of the table that was given
+    std::vector<std::string> lines;
+  };
+  std::vector<Row> rows;  ///< in the table's order
+  std::vector<std::string>
+      tail;  ///< frees that are no loss, kinds without room, samples lost, counters
+};
+
+DropTableText drop_table_text(const DropTable& table, const Names& names,
+                              const DropTableStyle& style);
+
+/// The whole table, top to bottom.
+std::vector<std::string> drop_table_lines(const DropTable& table, const Names& names,
+                                          const DropTableStyle& style);
+
+/// One row opened: the kind in full, then its samples, newest first.
+std::vector<std::string> drop_row_lines(const DropRow& row, const Names& names,
+                                        const DropTableStyle& style);
+
+}  // namespace dptrace

@@ -1,0 +1,59 @@
+#include "output/drop_words.hpp"
+
+#include "output/protocol_words.hpp"
+#include "output/verdict_words.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::uint16_t kArp = 0x0806;
+
+}  // namespace
+
+void append_drop_reason(Buffer& out, const DropKind& kind, const Names& names) {
+  if (kind.reason) {
+    append_reason(out, *kind.reason, names);
+  } else {
+    append(out, "no reason given");
+  }
+}
+
+void append_drop_protocol(Buffer& out, const DropKind& kind) {
+  if (kind.family == 0) {
+    if (kind.ethertype == kArp) {
+      append(out, "ARP");
+    } else if (kind.ethertype != 0) {
+      fmt::format_to(fmt::appender(out), "ethertype {:#06x}", kind.ethertype);
+    } else {
+      append(out, kind.interface.index != 0 ? "not IP" : "no packet");
+    }
+    return;
+  }
+  const ProtocolName* name = protocol_name(kind.protocol);
+  if (kind.family == 6 && kind.protocol != kIcmpv6) append(out, "IPv6 ");
+  if (name != nullptr) {
+    append(out, name->words);
+  } else {
+    fmt::format_to(fmt::appender(out), "protocol {}", kind.protocol);
+  }
+  if (kind.protocol != kIcmp && kind.protocol != kIcmpv6) return;
+  const auto type = icmp_words(kind.protocol, kind.icmp_type, 0).type;
+  if (type.empty()) {
+    fmt::format_to(fmt::appender(out), " type {}", kind.icmp_type);
+  } else {
+    out.push_back(' ');
+    append(out, type);
+  }
+}
+
+std::string drop_protocol_name(const DropKind& kind) {
+  if (kind.family == 0) {
+    if (kind.ethertype == kArp) return "arp";
+    return kind.ethertype == 0 ? std::string() : fmt::format("{:#06x}", kind.ethertype);
+  }
+  const ProtocolName* name = protocol_name(kind.protocol);
+  return name != nullptr ? std::string(name->json) : std::to_string(kind.protocol);
+}
+
+}  // namespace dptrace

@@ -1,0 +1,21 @@
+// A kind of drop in words.
+#pragma once
+
+#include <string>
+
+#include "model/drop_table.hpp"
+#include "model/names.hpp"
+#include "output/style.hpp"
+
+namespace dptrace {
+
+/// `NO_SOCKET`, `reason 117`; `no reason given` on kernels without reasons.
+void append_drop_reason(Buffer& out, const DropKind& kind, const Names& names);
+
+/// `UDP`, `ICMP echo request`, `ARP`, `IPv6 UDP`, `ethertype 0x88cc`, `no packet`.
+void append_drop_protocol(Buffer& out, const DropKind& kind);
+
+/// As JSON and metrics name it: `udp`, `icmpv6`, `132`, `arp`, `0x88cc`; empty: not a packet.
+std::string drop_protocol_name(const DropKind& kind);
+
+}  // namespace dptrace

@@ -1,0 +1,18 @@
+// A TCP socket that listens at exactly the address that the user gave.
+#pragma once
+
+#include <cstdint>
+
+#include "model/listen_address.hpp"
+#include "model/result.hpp"
+#include "node/owned_fd.hpp"
+
+namespace dptrace {
+
+/// Non-blocking. `address.port` 0: any that is free. `[::]` is IPv6 only.
+Result<OwnedFd> listen_on(const ListenAddress& address);
+
+/// The port it listens on.
+std::uint16_t port_of(const OwnedFd& socket);
+
+}  // namespace dptrace

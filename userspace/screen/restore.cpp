@@ -1,0 +1,100 @@
+#include "screen/restore.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+namespace dptrace {
+
+namespace {
+
+// Alternate screen with the cursor saved, cursor hidden; and back.
+constexpr std::string_view kEnter = "\x1b[?1049h\x1b[?25l\x1b[2J";
+constexpr std::string_view kLeave = "\x1b[0m\x1b[?25h\x1b[?1049l";
+
+// All that end a process by default, but SIGKILL, and SIGPIPE, which is ignored.
+constexpr std::array kEndings = {SIGHUP,  SIGINT,    SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                                 SIGFPE,  SIGUSR1,   SIGSEGV, SIGUSR2, SIGALRM, SIGTERM, SIGXCPU,
+                                 SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSYS};
+
+// A signal handler has nothing but globals.
+struct {
+  int input = -1;
+  int output = -1;
+  termios before{};
+  std::array<struct sigaction, kEndings.size()> actions{};
+} restorable;
+std::atomic<bool> entered = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void write_all(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(restorable.output, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return;  // the terminal is gone
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// In the background, the terminal is as the shell wants it. It may be not our controlling terminal
+// at all, and then is nobody else's.
+bool is_ours() {
+  const pid_t foreground = tcgetpgrp(restorable.input);
+  return foreground < 0 || foreground == getpgrp();
+}
+
+// Runs with the signal blocked and its default action back in place (SA_RESETHAND): raised again,
+// it ends the process as it would have.
+void on_ending(int signal) {
+  leave_screen();
+  raise(signal);
+}
+
+}  // namespace
+
+void keep_restorable(int input, int output, const termios& before) {
+  restorable.input = input;
+  restorable.output = output;
+  restorable.before = before;
+  static const int registered = std::atexit(leave_screen);
+  static_cast<void>(registered);
+  struct sigaction action {};
+  action.sa_handler = on_ending;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  for (std::size_t i = 0; i < kEndings.size(); ++i) {
+    sigaction(kEndings[i], nullptr, &restorable.actions[i]);
+    // A handler of someone else's (a sanitizer's) tells more than we do; one ignored ends nothing.
+    if (restorable.actions[i].sa_handler == SIG_DFL) sigaction(kEndings[i], &action, nullptr);
+  }
+}
+
+void enter_screen(const termios& settings) {
+  const bool was_entered = entered.exchange(true);
+  tcsetattr(restorable.input, TCSADRAIN, &settings);
+  // Twice would save the cursor's place twice.
+  if (!was_entered) write_all(kEnter);
+}
+
+void leave_screen() {
+  if (!entered.exchange(false)) return;
+  const int error = errno;
+  if (is_ours()) {
+    write_all(kLeave);
+    tcsetattr(restorable.input, TCSADRAIN, &restorable.before);
+  }
+  errno = error;
+}
+
+void forget_restorable() {
+  for (std::size_t i = 0; i < kEndings.size(); ++i) {
+    sigaction(kEndings[i], &restorable.actions[i], nullptr);
+  }
+}
+
+}  // namespace dptrace

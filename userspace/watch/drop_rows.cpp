@@ -1,0 +1,142 @@
+#include "watch/drop_rows.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "model/losses.hpp"
+
+namespace dptrace {
+
+namespace {
+
+double rate_of(std::uint64_t packets, std::uint64_t interval_ns) {
+  if (interval_ns == 0) return 0;
+  return static_cast<double>(packets) * 1e9 / static_cast<double>(interval_ns);
+}
+
+}  // namespace
+
+DropSample to_sample(const dpt_drop& record) {
+  DropSample sample;
+  sample.drop.time_ns = record.hop.event.time_ns;
+  sample.drop.location = record.location;
+  if (record.has_reason != 0) sample.drop.reason = record.reason;
+  sample.drop.interface = {record.hop.netns, record.hop.ifindex};
+  sample.drop.stack.assign(record.stack, record.stack + record.stack_depth);
+  sample.flow = record.hop.flow;
+  if (record.hop.tunnel.kind != DPT_TUNNEL_NONE) sample.tunnel = record.hop.tunnel;
+  sample.length = record.hop.length;
+  return sample;
+}
+
+void DropRows::add_sample(std::uint64_t id, DropSample sample) {
+  waiting_.push_back({id, std::move(sample)});
+}
+
+const DropTable& DropRows::add(const DropCounts& counts) {
+  table_.time_ns = counts.end_ns;
+  table_.interval_ns = counts.end_ns - counts.begin_ns;
+  for (auto& row : table_.rows) {
+    row.interval = {};
+    row.rate_before = row.rate;
+    row.rate = 0;
+    row.is_new = false;
+  }
+  for (const auto& kind : counts.kinds) count(counts, kind);
+  table_.other_interval = counts.other;
+  table_.other += counts.other;
+  table_.losses += counts.other;
+  table_.samples_lost += counts.samples_lost;
+  table_.counters = counts.counters;
+  take_samples();
+  fold(counts.end_ns);
+  sort();
+  is_first_ = false;
+  return table_;
+}
+
+void DropRows::count(const DropCounts& counts, const KindCount& kind) {
+  const auto [entry, is_new] = index_.try_emplace(kind.id, table_.rows.size());
+  if (is_new) {
+    DropRow row;
+    row.kind = kind.kind;
+    row.id = kind.id;
+    row.loss = end_of(kind.kind, names_) == End::kLoss;
+    row.first_ns = counts.begin_ns;
+    row.is_new = !is_first_;
+    table_.rows.push_back(std::move(row));
+  }
+  DropRow& row = table_.rows[entry->second];
+  row.interval += kind.count;
+  row.total += kind.count;
+  row.rate = rate_of(row.interval.packets, table_.interval_ns);
+  row.last_ns = counts.end_ns;
+  (row.loss ? table_.losses : table_.harmless) += kind.count;
+}
+
+// A sample is written after its drop was counted: what has no row yet is of the interval that has
+// just begun.
+void DropRows::take_samples() {
+  std::vector<Waiting> still;
+  for (auto& waiting : waiting_) {
+    const auto found = index_.find(waiting.id);
+    if (found != index_.end()) {
+      keep(table_.rows[found->second], std::move(waiting.sample));
+    } else if (!waiting.waited) {
+      waiting.waited = true;
+      still.push_back(std::move(waiting));
+    }
+  }
+  waiting_ = std::move(still);
+}
+
+void DropRows::keep(DropRow& row, DropSample sample) {
+  sample.drop.loss = row.loss;
+  // The first packet of a kind is a sample, unless the ring was full.
+  if (row.samples.empty() && row.total == row.interval) row.first_ns = sample.drop.time_ns;
+  const bool is_full = row.samples.size() >= limits_.row_samples || samples_ >= limits_.samples;
+  if (is_full && !row.samples.empty()) {
+    row.samples.erase(row.samples.begin());
+  } else {
+    ++samples_;
+  }
+  row.samples.push_back(std::move(sample));
+}
+
+void DropRows::fold(std::uint64_t now_ns) {
+  auto& rows = table_.rows;
+  std::uint64_t oldest = now_ns > limits_.idle_ns ? now_ns - limits_.idle_ns : 0;
+  if (rows.size() > limits_.rows) {
+    std::vector<std::uint64_t> times;
+    times.reserve(rows.size());
+    for (const auto& row : rows) times.push_back(row.last_ns);
+    const auto last = times.begin() + static_cast<std::ptrdiff_t>(limits_.rows);
+    // The first beyond the limit goes, and with it what is no younger.
+    std::nth_element(times.begin(), last, times.end(), std::greater<>());
+    oldest = std::max(oldest, *last + 1);
+    // Never what was counted just now: an interval has fewer kinds than there may be rows.
+    oldest = std::min(oldest, now_ns);
+  }
+  const auto gone = std::stable_partition(
+      rows.begin(), rows.end(), [&](const DropRow& row) { return row.last_ns >= oldest; });
+  for (auto row = gone; row != rows.end(); ++row) {
+    table_.folded += row->total;
+    ++table_.folded_rows;
+    samples_ -= row->samples.size();
+  }
+  rows.erase(gone, rows.end());
+}
+
+void DropRows::sort() {
+  auto& rows = table_.rows;
+  std::sort(rows.begin(), rows.end(), [](const DropRow& a, const DropRow& b) {
+    if (a.loss != b.loss) return a.loss;
+    if (a.rate != b.rate) return a.rate > b.rate;
+    if (a.total.packets != b.total.packets) return a.total.packets > b.total.packets;
+    return a.kind < b.kind;
+  });
+  index_.clear();
+  for (std::size_t i = 0; i < rows.size(); ++i) index_.emplace(rows[i].id, i);
+}
+
+}  // namespace dptrace

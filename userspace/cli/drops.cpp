@@ -230,9 +230,13 @@ class Drops {
     if (now < next_forget_ns_) return;
     next_forget_ns_ = now + kForgetEveryNs;
     std::set<InterfaceId> interfaces;
-    for (const auto& row : rows_.table().rows) interfaces.insert(row.kind.interface);
+    std::set<Address> pods;
+    for (const auto& row : rows_.table().rows) {
+      interfaces.insert(row.kind.interface);
+      if (row.kind.pod) pods.insert(*row.kind.pod);
+    }
     for (const auto& counter : rows_.table().counters) interfaces.insert(counter.interface);
-    namer_.keep(interfaces);
+    namer_.keep(interfaces, pods);
   }
 
   const DropsCommand& command_;

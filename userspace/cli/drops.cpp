@@ -80,7 +80,7 @@ class Drops {
     WatchSummary summary;
     summary.dropped = table.losses.packets;
     summary.packets = table.losses.packets + table.harmless.packets;
-    summary.events_lost = table.samples_lost;
+    summary.events_lost = table.samples_lost + table.not_examined;
     summary.duration_ns = table.time_ns - start;
     if (open_) output_->finish(table, summary, names_);
     sink_.flush();

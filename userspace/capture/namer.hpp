@@ -33,6 +33,8 @@ class Namer {
   void renew_symbols();
   /// Pods that came up since the last time.
   void refresh_pods();
+  /// Namespaces that have the number of one that ended lose its name and pod; part of refresh_pods.
+  void forget_predecessors();
   /// Of the node's pods, as of the last refresh.
   const std::map<Address, std::string>& pod_addresses() const { return pods_.addresses(); }
 
@@ -42,7 +44,6 @@ class Namer {
   void see_device(const dpt_device& device);
   void describe(std::uint32_t netns);
   void name_netns(std::uint32_t netns);
-  void forget_predecessors();
   bool is_gone(InterfaceId id, const NetnsTopology* home,
                const std::map<std::uint32_t, NetnsPlace>& netns) const;
 

@@ -175,7 +175,12 @@ void Namer::refresh_pods() {
   forget_predecessors();
   if (!changed) return;
   for (const auto& [address, pod] : pods_.addresses()) names_.pods[address] = pod;
-  for (const auto& [netns, pod] : pods_.netns()) names_.netns[netns].pod = pod;
+  for (const auto& [netns, pod] : pods_.netns()) {
+    auto& name = names_.netns[netns];
+    name.pod = pod;
+    // By its name it is told from the next one of that number.
+    if (name.name.empty()) name_netns(netns);
+  }
 }
 
 }  // namespace dptrace

@@ -12,7 +12,8 @@ import support
 class Soak(unittest.TestCase):
     def test_short_form(self):
         done = subprocess.run(
-            [sys.executable, "-B", support.ROOT / "scripts" / "soak", "--duration", "45s"],
+            [sys.executable, "-B", support.ROOT / "scripts" / "soak", "--duration", "45s",
+             "--max-growth", "512K"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "DPTRACE": support.DPTRACE},
         )
         self.assertEqual(done.returncode, 0, done.stdout)

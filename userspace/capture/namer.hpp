@@ -31,10 +31,9 @@ class Namer {
   void forget_gone();
   /// Modules have come: their functions are known from now on.
   void renew_symbols();
-  /// Pods that came up since the last time.
+  /// Pods that came up since the last time; a netns with the number of one that ended loses its
+  /// name and pod.
   void refresh_pods();
-  /// Namespaces that have the number of one that ended lose its name and pod; part of refresh_pods.
-  void forget_predecessors();
   /// Of the node's pods, as of the last refresh.
   const std::map<Address, std::string>& pod_addresses() const { return pods_.addresses(); }
 
@@ -44,6 +43,7 @@ class Namer {
   void see_device(const dpt_device& device);
   void describe(std::uint32_t netns);
   void name_netns(std::uint32_t netns);
+  void forget_predecessors();
   bool is_gone(InterfaceId id, const NetnsTopology* home,
                const std::map<std::uint32_t, NetnsPlace>& netns) const;
 

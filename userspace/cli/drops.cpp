@@ -184,8 +184,8 @@ class Drops {
   Result<> tell(Result<DropCounts> counts, bool is_last) {
     if (!counts) return tl::unexpected(counts.error());
     if (malformed_) return tl::unexpected(*malformed_);
-    // What is counted may be of a netns that came since the last look at the node.
-    namer_.forget_predecessors();
+    // What is counted may be of a pod or a netns that came since the last look at the node.
+    namer_.refresh_pods();
     for (const auto& kind : counts->kinds) namer_.see(kind.kind.location, kind.kind.interface);
     std::erase_if(counts->kinds,
                   [&](const KindCount& kind) { return !is_wanted(kind.kind.interface); });

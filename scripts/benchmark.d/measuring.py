@@ -6,6 +6,7 @@ import sys
 
 from running import Running
 from system import Failed
+from tracer import Untraced
 
 
 def warm_up(options):
@@ -68,7 +69,7 @@ def summarize(workload, tracers, runs):
     for tracer in tracers:
         taken = runs[tracer.name]
         if not taken:
-            results.append({"tracer": tracer.name, "kind": tracer.kind, "failed": True})
+            results.append({"tracer": tracer.name, "kind": tracer.kind, "untraced": False, "failed": True})
             continue
         events, lost = total(taken, "events"), total(taken, "lost")
         # Of a flood, as many drops as packets: other drops of this machine are counted too, so it may be more.
@@ -76,6 +77,7 @@ def summarize(workload, tracers, runs):
         results.append({
             "tracer": tracer.name,
             "kind": tracer.kind,
+            "untraced": isinstance(tracer, Untraced),
             "failed": False,
             "ratio": spread([run["mean_ratio"] for run in taken]),
             "burst_ratio": spread([run["median_ratio"] for run in taken]),

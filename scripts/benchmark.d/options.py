@@ -43,7 +43,7 @@ def parse_arguments():
                         help=f"{', '.join(WORKLOADS)}, several with commas, or all (vxlan; quick: vxlan,drops)")
     parser.add_argument("--vm", metavar="SERIES", help="measure in a guest of scripts/vm, under --icount")
     parser.add_argument("--rounds", type=int, metavar="N", help="traced runs of each tracer (7; 3 quick or in a VM)")
-    parser.add_argument("--packets", type=int, metavar="N", help="packets per run (30000; 10000 quick; 2000 in a VM)")
+    parser.add_argument("--packets", type=int, metavar="N", help="packets per run (30000; 6000 quick; 2000 in a VM)")
     parser.add_argument("--flows", type=int, default=1, metavar="N", help="sockets that send in turn (1)")
     parser.add_argument("--rate", type=int, default=0, metavar="N", help="packets per second, 0: as many as go (0)")
     parser.add_argument("--pods", type=int, default=0, metavar="N", help="pods on node 1 that do nothing (0)")
@@ -61,7 +61,7 @@ def parse_arguments():
     options = parser.parse_args()
     in_vm = options.vm or IN_GUEST
     options.rounds = options.rounds or (3 if options.quick or in_vm else 7)
-    options.packets = options.packets or (2000 if in_vm else 10000 if options.quick else 30000)
+    options.packets = options.packets or (2000 if in_vm else 6000 if options.quick else 30000)
     options.tracers = options.tracers or (QUICK_TRACERS if options.quick else "*")
     options.workloads = options.workloads or ("vxlan,drops" if options.quick else "vxlan")
     options.workloads = list(WORKLOADS) if options.workloads == "all" else options.workloads.split(",")

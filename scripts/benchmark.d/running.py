@@ -59,6 +59,7 @@ class Running:
         return int(found[1]) / 1024 if found else None
 
     def idle_percent(self, seconds):
+        time.sleep(0.2)  # what is left of its start
         before, started = cpu_ns(self.process.pid), time.monotonic()
         time.sleep(seconds)
         return (cpu_ns(self.process.pid) - before) / (time.monotonic() - started) / 1e7

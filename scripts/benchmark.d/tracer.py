@@ -1,5 +1,6 @@
 """A tool with one filter: how it is started, when it is ready, what it says it has lost."""
 
+import pathlib
 import signal
 
 
@@ -38,4 +39,4 @@ class Untraced(Tracer):
         return ["sleep", "infinity"]
 
     def is_ready(self, running):
-        return True
+        return pathlib.Path(f"/proc/{running.process.pid}/comm").read_text().strip() == "sleep"

@@ -28,9 +28,10 @@ def add_veths(prefix, count):
         return
     idle = f"{prefix}-idle"  # goes with the topology
     run("ip", "netns", "add", idle)
-    lines = []
+    inside, outside = [], []
     for number in range(count):
-        lines += [f"link add bench{number} addrgenmode none type veth peer name eth{number} addrgenmode none netns {idle}",
-                  f"link set bench{number} master cni0 up"]
-    run("ip", "-n", f"{prefix}-n1", "-batch", "-", input="\n".join(lines) + "\n")
-    run("ip", "-n", idle, "-batch", "-", input="".join(f"link set eth{number} up\n" for number in range(count)))
+        outside += [f"link add bench{number} type veth peer name eth{number} netns {idle}",
+                    f"link set bench{number} addrgenmode none", f"link set bench{number} master cni0 up"]
+        inside += [f"link set eth{number} addrgenmode none", f"link set eth{number} up"]
+    run("ip", "-n", f"{prefix}-n1", "-batch", "-", input="\n".join(outside) + "\n")
+    run("ip", "-n", idle, "-batch", "-", input="\n".join(inside) + "\n")

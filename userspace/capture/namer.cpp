@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "node/roles.hpp"
 
 namespace dptrace {
@@ -145,12 +147,33 @@ void Namer::name_netns(std::uint32_t netns) {
   if (const auto* pod = pods_.by_netns(netns)) name.pod = *pod;
 }
 
+// The number of a netns that ended is soon another's, who is not to be told under its name. While
+// there is no other, it keeps the name and the pod that it had.
+void Namer::forget_predecessors() {
+  if (netns_finder_.names_changed()) netns_finder_.find_all();
+  if (netns_finder_.searches() == compared_) return;
+  compared_ = netns_finder_.searches();
+  std::vector<std::uint32_t> reborn;
+  for (const auto& [inode, place] : netns_finder_.found()) {
+    const auto known = names_.netns.find(inode);
+    if (known == names_.netns.end() || known->second.name.empty()) continue;
+    if (known->second.name != place.name) reborn.push_back(inode);
+  }
+  for (const auto inode : reborn) {
+    names_.netns[inode] = {};
+    described_.erase(inode);
+    describe(inode);
+  }
+}
+
 void Namer::renew_symbols() {
   if (auto symbols = Symbols::load()) symbols_ = std::move(*symbols);
 }
 
 void Namer::refresh_pods() {
-  if (!pods_.refresh()) return;
+  const bool changed = pods_.refresh();
+  forget_predecessors();
+  if (!changed) return;
   for (const auto& [address, pod] : pods_.addresses()) names_.pods[address] = pod;
   for (const auto& [netns, pod] : pods_.netns()) names_.netns[netns].pod = pod;
 }

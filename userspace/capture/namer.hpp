@@ -42,6 +42,7 @@ class Namer {
   void see_device(const dpt_device& device);
   void describe(std::uint32_t netns);
   void name_netns(std::uint32_t netns);
+  void forget_predecessors();
   bool is_gone(InterfaceId id, const NetnsTopology* home,
                const std::map<std::uint32_t, NetnsPlace>& netns) const;
 
@@ -56,7 +57,8 @@ class Namer {
   NetnsFinder netns_finder_;
   Pods pods_;
   std::map<std::uint32_t, std::chrono::steady_clock::time_point> described_;
-  Gone gone_;  ///< as of the last forget_gone()
+  std::uint64_t compared_ = 0;  ///< the search of netns_finder_ that was compared with the names
+  Gone gone_;                   ///< as of the last forget_gone()
 };
 
 }  // namespace dptrace

@@ -27,8 +27,19 @@ static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 netw
 	return TC_ACT_UNSPEC;
 }
 
+/* Where an L3 device's packet begins: not before 5.14 with its network header. Tunnels left the link header's place at
+ * the outer headers, and what tc reads begins there.
+ */
+static __always_inline __u32 tc__network_offset(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx;
+	__s64 offset = BPF_CORE_READ(skb, network_header) - (BPF_CORE_READ(skb, data) - BPF_CORE_READ(skb, head));
+
+	return offset > 0 ? offset : 0;
+}
+
 /* In two forms, of which user space loads the one that the kernel's verifier takes. */
-#define TC_PROGRAM(name, point, network_offset)                                                                        \
+#define TC_PROGRAM(name, point, network_offset, network_offset_w)                                                      \
 	SEC("?tc")                                                                                                     \
 	int dptrace_##name(struct __sk_buff *ctx)                                                                      \
 	{                                                                                                              \
@@ -37,11 +48,11 @@ static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 netw
 	SEC("?tc")                                                                                                     \
 	int dptrace_##name##_w(struct __sk_buff *ctx)                                                                  \
 	{                                                                                                              \
-		return tc__see(ctx, point, network_offset, READ_BY_WALKING);                                           \
+		return tc__see(ctx, point, network_offset_w, READ_BY_WALKING);                                         \
 	}
 
-TC_PROGRAM(l2_in, DPT_POINT_TC_INGRESS, ETHERNET_HEADER)
-TC_PROGRAM(l2_out, DPT_POINT_TC_EGRESS, ETHERNET_HEADER)
+TC_PROGRAM(l2_in, DPT_POINT_TC_INGRESS, ETHERNET_HEADER, ETHERNET_HEADER)
+TC_PROGRAM(l2_out, DPT_POINT_TC_EGRESS, ETHERNET_HEADER, ETHERNET_HEADER)
 /* Devices without a link header: tunl0, wireguard. */
-TC_PROGRAM(l3_in, DPT_POINT_TC_INGRESS, 0)
-TC_PROGRAM(l3_out, DPT_POINT_TC_EGRESS, 0)
+TC_PROGRAM(l3_in, DPT_POINT_TC_INGRESS, 0, tc__network_offset(ctx))
+TC_PROGRAM(l3_out, DPT_POINT_TC_EGRESS, 0, 0)

@@ -206,7 +206,7 @@ class Sockets(DropTest):
             support.send_tcp_segment(self.pod1, self.pod2, ports, flags=0x10)
             packet = self.trace.packet(ports=ports)
         way = self.nodes.across_bridge(self.pod1, self.pod2)[:-1]
-        reason = "TCP_FLAGS" if "TCP_FLAGS" in support.reason_codes() else "NOT_SPECIFIED"
+        reason = "TCP_FLAGS" if KERNEL >= (6, 12) else "NOT_SPECIFIED"
         self.assert_dropped(packet, way, "eth0@pod2", reason, "tcp_v4_do_rcv")
 
     def test_udp_port_without_reader(self):

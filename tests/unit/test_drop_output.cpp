@@ -91,12 +91,14 @@ TEST_CASE("what could not be told apart, lost samples, folded rows and counters 
   shown.other = {70, 7000};
   shown.other_interval = {7, 700};
   shown.samples_lost = 1;
+  shown.not_examined = 2;
   shown.folded = {33, 3300};
   shown.folded_rows = 2;
   shown.counters = {{"device", "rx_dropped", kUplink, 12, 3}, {"tcp", "ListenDrops", {}, 5, 0}};
   const std::string lines = text(shown);
   CHECK(has(lines, "other: 70 packets (+7) counted without their kind: "));
   CHECK(has(lines, "\n1 sample was lost; every packet was counted\n"));
+  CHECK(has(lines, "\n2 drops amid the count of another could not be held against the filter\n"));
   CHECK(has(lines, "\nand 33 packets of 2 kinds not seen for long and not listed any more\n"));
   CHECK(has(lines, "\ncounter device rx_dropped, eth0 (uplink): 12 (+3)\n"));
   CHECK(has(lines, "\ncounter tcp ListenDrops: 5\n"));

@@ -66,12 +66,14 @@ TEST_CASE("what found no room is a loss of its own") {
   DropCounts one = counts(0);
   one.other = {5, 500};
   one.samples_lost = 3;
+  one.not_examined = 2;
   rows.add(one);
   const DropTable& table = rows.add(counts(1));
   CHECK(table.other == DropCount{5, 500});
   CHECK(table.other_interval == DropCount{});
   CHECK(table.losses == DropCount{5, 500});
   CHECK(table.samples_lost == 3);
+  CHECK(table.not_examined == 2);
 }
 
 TEST_CASE("samples go to their row, the last ones stay") {

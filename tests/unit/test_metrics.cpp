@@ -134,11 +134,13 @@ TEST_CASE("kinds that found no room in the kernel are counted as other") {
 TEST_CASE("counters of the kernel and lost events") {
   DropTable losses = table({});
   losses.samples_lost = 12;
+  losses.not_examined = 4;
   losses.counters.push_back({"udp", "RcvbufErrors", {2, 0}, 9, 4});
   losses.counters.push_back({"device", "rx_dropped", kBridge, 2, 2});
   Metrics metrics("0.1.0");
   metrics.update(losses, names());
   CHECK_THAT(metrics.text(), Contains("dptrace_events_lost_total{stage=\"ring\"} 12\n"));
+  CHECK_THAT(metrics.text(), Contains("dptrace_events_lost_total{stage=\"kernel\"} 4\n"));
   CHECK_THAT(metrics.text(),
              Contains("dptrace_kernel_losses_total{group=\"udp\",name=\"RcvbufErrors\","
                       "interface=\"\",namespace=\"shop\",pod=\"cart\"} 4\n"));

@@ -143,6 +143,9 @@ void Capture::attach_kprobe(const HookFunction& function) {
                                               function.name.c_str()));
       link) {
     links_.push_back(std::move(link));
+  } else {
+    warnings_.push_back(fmt::format("what {} decides is told without its name: kprobe: {}",
+                                    function.name, std::strerror(errno)));
   }
 }
 
@@ -216,6 +219,11 @@ std::uint64_t Capture::lost() const {
   return lost_events(bpf_map__fd(object_.skeleton->maps.counts));
 }
 
-std::vector<std::string> Capture::take_warnings() { return devices_->take_warnings(); }
+std::vector<std::string> Capture::take_warnings() {
+  auto warnings = devices_->take_warnings();
+  warnings.insert(warnings.end(), warnings_.begin(), warnings_.end());
+  warnings_.clear();
+  return warnings;
+}
 
 }  // namespace dptrace

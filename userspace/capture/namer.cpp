@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "node/roles.hpp"
 
 namespace dptrace {
@@ -51,7 +53,7 @@ void Namer::see(InterfaceId place) {
   if (place.index == 0 && !names_.netns.contains(place.netns)) name_netns(place.netns);
 }
 
-void Namer::keep(const std::set<InterfaceId>& interfaces) {
+void Namer::keep(const std::set<InterfaceId>& interfaces, const std::set<Address>& pods) {
   std::set<std::uint32_t> netns = {names_.home_netns};
   for (const auto& id : interfaces) {
     netns.insert(id.netns);
@@ -60,8 +62,44 @@ void Namer::keep(const std::set<InterfaceId>& interfaces) {
   std::erase_if(names_.interfaces,
                 [&](const auto& entry) { return !interfaces.contains(entry.first); });
   std::erase_if(names_.netns, [&](const auto& entry) { return !netns.contains(entry.first); });
+  std::erase_if(names_.pods, [&](const auto& entry) {
+    return !pods.contains(entry.first) && !pods_.addresses().contains(entry.first);
+  });
   // What was forgotten may be met again at once.
   described_.clear();
+}
+
+void Namer::forget_gone() {
+  const auto home = read_topology();
+  const auto& netns = netns_finder_.find_all();
+  Gone gone;
+  for (const auto& [id, interface] : names_.interfaces) {
+    if (is_gone(id, home ? &*home : nullptr, netns)) gone.interfaces.insert(id);
+  }
+  for (const auto& [inode, name] : names_.netns) {
+    if (inode != names_.home_netns && !netns.contains(inode)) gone.netns.insert(inode);
+  }
+  for (const auto& [address, pod] : names_.pods) {
+    if (!pods_.addresses().contains(address)) gone.pods.insert(address);
+  }
+  for (const auto& id : gone.interfaces) {
+    if (gone_.interfaces.contains(id)) names_.interfaces.erase(id);
+  }
+  for (const auto inode : gone.netns) {
+    if (gone_.netns.contains(inode)) names_.netns.erase(inode);
+  }
+  for (const auto& address : gone.pods) {
+    if (gone_.pods.contains(address)) names_.pods.erase(address);
+  }
+  gone_ = std::move(gone);
+  described_.clear();
+}
+
+// Of other namespaces that are there still, the devices are few and go with them.
+bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
+                    const std::map<std::uint32_t, NetnsPlace>& netns) const {
+  if (id.netns != names_.home_netns) return !netns.contains(id.netns);
+  return home != nullptr && home->link(id.index) == nullptr;
 }
 
 void Namer::see_place(InterfaceId id) {
@@ -109,12 +147,33 @@ void Namer::name_netns(std::uint32_t netns) {
   if (const auto* pod = pods_.by_netns(netns)) name.pod = *pod;
 }
 
+// The number of a netns that ended is soon another's, who is not to be told under its name. While
+// there is no other, it keeps the name and the pod that it had.
+void Namer::forget_predecessors() {
+  if (netns_finder_.names_changed()) netns_finder_.find_all();
+  if (netns_finder_.searches() == compared_) return;
+  compared_ = netns_finder_.searches();
+  std::vector<std::uint32_t> reborn;
+  for (const auto& [inode, place] : netns_finder_.found()) {
+    const auto known = names_.netns.find(inode);
+    if (known == names_.netns.end() || known->second.name.empty()) continue;
+    if (known->second.name != place.name) reborn.push_back(inode);
+  }
+  for (const auto inode : reborn) {
+    names_.netns[inode] = {};
+    described_.erase(inode);
+    describe(inode);
+  }
+}
+
 void Namer::renew_symbols() {
   if (auto symbols = Symbols::load()) symbols_ = std::move(*symbols);
 }
 
 void Namer::refresh_pods() {
-  if (!pods_.refresh()) return;
+  const bool changed = pods_.refresh();
+  forget_predecessors();
+  if (!changed) return;
   for (const auto& [address, pod] : pods_.addresses()) names_.pods[address] = pod;
   for (const auto& [netns, pod] : pods_.netns()) names_.netns[netns].pod = pod;
 }

@@ -69,6 +69,8 @@ Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, cons
   if (!skeleton) return tl::unexpected(skeleton.error());
   std::unique_ptr<Watch> watch(new Watch);
   watch->skeleton_ = std::move(*skeleton);
+  watch->is_filtered_ = !settings.pods.empty() || !settings.peers.empty() || settings.port != 0 ||
+                        settings.protocol.has_value();
   const auto& maps = watch->skeleton_->maps;
 
   auto ring = Ring::open(bpf_map__fd(maps.ring));
@@ -153,7 +155,6 @@ DropCount Watch::uncounted() {
   DropCount sum;
   if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.watch_other), &zero, per_cpu.data()) == 0)
     sum = sum_of(per_cpu.data(), per_cpu.size());
-  sum.packets += missed(bpf_program__fd(skeleton_->progs.on_drop_watch));
   return sum;
 }
 
@@ -162,6 +163,9 @@ Result<> Watch::finish(DropCounts& counts, const Receiver& receive) {
   counts.other = {uncounted_now.packets - uncounted_.packets,
                   uncounted_now.bytes - uncounted_.bytes};
   uncounted_ = uncounted_now;
+  const std::uint64_t missed_now = missed(bpf_program__fd(skeleton_->progs.on_drop_watch));
+  (is_filtered_ ? counts.not_examined : counts.other.packets) += missed_now - missed_;
+  missed_ = missed_now;
   const std::uint64_t lost = lost_events(bpf_map__fd(skeleton_->maps.counts));
   counts.samples_lost = lost - samples_lost_;
   samples_lost_ = lost;

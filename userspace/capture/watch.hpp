@@ -56,7 +56,9 @@ class Watch {
   OwnedFd grace_;  ///< an array of maps, see wait_for_programs()
   std::set<Address> pods_;
   std::uint64_t begin_ns_ = 0;
+  bool is_filtered_ = false;
   DropCount uncounted_;             ///< as of the last reading
+  std::uint64_t missed_ = 0;        ///< likewise
   std::uint64_t samples_lost_ = 0;  ///< likewise
   // Of one reading, kept for the next.
   std::vector<dpt_kind_key> keys_;

@@ -80,7 +80,7 @@ class Drops {
     WatchSummary summary;
     summary.dropped = table.losses.packets;
     summary.packets = table.losses.packets + table.harmless.packets;
-    summary.events_lost = table.samples_lost;
+    summary.events_lost = table.samples_lost + table.not_examined;
     summary.duration_ns = table.time_ns - start;
     if (open_) output_->finish(table, summary, names_);
     sink_.flush();
@@ -230,9 +230,13 @@ class Drops {
     if (now < next_forget_ns_) return;
     next_forget_ns_ = now + kForgetEveryNs;
     std::set<InterfaceId> interfaces;
-    for (const auto& row : rows_.table().rows) interfaces.insert(row.kind.interface);
+    std::set<Address> pods;
+    for (const auto& row : rows_.table().rows) {
+      interfaces.insert(row.kind.interface);
+      if (row.kind.pod) pods.insert(*row.kind.pod);
+    }
     for (const auto& counter : rows_.table().counters) interfaces.insert(counter.interface);
-    namer_.keep(interfaces);
+    namer_.keep(interfaces, pods);
   }
 
   const DropsCommand& command_;

@@ -21,6 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds kPollInterval{50};
 constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
 constexpr std::uint64_t kWarnEveryNs = 2'000'000'000;
+// Far longer than a packet stays in the timeline, which needs its names.
+constexpr std::uint64_t kForgetEveryNs = 60'000'000'000;
 
 void tell_start(const Capture& capture) {
   for (const auto& probe : capture.probes()) {
@@ -119,6 +121,8 @@ class Trace {
     next_watch_ns_ = now + kWatchEveryNs;
     namer_.refresh_pods();
     if (capture_.follow_modules()) namer_.renew_symbols();
+    if (next_forget_ns_ != 0 && now >= next_forget_ns_) namer_.forget_gone();
+    if (now >= next_forget_ns_) next_forget_ns_ = now + kForgetEveryNs;
   }
 
   Result<> take(std::span<const std::byte> record) {
@@ -139,6 +143,7 @@ class Trace {
   Session session_;
   LossWarning loss_warning_;
   std::uint64_t next_watch_ns_ = 0;
+  std::uint64_t next_forget_ns_ = 0;
   std::optional<record::Writer> writer_;
 };
 

@@ -20,6 +20,7 @@ struct DropCounts {
   std::vector<KindCount> kinds;
   DropCount other;                    ///< drops that could not be told apart
   std::uint64_t samples_lost = 0;     ///< in this interval too
+  std::uint64_t not_examined = 0;     ///< likewise
   std::vector<LossCounter> counters;  ///< as DropTable has them
 };
 

@@ -86,7 +86,10 @@ struct DropTable {
   DropCount other_interval;
   DropCount folded;  ///< ... of rows that are no longer listed
   std::uint64_t folded_rows = 0;
-  std::uint64_t samples_lost = 0;     ///< since the watch began: samples that found no room
+  std::uint64_t samples_lost = 0;  ///< since the watch began: samples that found no room
+  /// ... drops that the kernel did not show to the program: the filter may have meant them or not.
+  /// Without a filter they are in `other`.
+  std::uint64_t not_examined = 0;
   std::vector<LossCounter> counters;  ///< those that have risen since the watch began
 };
 

@@ -168,6 +168,7 @@ bool NetnsFinder::is_time_to_search() {
 
 void NetnsFinder::search() {
   name_times_ = name_times();  // before: what comes meanwhile is a change
+  ++searches_;
   found_.clear();
   by_nsid_.clear();
   for (const auto& directory : places_.named) {

@@ -49,6 +49,9 @@ class NetnsFinder {
   bool names_changed() const;
   /// All that there are now; asks the machine, whatever `pause` is.
   const std::map<std::uint32_t, NetnsPlace>& find_all();
+  /// As of the last search, and how many there were.
+  const std::map<std::uint32_t, NetnsPlace>& found() const { return found_; }
+  std::uint64_t searches() const { return searches_; }
   /// Inode of the netns that the calling thread's netns numbers `nsid` (Link::peer_nsid); 0 when
   /// not found.
   std::uint32_t find_nsid(std::int32_t nsid);
@@ -61,6 +64,7 @@ class NetnsFinder {
   const Places places_;
   const std::chrono::milliseconds pause_;
   std::optional<std::chrono::steady_clock::time_point> searched_;
+  std::uint64_t searches_ = 0;
   std::vector<timespec> name_times_;  ///< when the directories of names last changed
   std::map<std::uint32_t, NetnsPlace> found_;
   std::map<std::int32_t, std::uint32_t> by_nsid_;

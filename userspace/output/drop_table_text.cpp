@@ -270,6 +270,11 @@ std::vector<std::string> tail_lines(const DropTable& table, const Names& names,
     lines.piece(count_words(table.samples_lost, "sample was lost", "samples were lost"));
     lines.piece("; every packet was counted");
   }
+  if (table.not_examined != 0) {
+    lines.begin("", kSample, Style::kWarn);
+    lines.piece(count_words(table.not_examined, "drop", "drops"));
+    lines.piece(" amid the count of another could not be held against the filter");
+  }
   for (const auto& counter : table.counters) add_counter(lines, counter, names);
   return lines.take();
 }

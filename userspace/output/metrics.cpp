@@ -57,6 +57,7 @@ void Metrics::update(const DropTable& table, const Names& names) {
       counters_.add(counter_labels(loss, names), loss.interval, table.time_ns);
   }
   samples_lost_ = table.samples_lost;
+  not_examined_ = table.not_examined;
 }
 
 std::optional<std::string> Metrics::take_warning() {
@@ -79,10 +80,11 @@ std::string Metrics::text() const {
                          "Rises of the kernel's own counters of losses, which may free no packet.");
   for (const auto& [labels, series] : counters_.all())
     kernel.metric.push_back(counter(labels, series.count));
-  auto lost =
-      counters("dptrace_events_lost_total",
-               "Events that found no room on their way; the drops are counted all the same.");
+  auto lost = counters("dptrace_events_lost_total",
+                       "ring: samples without room, whose drops are counted all the same; kernel: "
+                       "drops amid the count of another, which no filter could be asked about.");
   lost.metric.push_back(counter({{"stage", "ring"}}, samples_lost_));
+  lost.metric.push_back(counter({{"stage", "kernel"}}, not_examined_));
   auto other = counters("dptrace_series_collapsed_total",
                         "Counts whose interface and pod are \"other\", for want of room.");
   other.metric.push_back(counter({}, collapses()));

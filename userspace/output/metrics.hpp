@@ -37,6 +37,7 @@ class Metrics {
   MetricSeries<DropCount> drops_;
   MetricSeries<std::uint64_t> counters_;
   std::uint64_t samples_lost_ = 0;
+  std::uint64_t not_examined_ = 0;
   bool has_warned_ = false;
 };
 

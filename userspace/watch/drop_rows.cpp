@@ -47,6 +47,7 @@ const DropTable& DropRows::add(const DropCounts& counts) {
   table_.other += counts.other;
   table_.losses += counts.other;
   table_.samples_lost += counts.samples_lost;
+  table_.not_examined += counts.not_examined;
   table_.counters = counts.counters;
   take_samples();
   fold(counts.end_ns);

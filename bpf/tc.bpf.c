@@ -39,7 +39,7 @@ static __always_inline __u32 tc__network_offset(struct __sk_buff *ctx)
 }
 
 /* In two forms, of which user space loads the one that the kernel's verifier takes. */
-#define TC_PROGRAM(name, point, network_offset)                                                                        \
+#define TC_PROGRAM(name, point, network_offset, network_offset_w)                                                      \
 	SEC("?tc")                                                                                                     \
 	int dptrace_##name(struct __sk_buff *ctx)                                                                      \
 	{                                                                                                              \
@@ -48,11 +48,11 @@ static __always_inline __u32 tc__network_offset(struct __sk_buff *ctx)
 	SEC("?tc")                                                                                                     \
 	int dptrace_##name##_w(struct __sk_buff *ctx)                                                                  \
 	{                                                                                                              \
-		return tc__see(ctx, point, network_offset, READ_BY_WALKING);                                           \
+		return tc__see(ctx, point, network_offset_w, READ_BY_WALKING);                                         \
 	}
 
-TC_PROGRAM(l2_in, DPT_POINT_TC_INGRESS, ETHERNET_HEADER)
-TC_PROGRAM(l2_out, DPT_POINT_TC_EGRESS, ETHERNET_HEADER)
+TC_PROGRAM(l2_in, DPT_POINT_TC_INGRESS, ETHERNET_HEADER, ETHERNET_HEADER)
+TC_PROGRAM(l2_out, DPT_POINT_TC_EGRESS, ETHERNET_HEADER, ETHERNET_HEADER)
 /* Devices without a link header: tunl0, wireguard. */
-TC_PROGRAM(l3_in, DPT_POINT_TC_INGRESS, tc__network_offset(ctx))
-TC_PROGRAM(l3_out, DPT_POINT_TC_EGRESS, 0)
+TC_PROGRAM(l3_in, DPT_POINT_TC_INGRESS, 0, tc__network_offset(ctx))
+TC_PROGRAM(l3_out, DPT_POINT_TC_EGRESS, 0, 0)

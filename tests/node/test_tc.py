@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import socket
 import struct
@@ -204,6 +205,19 @@ class Mechanism(NodeTest):
         with Trace("--pod-ip", nodes.pod1.ip):
             self.assertNotIn("clsact", in_netns(nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout)
             self.assertEqual(support.attached(nodes.n1, "cni0"), (1, 1))
+
+    def test_form_for_the_verifier(self):
+        """Where the verifier can, the programs that read nearly every packet in one go; before, those that only walk."""
+        nodes = topology()
+        with Trace("--pod-ip", nodes.pod1.ip):
+            loaded = json.loads(run("bpftool", "--json", "prog", "show").stdout)
+        names = {program.get("name") for program in loaded}
+        fast, slow = {"dptrace_l2_in", "dptrace_l3_in"}, {"dptrace_l2_in_w", "dptrace_l3_in_w"}
+        if support.KERNEL >= (6, 9):
+            self.assertLessEqual(fast, names)
+            self.assertFalse(slow & names)
+        else:
+            self.assertLessEqual(slow, names)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""dptrace's commands, as tracers."""
+
+import json
+import re
+
+from tracer import Tracer
+from workloads import NOBODY_IP, SENDER_IP
+
+
+class Dptrace(Tracer):
+    def __init__(self, name, kind, binary, *arguments):
+        super().__init__(name)
+        self.kind, self.binary, self.arguments = kind, binary, arguments
+
+    def program(self):
+        return self.binary
+
+    def command(self, scratch):
+        arguments = [argument.format(scratch=scratch) for argument in self.arguments]
+        return [self.binary, *arguments, "--ready-file", scratch / "ready"]
+
+    def is_ready(self, running):
+        return (running.scratch / "ready").exists()
+
+    def events(self, errors, output):
+        lines = output.strip().splitlines()
+        if lines and lines[-1].startswith('{"type":"summary"'):
+            summary = json.loads(lines[-1])
+            # The watch of drops counts in the kernel: its events are what it counted.
+            return summary.get("events", summary["dropped"]), summary["events_lost"]
+        found = re.search(r"(\d+) events?, (none|\d+) lost", output)
+        if not found:
+            return None, None
+        return int(found[1]), 0 if found[2] == "none" else int(found[2])
+
+
+def dptraces(binary, label=""):
+    yield Dptrace(f"dptrace{label} nothing", "nothing", binary, "--pod-ip", NOBODY_IP)
+    yield Dptrace(f"dptrace{label} all, text", "all", binary, "--pod-ip", SENDER_IP)
+    yield Dptrace(f"dptrace{label} all, json", "all", binary, "--pod-ip", SENDER_IP, "-o", "json")
+    yield Dptrace(f"dptrace{label} all, -w", "all", binary, "--pod-ip", SENDER_IP, "--drops-only", "-w", "{scratch}/trace.dpt")
+    yield Dptrace(f"dptrace{label} drops", "drops", binary, "drops", "-o", "json")

@@ -42,7 +42,8 @@ static __always_inline bool window__matches(const struct dpt_window *window)
 
 	return filter__matches_ipv4(window->ip.source, window->ip.destination) &&
 	       filter__matches_protocol(window->ip.protocol) &&
-	       (!config.port || filter__matches_ports(l4->port.source, l4->port.destination));
+	       (!config.port || (filter__has_ports(window->ip.protocol) &&
+				 filter__matches_ports(l4->port.source, l4->port.destination)));
 }
 
 static __always_inline void window__fill(const struct dpt_window *window, struct dpt_seen *seen)

@@ -3,6 +3,21 @@
 
 #include "config.bpf.h"
 
+enum {
+	IPPROTO_HOPOPTS = 0,
+	IPPROTO_ICMP = 1,
+	IPPROTO_IPIP = 4,
+	IPPROTO_TCP = 6,
+	IPPROTO_UDP = 17,
+	IPPROTO_IPV6 = 41,
+	IPPROTO_ROUTING = 43,
+	IPPROTO_FRAGMENT = 44,
+	IPPROTO_GRE = 47,
+	IPPROTO_ICMPV6 = 58,
+	IPPROTO_DSTOPTS = 60,
+	IPPROTO_SCTP = 132,
+};
+
 #define MAPPED_PREFIX bpf_htonl(0xffff)
 
 /* Unrolled: the verifier knows the count and removes what is not asked for. */
@@ -58,6 +73,12 @@ static __always_inline bool filter__matches_ipv6(const __be32 *source, const __b
 static __always_inline bool filter__matches_protocol(__u8 protocol)
 {
 	return config.any_protocol || protocol == config.protocol;
+}
+
+/* What other protocols have in the place of ports is none: a ping's type and code would be port 2048. */
+static __always_inline bool filter__has_ports(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
 /* Either port, in network byte order. */

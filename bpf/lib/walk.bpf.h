@@ -118,7 +118,7 @@ static __always_inline bool header__read(const struct dpt_bytes *bytes, __u16 pr
 
 		if (!config.port)
 			*matches = 1;
-		else if (!header__is_later_fragment(header) &&
+		else if (filter__has_ports(header->protocol) && !header__is_later_fragment(header) &&
 			 bytes__read(bytes, header->l4_offset, ports, sizeof(ports)))
 			*matches |= filter__matches_ports(ports[0], ports[1]);
 	}

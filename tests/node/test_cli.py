@@ -63,6 +63,13 @@ class Selection(NodeTest):
         packets, _ = self.shown("--protocol", "17", count=4)
         self.assertEqual({packet["flow"]["protocol"] for packet in packets}, {"udp"})
 
+    def test_ping_has_no_port(self):
+        """Where a port would be, an echo request has 8 and 0, which is 2048."""
+        with Trace("--pod-ip", self.pod1.ip, "--port", "2048") as trace:
+            ping(self.pod1, self.pod3.ip)
+            trace.stop()
+        self.assertEqual(trace.packets, [])
+
     def test_port_matches_either_end(self):
         with Trace("--pod-ip", self.pod1.ip, "--port", "4567") as trace:
             self.traffic()

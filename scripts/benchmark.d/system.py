@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+TOOLS = ROOT / "build" / "tools"  # what scripts/install-dependencies puts beside the system's own
 IN_GUEST = "DPTRACE_VM" in os.environ
 
 SENDER_CPU = min(1, os.cpu_count() - 1)

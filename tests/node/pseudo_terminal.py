@@ -6,6 +6,7 @@ import os
 import pty
 import resource
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -31,6 +32,9 @@ class PseudoTerminal:
     def _become_terminal(self):
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # A background job of a script, as these tests may be, ignores what the keyboard sends.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
 
     def __enter__(self):
         return self

@@ -30,7 +30,7 @@ TEST_CASE("trace is the default command") {
        {trace({"--pod-ip", "10.244.1.3"}), trace({"trace", "--pod-ip", "10.244.1.3"})}) {
     REQUIRE(command.capture.pods.size() == 1);
     CHECK(command.capture.pods[0].text() == "10.244.1.3");
-    CHECK(command.capture.ring_bytes == 16U << 20);
+    CHECK(command.capture.ring_bytes == 8U << 20);
     CHECK_FALSE(command.show.json);
   }
 }

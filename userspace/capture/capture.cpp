@@ -36,14 +36,20 @@ std::string loaded_modules() {
 }  // namespace
 
 Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
-                                                const KernelBtf& btf, const Symbols& symbols) {
+                                                const KernelBtf& btf, SymbolsReading& symbols) {
   const auto links = read_links();
   if (!links) return tl::unexpected(links.error());
   auto offers = KernelOffers::ask(btf);
-  auto object = load_object(settings, node_facts(*links), offers, btf, hook_functions(symbols));
+  // They are waited for as late as can be: before loading where programs are made for functions.
+  std::vector<HookFunction> functions;
+  if (offers.tracing_functions) {
+    if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
+    functions = hook_functions(*symbols.wait());
+  }
+  auto object = load_object(settings, node_facts(*links), offers, btf, functions);
   if (!object && offers.large_network_programs) {
     offers.large_network_programs = false;
-    object = load_object(settings, node_facts(*links), offers, btf, hook_functions(symbols));
+    object = load_object(settings, node_facts(*links), offers, btf, functions);
   }
   if (!object && offers.tracing_functions) {
     // A probe that this kernel does not take costs its facts, never the trace.
@@ -67,6 +73,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   if (auto attached = capture->attach_devices(settings, offers, links->size()); !attached) {
     return tl::unexpected(attached.error());
   }
+  if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
   return capture;
 }
 
@@ -203,7 +210,8 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, int wake_fd, const Rec
   complete_until_ = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
                     static_cast<std::uint64_t>(now.tv_nsec);
   forget_following();
-  return ring_->read(receive);
+  ring_->read(receive);
+  return {};
 }
 
 void Capture::forget_following() {

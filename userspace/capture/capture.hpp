@@ -20,7 +20,7 @@ class Capture {
 
   /// An error when nothing can be seen at all; a probe that is missing is told in probes().
   static Result<std::unique_ptr<Capture>> start(const CaptureSettings& settings,
-                                                const KernelBtf& btf, const Symbols& symbols);
+                                                const KernelBtf& btf, SymbolsReading& symbols);
   ~Capture();
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;

@@ -1,7 +1,6 @@
 #include "capture/kernel_offers.hpp"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <unistd.h>
@@ -17,15 +16,15 @@ namespace {
 
 // An empty program on a function that every kernel has: a policy may refuse it although BTF and
 // ftrace are there.
-std::string ask_for_tracing() {
-  const int function = libbpf_find_vmlinux_btf_id("nf_hook_slow", BPF_TRACE_FENTRY);
-  if (function < 0) return "nf_hook_slow is not in the kernel's BTF";
+std::string ask_for_tracing(const KernelBtf& btf) {
+  const auto function = btf.function_id("nf_hook_slow");
+  if (!function) return "nf_hook_slow is not in the kernel's BTF";
   const std::array<bpf_insn, 2> program = {{
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
   }};
   LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY,
-              .attach_btf_id = static_cast<__u32>(function));
+              .attach_btf_id = *function);
   const OwnedFd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "dptrace_ask", "GPL", program.data(),
                                      program.size(), &options));
   if (!loaded) return std::strerror(errno);
@@ -43,7 +42,7 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   // Commands of the same age as the verifiers that are meant (6.9, 6.17): asking takes too long.
   offers.direct_reads = btf.has_enumerator("bpf_cmd", "BPF_PROG_STREAM_READ_BY_FD");
   offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
-  offers.tracing_refusal = ask_for_tracing();
+  offers.tracing_refusal = ask_for_tracing(btf);
   offers.tracing_functions = offers.tracing_refusal.empty();
   offers.kprobes = access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0;
   return offers;

@@ -2,37 +2,45 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
+#include <vector>
 
-#include "capture/skeleton.hpp"
+#include "capture/mapping.hpp"
 #include "model/result.hpp"
+#include "node/owned_fd.hpp"
 
 namespace dptrace {
 
+/// Unlike libbpf's reader it maps the records once, not twice, which is half the memory that
+/// dptrace is seen to use; and read() ends although the programs go on writing.
 class Ring {
  public:
-  /// Takes one record; false stops the reading.
+  /// Takes one record, which is valid until it returns; false stops the reading.
   using Receiver = std::function<bool(std::span<const std::byte>)>;
 
+  /// Of a BPF_MAP_TYPE_RINGBUF, which must outlive it.
   static Result<std::unique_ptr<Ring>> open(int map);
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  /// Becomes readable when a program thinks it is time.
-  int fd() const;
-  /// Hands over all records there are.
-  Result<> read(const Receiver& receive);
+  /// Becomes readable when a program thinks it is time, not with every record.
+  int fd() const { return wake_ups_.get(); }
+  /// Hands over the records there were when it was called, up to one that is still being written.
+  void read(const Receiver& receive);
 
  private:
-  Ring() = default;
-  static int on_record(void* context, void* data, std::size_t size) noexcept;
+  Ring(OwnedFd wake_ups, std::size_t size, Mapping consumer, Mapping producer);
+  std::span<const std::byte> record(std::uint64_t position, std::size_t size);
 
-  RingBuffer buffer_;
-  const Receiver* receiver_ = nullptr;  ///< while reading
-  std::string receiver_error_;
+  OwnedFd wake_ups_;  ///< epoll, edge-triggered
+  std::size_t size_;  ///< of the records' area, a power of two
+  Mapping consumer_;  ///< a page that begins with the position up to which was read
+  Mapping producer_;  ///< a page that begins with the position up to which was reserved; the records
+  const std::byte* records_;
+  std::vector<std::byte> joined_;  ///< a record whose end is at the beginning of the area
 };
 
 }  // namespace dptrace

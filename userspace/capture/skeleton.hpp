@@ -24,6 +24,5 @@ struct Deleter {
 
 using Skeleton = std::unique_ptr<dptrace_bpf, Deleter<dptrace_bpf::destroy>>;
 using BpfLink = std::unique_ptr<bpf_link, Deleter<bpf_link__destroy>>;
-using RingBuffer = std::unique_ptr<ring_buffer, Deleter<ring_buffer__free>>;
 
 }  // namespace dptrace

@@ -158,7 +158,7 @@ DropCount Watch::uncounted() {
   return sum;
 }
 
-Result<> Watch::finish(DropCounts& counts, const Receiver& receive) {
+void Watch::finish(DropCounts& counts, const Receiver& receive) {
   const DropCount uncounted_now = uncounted();
   counts.other = {uncounted_now.packets - uncounted_.packets,
                   uncounted_now.bytes - uncounted_.bytes};
@@ -169,7 +169,7 @@ Result<> Watch::finish(DropCounts& counts, const Receiver& receive) {
   const std::uint64_t lost = lost_events(bpf_map__fd(skeleton_->maps.counts));
   counts.samples_lost = lost - samples_lost_;
   samples_lost_ = lost;
-  return ring_->read(receive);
+  ring_->read(receive);
 }
 
 Result<DropCounts> Watch::read(const Receiver& receive) {
@@ -180,7 +180,7 @@ Result<DropCounts> Watch::read(const Receiver& receive) {
   counts.end_ns = begin_ns_ = monotonic_ns();
   if (auto waited = wait_for_programs(); !waited) return tl::unexpected(waited.error());
   if (auto drained = drain(retired, counts); !drained) return tl::unexpected(drained.error());
-  if (auto finished = finish(counts, receive); !finished) return tl::unexpected(finished.error());
+  finish(counts, receive);
   return counts;
 }
 
@@ -193,7 +193,7 @@ Result<DropCounts> Watch::stop(const Receiver& receive) {
   // The other one is empty: no program could still write to it when it was drained.
   if (auto drained = drain(skeleton_->bss->watch_epoch, counts); !drained)
     return tl::unexpected(drained.error());
-  if (auto finished = finish(counts, receive); !finished) return tl::unexpected(finished.error());
+  finish(counts, receive);
   return counts;
 }
 

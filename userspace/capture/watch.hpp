@@ -9,6 +9,7 @@
 
 #include "capture/ring.hpp"
 #include "capture/settings.hpp"
+#include "capture/skeleton.hpp"
 #include "dptrace/watch.h"
 #include "model/address.hpp"
 #include "model/drop_counts.hpp"
@@ -36,7 +37,7 @@ class Watch {
   /// Becomes readable when samples should be taken before the interval is over.
   int ring_fd() const { return ring_->fd(); }
   /// Hands over the samples there are.
-  Result<> take_samples(const Receiver& receive) { return ring_->read(receive); }
+  void take_samples(const Receiver& receive) { ring_->read(receive); }
   /// Ends the interval: what was counted in it, its samples to `receive`.
   Result<DropCounts> read(const Receiver& receive);
   /// As read(), but detaches first: exact to the last drop. To be followed by nothing.
@@ -47,7 +48,7 @@ class Watch {
   int counts_map(std::uint32_t epoch) const;
   Result<> wait_for_programs();
   Result<> drain(std::uint32_t epoch, DropCounts& counts);
-  Result<> finish(DropCounts& counts, const Receiver& receive);
+  void finish(DropCounts& counts, const Receiver& receive);
   DropCount uncounted();
 
   Skeleton skeleton_;

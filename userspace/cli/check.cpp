@@ -34,7 +34,7 @@ void check_rights(Findings& findings) {
 }
 
 // The probes are tried for real, on a filter that no packet matches.
-void check_probes(Findings& findings, const Prerequisites& node) {
+void check_probes(Findings& findings, Prerequisites& node) {
   CaptureSettings settings;
   settings.pods.push_back(Address::parse("::").value());
   settings.ring_bytes = 1U << 16;
@@ -69,7 +69,7 @@ Findings examine() {
   const auto symbols = Symbols::load();
   findings.push_back({"kernel symbols", symbols.has_value(), true, "names of functions",
                       symbols ? "" : symbols.error().message});
-  if (const auto node = meet_prerequisites()) check_probes(findings, *node);
+  if (auto node = meet_prerequisites()) check_probes(findings, *node);
   return findings;
 }
 

@@ -105,7 +105,7 @@ class Drops {
       watch_node();
       now = now_ns(CLOCK_MONOTONIC);
       if (now < due || now >= end) {
-        if (auto taken = watch_.take_samples(receiver_); !taken) return taken;
+        watch_.take_samples(receiver_);
         continue;
       }
       if (auto told = tell(watch_.read(receiver_), false); !told) return told;
@@ -269,6 +269,25 @@ Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command
                                .version = kVersion});
 }
 
+struct Started {
+  std::unique_ptr<Watch> watch;
+  Names names;
+  Symbols symbols;
+};
+
+// The kernel's BTF, which takes as much memory as all the rest, is gone when this returns.
+Result<Started> start(CaptureSettings settings) {
+  auto node = meet_prerequisites();
+  if (!node) return tl::unexpected(node.error());
+  settings.ring_bytes = kRingBytes;
+  Names names = names_of_node(node->btf);
+  auto watch = Watch::load(settings, node->btf);
+  if (!watch) return tl::unexpected(watch.error());
+  auto& symbols = node->symbols.wait();
+  if (!symbols) return tl::unexpected(symbols.error());
+  return Started{std::move(*watch), std::move(names), std::move(*symbols)};
+}
+
 }  // namespace
 
 int run_drops(const DropsCommand& command) {
@@ -276,14 +295,10 @@ int run_drops(const DropsCommand& command) {
   // First: an address in use is told at once.
   const auto metrics = serve_metrics(command);
   if (!metrics) return fail(metrics.error());
-  auto node = meet_prerequisites();
-  if (!node) return fail(node.error());
-  CaptureSettings settings = command.capture;
-  settings.ring_bytes = kRingBytes;
-  Names names = names_of_node(node->btf);
-  auto watch = Watch::load(settings, node->btf);
-  if (!watch) return fail(watch.error());
-  Drops drops(command, **watch, metrics->get(), names, std::move(node->symbols));
+  auto started = start(command.capture);
+  if (!started) return fail(started.error());
+  Drops drops(command, *started->watch, metrics->get(), started->names,
+              std::move(started->symbols));
   if (const auto result = drops.run(signals); !result) return fail(result.error());
   return drops.exit_status();
 }

@@ -138,7 +138,7 @@ void add_trace_options(CLI::App& app, TraceCommand& trace) {
   app.add_option_function<std::string>(
          "--ring-size",
          [&trace](const std::string& text) { trace.capture.ring_bytes = parse_size(text).value(); },
-         "Bytes of the ring buffer, a power of two (default 16M)")
+         "Bytes of the ring buffer, a power of two (default 8M)")
       ->type_name("SIZE")
       ->check(CLI::Validator(
           [](std::string& text) -> std::string {

@@ -17,11 +17,10 @@ Result<Prerequisites> meet_prerequisites() {
         "missing {}: run it as root (sudo dptrace ...), or give the process these capabilities",
         capabilities->missing_names()));
   }
+  SymbolsReading symbols;
   auto btf = KernelBtf::load();
   if (!btf) return tl::unexpected(btf.error());
-  auto symbols = Symbols::load();
-  if (!symbols) return tl::unexpected(symbols.error());
-  return Prerequisites{std::move(*btf), std::move(*symbols)};
+  return Prerequisites{std::move(*btf), std::move(symbols)};
 }
 
 }  // namespace dptrace

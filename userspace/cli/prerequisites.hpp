@@ -9,10 +9,11 @@ namespace dptrace {
 
 struct Prerequisites {
   KernelBtf btf;
-  Symbols symbols;
+  SymbolsReading symbols;  ///< begun first, to be waited for last
 };
 
-/// The first that is missing, as an error with its remedy.
+/// The first that is missing, as an error with its remedy; of the symbols that is told when they are
+/// waited for.
 Result<Prerequisites> meet_prerequisites();
 
 }  // namespace dptrace

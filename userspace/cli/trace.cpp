@@ -16,7 +16,7 @@ namespace dptrace {
 
 namespace {
 
-// The ring of 16 MiB holds this time's worth of events of a core that does nothing but send; more
+// The ring of 8 MiB holds about this time's worth of events of a core that does nothing but send; more
 // often is CPU time lost.
 constexpr std::chrono::milliseconds kPollInterval{50};
 constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
@@ -147,17 +147,29 @@ class Trace {
   std::optional<record::Writer> writer_;
 };
 
+struct Started {
+  std::unique_ptr<Capture> capture;
+  Names names;
+  Symbols symbols;
+};
+
+// The kernel's BTF, which takes as much memory as all the rest, is gone when this returns.
+Result<Started> start(const CaptureSettings& settings) {
+  auto node = meet_prerequisites();
+  if (!node) return tl::unexpected(node.error());
+  auto capture = Capture::start(settings, node->btf, node->symbols);
+  if (!capture) return tl::unexpected(capture.error());
+  return Started{std::move(*capture), names_of_node(node->btf), std::move(*node->symbols.wait())};
+}
+
 }  // namespace
 
 int run_trace(const TraceCommand& command) {
   const auto signals = take_signals();
-  auto node = meet_prerequisites();
-  if (!node) return fail(node.error());
-  auto capture = Capture::start(command.capture, node->btf, node->symbols);
-  if (!capture) return fail(capture.error());
-  tell_start(**capture);
-  Names names = names_of_node(node->btf);
-  Trace trace(command, **capture, names, std::move(node->symbols));
+  auto started = start(command.capture);
+  if (!started) return fail(started.error());
+  tell_start(*started->capture);
+  Trace trace(command, *started->capture, started->names, std::move(started->symbols));
   if (const auto result = trace.run(signals); !result) return fail(result.error());
   return trace.exit_status();
 }

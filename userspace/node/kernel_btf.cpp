@@ -186,6 +186,12 @@ bool KernelBtf::has_enumerator(std::string_view enumeration, std::string_view na
   return found;
 }
 
+std::optional<std::uint32_t> KernelBtf::function_id(const char* name) const {
+  const int id = btf__find_by_name_kind(vmlinux_.get(), name, BTF_KIND_FUNC);
+  if (id < 0) return {};
+  return static_cast<std::uint32_t>(id);
+}
+
 bool KernelBtf::has_function(std::string_view name) const { return functions().contains(name); }
 
 bool KernelBtf::has_function_in_module(std::string_view module_name, std::string_view name) const {

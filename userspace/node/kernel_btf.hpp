@@ -44,6 +44,8 @@ class KernelBtf {
   /// -1 when there is no such tracepoint.
   int tracepoint_arguments(std::string_view name) const;
   bool has_enumerator(std::string_view enumeration, std::string_view name) const;
+  /// The BTF id of a function of the kernel itself.
+  std::optional<std::uint32_t> function_id(const char* name) const;
   /// In the kernel itself.
   bool has_function(std::string_view name) const;
   bool has_function_in_module(std::string_view module, std::string_view name) const;

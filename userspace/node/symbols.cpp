@@ -179,4 +179,9 @@ std::optional<std::uint64_t> Symbols::address(std::string_view name) const {
   return found->address;
 }
 
+Result<Symbols>& SymbolsReading::wait() {
+  if (!symbols_) symbols_ = pending_.get();
+  return *symbols_;
+}
+
 }  // namespace dptrace

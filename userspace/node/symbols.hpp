@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,20 @@ class Symbols {
 
   std::vector<Entry> entries_;  // by address, and therefore by offset too
   std::string names_;           // each between two zero bytes
+};
+
+/// Reads them in a thread of its own: the kernel takes as long to print them as to load all
+/// programs.
+class SymbolsReading {
+ public:
+  SymbolsReading() : pending_(std::async(std::launch::async, &Symbols::load)) {}
+
+  /// Waits until they are read.
+  Result<Symbols>& wait();
+
+ private:
+  std::future<Result<Symbols>> pending_;
+  std::optional<Result<Symbols>> symbols_;
 };
 
 }  // namespace dptrace

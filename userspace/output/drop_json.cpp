@@ -7,76 +7,12 @@ namespace dptrace {
 
 namespace {
 
-Json pod_json(const Address& address, const Names& names) {
-  Json json;
-  json["ip"] = address.text();
-  const auto pod = names.pods.find(address);
-  if (pod != names.pods.end()) json["pod"] = pod->second;
-  return json;
-}
-
-Json sample_json(const DropSample& sample, const Names& names) {
-  Json json;
-  json["time"] = wall_time(sample.drop.time_ns, names);
-  json["length"] = sample.length;
-  json["flow"] = flow_json(sample.flow, names);
-  if (sample.tunnel) json["tunnel"] = tunnel_json(*sample.tunnel);
-  if (Json stack = stack_json(sample.drop, names); !stack.empty()) json["stack"] = std::move(stack);
-  return json;
-}
-
-Json row_json(const DropTable& table, const DropRow& row, const Names& names) {
-  Json json = head_json("drop_kind", names);
-  json["time"] = wall_time(table.time_ns, names);
-  if (row.kind.reason) {
-    const auto name = names.reasons.find(*row.kind.reason);
-    if (name != names.reasons.end()) json["reason"] = name->second;
-    json["reason_code"] = *row.kind.reason;
-  }
-  json["location"] = names.location(row.kind.location);
-  if (Json interface = interface_json(row.kind.interface, names); !interface.is_null())
-    json["interface"] = std::move(interface);
-  if (row.kind.family != 0) json["family"] = row.kind.family == 4 ? "ipv4" : "ipv6";
-  if (const auto protocol = drop_protocol_name(row.kind); !protocol.empty())
-    json["protocol"] = protocol;
-  if (row.kind.family != 0 && (row.kind.protocol == kIcmp || row.kind.protocol == kIcmpv6))
-    json["icmp_type"] = row.kind.icmp_type;
-  if (row.kind.multicast) json["multicast"] = true;
-  if (row.kind.pod) json["pod"] = pod_json(*row.kind.pod, names);
-  json["loss"] = row.loss;
-  json["packets"] = row.total.packets;
-  json["bytes"] = row.total.bytes;
-  json["interval_packets"] = row.interval.packets;
-  json["interval_bytes"] = row.interval.bytes;
-  json["interval_ns"] = table.interval_ns;
-  json["rate"] = row.rate;
-  json["first_seen"] = wall_time(row.first_ns, names);
-  json["last_seen"] = wall_time(row.last_ns, names);
-  if (!row.samples.empty()) json["sample"] = sample_json(row.samples.back(), names);
-  return json;
-}
-
-Json other_json(const DropTable& table, const Names& names) {
-  Json json = head_json("drop_other", names);
-  json["time"] = wall_time(table.time_ns, names);
-  json["packets"] = table.other.packets;
-  json["bytes"] = table.other.bytes;
-  json["interval_packets"] = table.other_interval.packets;
-  json["interval_ns"] = table.interval_ns;
-  return json;
-}
-
-Json counter_json(const DropTable& table, const LossCounter& counter, const Names& names) {
-  Json json = head_json("drop_counter", names);
-  json["time"] = wall_time(table.time_ns, names);
-  json["group"] = counter.group;
-  json["name"] = counter.name;
-  if (Json interface = interface_json(counter.interface, names); !interface.is_null())
-    json["interface"] = std::move(interface);
-  json["total"] = counter.total;
-  json["interval"] = counter.interval;
-  json["interval_ns"] = table.interval_ns;
-  return json;
+void add_pod(JsonLine& json, const Address& address, const Names& names) {
+  json.object("pod", [&] {
+    json.member("ip", address.text());
+    const auto pod = names.pods.find(address);
+    if (pod != names.pods.end()) json.member("pod", pod->second);
+  });
 }
 
 class DropJsonOutput final : public DropOutput {
@@ -87,30 +23,93 @@ class DropJsonOutput final : public DropOutput {
     bool open = true;
     for (const auto& row : table.rows) {
       if (row.interval.packets != 0 && (row.loss || all_))
-        open = open && write(row_json(table, row, names));
+        open = open && write_row(table, row, names);
     }
-    if (table.other_interval.packets != 0) open = open && write(other_json(table, names));
+    if (table.other_interval.packets != 0) open = open && write_other(table, names);
     for (const auto& counter : table.counters) {
-      if (counter.interval != 0) open = open && write(counter_json(table, counter, names));
+      if (counter.interval != 0) open = open && write_counter(table, counter, names);
     }
     return open;
   }
 
   bool finish(const DropTable& table, const WatchSummary& summary, const Names& names) override {
     if (!interval(table, names)) return false;
-    Json json = head_json("summary", names);
-    json["packets"] = summary.packets;
-    json["dropped"] = summary.dropped;
-    json["events_lost"] = summary.events_lost;
-    json["duration_ns"] = summary.duration_ns;
-    return write(json);
+    JsonLine json(text_, "summary");
+    add_node_name(json, names);
+    json.member("packets", summary.packets);
+    json.member("dropped", summary.dropped);
+    json.member("events_lost", summary.events_lost);
+    json.member("duration_ns", summary.duration_ns);
+    return sink_.write(json.end());
   }
 
  private:
-  bool write(const Json& json) { return sink_.write(json_line(json)); }
+  JsonLine begin(std::string_view type, const DropTable& table, const Names& names) {
+    JsonLine json(text_, type);
+    add_node_name(json, names);
+    add_time(json, "time", table.time_ns, clock_, names);
+    return json;
+  }
+
+  bool write_row(const DropTable& table, const DropRow& row, const Names& names) {
+    JsonLine json = begin("drop_kind", table, names);
+    add_reason(json, row.kind.reason, names);
+    json.member("location", names.location(row.kind.location));
+    add_interface(json, "interface", row.kind.interface, names);
+    if (row.kind.family != 0) json.member("family", row.kind.family == 4 ? "ipv4" : "ipv6");
+    if (const auto protocol = drop_protocol_name(row.kind); !protocol.empty())
+      json.member("protocol", protocol);
+    if (row.kind.family != 0 && (row.kind.protocol == kIcmp || row.kind.protocol == kIcmpv6))
+      json.member("icmp_type", row.kind.icmp_type);
+    if (row.kind.multicast) json.member("multicast", true);
+    if (row.kind.pod) add_pod(json, *row.kind.pod, names);
+    json.member("loss", row.loss);
+    json.member("packets", row.total.packets);
+    json.member("bytes", row.total.bytes);
+    json.member("interval_packets", row.interval.packets);
+    json.member("interval_bytes", row.interval.bytes);
+    json.member("interval_ns", table.interval_ns);
+    json.member("rate", row.rate);
+    add_time(json, "first_seen", row.first_ns, clock_, names);
+    add_time(json, "last_seen", row.last_ns, clock_, names);
+    if (!row.samples.empty()) add_sample(json, row.samples.back(), names);
+    return sink_.write(json.end());
+  }
+
+  void add_sample(JsonLine& json, const DropSample& sample, const Names& names) {
+    json.object("sample", [&] {
+      add_time(json, "time", sample.drop.time_ns, clock_, names);
+      json.member("length", sample.length);
+      add_flow(json, "flow", sample.flow, names);
+      if (sample.tunnel) add_tunnel(json, "tunnel", *sample.tunnel);
+      add_stack(json, "stack", sample.drop, names);
+    });
+  }
+
+  bool write_other(const DropTable& table, const Names& names) {
+    JsonLine json = begin("drop_other", table, names);
+    json.member("packets", table.other.packets);
+    json.member("bytes", table.other.bytes);
+    json.member("interval_packets", table.other_interval.packets);
+    json.member("interval_ns", table.interval_ns);
+    return sink_.write(json.end());
+  }
+
+  bool write_counter(const DropTable& table, const LossCounter& counter, const Names& names) {
+    JsonLine json = begin("drop_counter", table, names);
+    json.member("group", counter.group);
+    json.member("name", counter.name);
+    add_interface(json, "interface", counter.interface, names);
+    json.member("total", counter.total);
+    json.member("interval", counter.interval);
+    json.member("interval_ns", table.interval_ns);
+    return sink_.write(json.end());
+  }
 
   Sink& sink_;
   const bool all_;
+  TimeText clock_{TimeText::Form::kRfc3339};
+  Buffer text_;
 };
 
 }  // namespace

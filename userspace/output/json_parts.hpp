@@ -1,33 +1,31 @@
-// What the JSON lines are made of; contract: schema version 1.
+// What the JSON lines are made of; contract: schema version 1. Each adds a member of the name it is given, or nothing
+// where nothing is known.
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
-#include <string>
+#include <optional>
 #include <string_view>
 
 #include "model/names.hpp"
 #include "model/packet.hpp"
+#include "output/json_line.hpp"
+#include "output/time_text.hpp"
 
 namespace dptrace {
 
-using Json = nlohmann::ordered_json;
-
-Json flow_json(const dpt_flow& flow, const Names& names);
-Json tunnel_json(const dpt_tunnel& tunnel);
-Json netfilter_json(const NetfilterVerdict& netfilter, const Names& names);
-/// Null when there is none.
-Json interface_json(InterfaceId id, const Names& names);
-Json drop_json(const Drop& drop, const Names& names);
-/// Functions from the one that dropped outwards; an empty array when they are not known.
-Json stack_json(const Drop& drop, const Names& names);
-
-/// How every line begins; with the node's name when `names` has one.
-Json head_json(std::string_view type);
-Json head_json(std::string_view type, const Names& names);
-/// RFC 3339 of a CLOCK_MONOTONIC time.
-std::string wall_time(std::uint64_t time_ns, const Names& names);
-/// With the newline.
-std::string json_line(const Json& json);
+void add_node_name(JsonLine& json, const Names& names);
+void add_flow(JsonLine& json, std::string_view name, const dpt_flow& flow, const Names& names);
+void add_tunnel(JsonLine& json, std::string_view name, const dpt_tunnel& tunnel);
+void add_netfilter(JsonLine& json, std::string_view name, const NetfilterVerdict& netfilter,
+                   const Names& names);
+void add_interface(JsonLine& json, std::string_view name, InterfaceId id, const Names& names);
+void add_drop(JsonLine& json, std::string_view name, const Drop& drop, const Names& names);
+/// `reason` and `reason_code`.
+void add_reason(JsonLine& json, const std::optional<std::uint32_t>& reason, const Names& names);
+/// Functions from the one that dropped outwards.
+void add_stack(JsonLine& json, std::string_view name, const Drop& drop, const Names& names);
+/// RFC 3339 of a CLOCK_MONOTONIC time, with a clock of that form.
+void add_time(JsonLine& json, std::string_view name, std::uint64_t time_ns, TimeText& clock,
+              const Names& names);
 
 }  // namespace dptrace

@@ -35,10 +35,13 @@ struct {
 	__type(value, __u64);
 } devices __weak SEC(".maps");
 
-/* The reader polls by time. A wake-up costs as much as a hundred records, so one in WAKE_EVERY of each CPU is enough
- * to have the ring emptied in time when it fills faster than that.
+/* While packets come the reader polls by time: a wake-up costs as much as a hundred records. One in WAKE_EVERY of each
+ * CPU is enough to have the ring emptied in time when it fills faster than that. When none come it sleeps, and the
+ * first one wakes it.
  */
 #define WAKE_EVERY 4096
+
+__u32 reader_sleeps __weak = 0;
 
 static __always_inline void *emit__reserve(__u32 kind, __u64 size)
 {
@@ -62,6 +65,10 @@ static __always_inline void emit__submit(void *record)
 
 	if (count && ++count->written % WAKE_EVERY == 0)
 		flags = BPF_RB_FORCE_WAKEUP;
+	if (reader_sleeps) {
+		reader_sleeps = 0;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
 	bpf_ringbuf_submit(record, flags);
 }
 

@@ -196,7 +196,12 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   return {};
 }
 
-Result<> Capture::poll(std::chrono::milliseconds timeout, int wake_fd, const Receiver& receive) {
+Result<> Capture::poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd,
+                       const Receiver& receive) {
+  std::atomic_ref sleeps(object_.skeleton->bss->reader_sleeps);
+  sleeps.store(wait == Wait::kForOne ? 1 : 0);
+  // One that was written before it could know will not wake anybody.
+  if (wait == Wait::kForOne && !ring_->empty()) timeout = timeout.zero();
   std::array<pollfd, 3> descriptors = {
       {{ring_->fd(), POLLIN, 0}, {devices_->fd(), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
   const int ready =

@@ -25,9 +25,14 @@ class Capture {
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
+  enum class Wait {
+    kForMany,  ///< records or all of `timeout`, which costs those who send least
+    kForOne,   ///< until the first record
+  };
+
   /// Waits for records, changed links or `wake_fd` becoming readable, at most `timeout`, then hands
   /// over all records there are.
-  Result<> poll(std::chrono::milliseconds timeout, int wake_fd, const Receiver& receive);
+  Result<> poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd, const Receiver& receive);
   /// CLOCK_MONOTONIC time before which no record is still to come.
   std::uint64_t complete_until() const { return complete_until_; }
   /// Records that found no room in the ring, of all kinds and CPUs.

@@ -63,6 +63,8 @@ std::span<const std::byte> Ring::record(std::uint64_t position, std::size_t size
   return joined_;
 }
 
+bool Ring::empty() const { return load(producer_.data()) == load(consumer_.data()); }
+
 void Ring::read(const Receiver& receive) {
   epoll_event woken{};
   epoll_wait(wake_ups_.get(), &woken, 1, 0);  // readable again with the next wake-up

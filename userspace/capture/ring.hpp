@@ -28,6 +28,8 @@ class Ring {
 
   /// Becomes readable when a program thinks it is time, not with every record.
   int fd() const { return wake_ups_.get(); }
+  /// Is there nothing to be read?
+  bool empty() const;
   /// Hands over the records there were when it was called, up to one that is still being written.
   void read(const Receiver& receive);
 

@@ -21,6 +21,8 @@ class Session {
   /// Shows what is in flight and the summary. `figures` brings what only the caller knows.
   void finish(Summary figures);
 
+  /// No packet is on its way: nothing is to be shown before an event comes.
+  bool is_idle() const { return timeline_.empty(); }
   bool is_done() const { return presenter_.is_done(); }
   void flush() { presenter_.flush(); }
   std::uint64_t events() const { return events_; }

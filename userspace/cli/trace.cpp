@@ -1,5 +1,6 @@
 // `dptrace --pod-ip IP`: the live trace.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "capture/capture.hpp"
@@ -19,6 +20,9 @@ namespace {
 // The ring of 8 MiB holds about this time's worth of events of a core that does nothing but send; more
 // often is CPU time lost.
 constexpr std::chrono::milliseconds kPollInterval{50};
+// While there are none: pods are looked for, and a --duration ends.
+constexpr std::chrono::milliseconds kIdleInterval{500};
+constexpr std::uint64_t kBurstEvents = 10'000;
 constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
 constexpr std::uint64_t kWarnEveryNs = 2'000'000'000;
 // Far longer than a packet stays in the timeline, which needs its names.
@@ -68,16 +72,16 @@ class Trace {
       if (!writer) return tl::unexpected(writer.error());
       writer_.emplace(std::move(*writer));
     }
-    const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
+    start_ns_ = now_ns(CLOCK_MONOTONIC);
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     Result<> result;
-    while (result && !session_.is_done() && !is_over(start) && !signal_came(signals)) {
+    while (result && !session_.is_done() && left().count() > 0 && !signal_came(signals)) {
       result = round(signals.get());
     }
     if (result) result = round(-1);  // what came until the end
     Summary figures;
     figures.events_lost = capture_.lost();
-    figures.duration_ns = now_ns(CLOCK_MONOTONIC) - start;
+    figures.duration_ns = now_ns(CLOCK_MONOTONIC) - start_ns_;
     session_.finish(figures);
     if (writer_ && result) result = writer_->finish(figures);
     return result;
@@ -86,15 +90,16 @@ class Trace {
   int exit_status() const { return session_.exit_status(); }
 
  private:
-  bool is_over(std::uint64_t start) const {
-    return command_.duration && now_ns(CLOCK_MONOTONIC) - start >=
-                                    static_cast<std::uint64_t>(command_.duration->count());
+  // Of --duration; whole milliseconds, not a moment too early.
+  std::chrono::milliseconds left() const {
+    if (!command_.duration) return std::chrono::milliseconds::max();
+    const auto passed = std::chrono::nanoseconds(now_ns(CLOCK_MONOTONIC) - start_ns_);
+    return std::max({}, std::chrono::ceil<std::chrono::milliseconds>(*command_.duration - passed));
   }
 
   Result<> round(int wake_fd) {
     Result<> result;
-    const auto timeout = wake_fd < 0 ? std::chrono::milliseconds(0) : kPollInterval;
-    const auto polled = capture_.poll(timeout, wake_fd, [&](std::span<const std::byte> record) {
+    const auto polled = wait(wake_fd, [&](std::span<const std::byte> record) {
       result = take(record);
       return result.has_value();
     });
@@ -112,6 +117,23 @@ class Trace {
     for (const auto& warning : capture_.take_warnings())
       fmt::print(stderr, "dptrace: {}\n", warning);
     return {};
+  }
+
+  Result<> wait(int wake_fd, const Capture::Receiver& receive) {
+    using Wait = Capture::Wait;
+    if (wake_fd < 0) return capture_.poll({}, Wait::kForMany, wake_fd, receive);
+    if (session_.is_idle()) {
+      give_back_memory();
+      return capture_.poll(std::min(kIdleInterval, left()), Wait::kForOne, wake_fd, receive);
+    }
+    return capture_.poll(std::min(kPollInterval, left()), Wait::kForMany, wake_fd, receive);
+  }
+
+  // The packets of a burst take some MiB, which the allocator would keep.
+  void give_back_memory() {
+    if (session_.events() < given_back_at_ + kBurstEvents) return;
+    given_back_at_ = session_.events();
+    malloc_trim(0);
   }
 
   // Pods and kernel modules come and go; once a second is soon enough.
@@ -142,6 +164,8 @@ class Trace {
   Namer namer_;
   Session session_;
   LossWarning loss_warning_;
+  std::uint64_t start_ns_ = 0;
+  std::uint64_t given_back_at_ = 0;  ///< events until then
   std::uint64_t next_watch_ns_ = 0;
   std::uint64_t next_forget_ns_ = 0;
   std::optional<record::Writer> writer_;

@@ -35,12 +35,12 @@ struct Hop {
   std::uint64_t skb = 0;
   std::uint32_t cpu = 0;
   std::uint32_t length = 0;  ///< skb->len at this point
-  std::uint8_t point = 0;    ///< enum dpt_point
   /// Kernel address inside the function that this hop is about; 0: none.
   std::uint64_t function = 0;
   InterfaceId interface;
   dpt_flow flow{};
-  bool new_flow = false;  ///< the tuple differs from that of the hop before (NAT)
+  std::uint8_t point = 0;  ///< enum dpt_point
+  bool new_flow = false;   ///< the tuple differs from that of the hop before (NAT)
   std::optional<dpt_tunnel> tunnel;
   std::optional<NetfilterVerdict> netfilter;
 };

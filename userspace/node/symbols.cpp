@@ -99,6 +99,8 @@ class Symbols::Builder {
           fmt::format("reading {}: no functions in it (a kernel without CONFIG_KALLSYMS)", kFile));
     }
     if (!sorted_) sort();
+    symbols_.entries_.shrink_to_fit();
+    symbols_.names_.shrink_to_fit();
     return std::move(symbols_);
   }
 

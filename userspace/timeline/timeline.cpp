@@ -89,7 +89,7 @@ Live* Timeline::live_of(const dpt_hop& hop, bool may_begin) {
     }
     live = &live_.emplace_back();
     live->packet.id = next_id_++;
-    live->packet.hops.reserve(16);
+    live->packet.hops.reserve(usual_hops_);
     received_.note(hop.flow);
   }
   if (found.relation == Identity::Relation::kPart) ++live->packet.segments;
@@ -178,7 +178,7 @@ void Timeline::advance(std::uint64_t now_ns, const Receiver& receive) {
   if (steps_ >= steps) return;
   // After so many steps without events nothing is left but what claims to be from the future.
   const std::uint64_t last = std::min(steps, steps_ + limits_.age_ns / kStepNs + 2);
-  while (steps_ < last && !(live_.empty() && displaced_.empty())) step(++steps_ * kStepNs, receive);
+  while (steps_ < last && !empty()) step(++steps_ * kStepNs, receive);
   if (steps_ < steps && !live_.empty()) step(steps * kStepNs, receive);
   steps_ = steps;
 }
@@ -215,6 +215,7 @@ void Timeline::hand_over(std::list<Live>& due, const Receiver& receive) {
     const auto judgement = judge(live, names_);
     packet.verdict = judgement.verdict;
     if (judgement.drop != nullptr) packet.drop = *judgement.drop;
+    usual_hops_ = packet.hops.size();
     if (!limits_.every_end) leave_out_copies(packet);
     receive(std::move(packet));
   }

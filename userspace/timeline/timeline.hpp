@@ -43,6 +43,9 @@ class Timeline {
   /// No more events: hands over all that is left.
   void finish(const Receiver& receive);
 
+  /// Is no packet followed?
+  bool empty() const { return live_.empty() && displaced_.empty(); }
+
   /// Packets told early because more than limits.packets were followed.
   std::uint64_t forgotten() const { return forgotten_; }
 
@@ -63,6 +66,7 @@ class Timeline {
   Received received_;
   std::list<Live> live_;       ///< oldest first
   std::list<Live> displaced_;  ///< to be handed over at the next advance
+  std::size_t usual_hops_ = 12;  ///< as many as the packet before had
   std::uint64_t steps_ = 0;    ///< of time that have passed
   std::uint64_t next_id_ = 1;
   std::uint64_t forgotten_ = 0;

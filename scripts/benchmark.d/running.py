@@ -1,6 +1,7 @@
 """A tracer at work in the first node's namespace."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -19,21 +20,21 @@ class Running:
         try:
             self.start(netns)
             self.await_ready(timeout)
+            self.ready_s = time.monotonic() - self.started
+            self.leave_sender_cpu()
         except BaseException:
             self.kill()
             raise
-        self.ready_s = time.monotonic() - self.started
 
     def start(self, netns):
         (self.scratch / "input").write_text(self.tracer.commands)
-        pinned = ["taskset", "-c", str(TRACER_CPU)]  # the reader too: the other CPU is the sender's
         with open(self.scratch / "input", "rb") as commands, open(self.scratch / "errors", "wb") as errors, \
                 open(self.scratch / "output", "wb") as output:
             if not self.tracer.tells_ready_in_output:
-                self.reader = subprocess.Popen([*pinned, *self.tracer.reader], stdin=subprocess.PIPE, stdout=output,
+                self.reader = subprocess.Popen(self.tracer.reader, stdin=subprocess.PIPE, stdout=output,
                                                start_new_session=True)
             command = [str(word) for word in self.tracer.command(self.scratch)]
-            self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{netns}", *pinned, *command], stdin=commands,
+            self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{netns}", *command], stdin=commands,
                                             stdout=self.reader.stdin if self.reader else output, stderr=errors,
                                             start_new_session=True)
             if self.reader:
@@ -46,6 +47,12 @@ class Running:
             if time.monotonic() - self.started > timeout:
                 raise Failed(f"{self.tracer.name} was not ready in {timeout} s")
             time.sleep(0.005)
+
+    def leave_sender_cpu(self):
+        """Only now: a tool on a node starts wherever there is room."""
+        for process in filter(None, (self.process, self.reader)):
+            for thread in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), {TRACER_CPU})
 
     def errors(self):
         return (self.scratch / "errors").read_text(errors="replace")

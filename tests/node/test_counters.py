@@ -8,7 +8,7 @@ import pathlib
 import socket
 import unittest
 
-from support import IN_VM, Trace, in_netns, network_namespace, run, sysctl, wait_until
+from support import IN_VM, Trace, in_netns, network_namespace, overflow_udp, run, sysctl, wait_until
 
 UNKNOWN_PROTOCOL = 0x88B5  # for local experiments: nobody takes its frames
 _names = (f"dptc{os.getpid()}-{number}" for number in itertools.count())
@@ -86,21 +86,7 @@ class Netns:
                 sender.send(b"\xff" * 6 + bytes(6) + UNKNOWN_PROTOCOL.to_bytes(2, "big") + bytes(46))
 
     def overflow_udp(self, count, address="127.0.0.1"):
-        """Sends more than a socket has room for; returns how many were lost."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with network_namespace(self.name):
-            receiver, sender = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
-        with receiver, sender:
-            receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least that there is
-            receiver.bind((address, 0))
-            for _ in range(count):
-                sender.sendto(bytes(500), receiver.getsockname()[:2])
-            receiver.setblocking(False)
-            taken = 0
-            with contextlib.suppress(BlockingIOError):
-                for taken in itertools.count():
-                    receiver.recv(1000)
-        return count - taken
+        return overflow_udp(self.name, count, address)
 
     def __enter__(self):
         return self

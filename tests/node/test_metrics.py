@@ -21,10 +21,11 @@ from support import HAS_REASONS, NodeTest, dptrace, network_namespace, run, topo
 
 PACKAGING = support.ROOT / "packaging"
 DROPS, BYTES = "dptrace_drop_packets_total", "dptrace_drop_bytes_total"
+KERNEL = "dptrace_kernel_losses_total"
 LABELS = {
     DROPS: ["reason", "cause", "interface", "protocol", "namespace", "pod"],
     BYTES: ["reason", "cause", "interface", "protocol", "namespace", "pod"],
-    "dptrace_kernel_losses_total": ["group", "name", "interface", "namespace", "pod"],
+    KERNEL: ["group", "name", "interface", "namespace", "pod"],
     "dptrace_events_lost_total": ["stage"],
     "dptrace_series_collapsed_total": [],
     "dptrace_probe_attached": ["probe"],
@@ -154,7 +155,7 @@ class Served(NodeTest):
         for name, labels in found:
             self.assertEqual([label for label, _ in labels], LABELS[name])
         names = {name for name, _ in found}
-        self.assertEqual(names | {"dptrace_kernel_losses_total"}, set(LABELS))
+        self.assertEqual(names | {KERNEL}, set(LABELS))
         self.assertIn(("dptrace_probe_attached", (("probe", "kfree_skb"),)), found)
         version = dptrace("--version").stdout.split()[1]
         self.assertEqual(found["dptrace_build_info", (("version", version),)], 1)
@@ -166,6 +167,14 @@ class Served(NodeTest):
         text = self.watch.get()[1]
         for address in (self.pod1.ip, self.pod2.ip, self.pod1.ip6):
             self.assertNotIn(address, text)
+
+    def test_the_kernel_s_own_counters(self):
+        labels = {"group": "udp", "name": "RcvbufErrors", "interface": "", "namespace": "default", "pod": self.pod2.name}
+        before = self.watch.value(KERNEL, **labels)
+        lost = support.overflow_udp(self.pod2.netns, 40)
+        self.assertGreater(lost, 0)
+        self.watch.wait_for(before + lost, KERNEL, **labels)
+        self.assertEqual(self.watch.value(KERNEL, **labels), before + lost)
 
     def test_counters_only_rise(self):
         before = self.watch.samples()

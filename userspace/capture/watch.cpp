@@ -89,6 +89,10 @@ Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, cons
   return watch;
 }
 
+ProbeStates Watch::probes() const {
+  return {{"kfree_skb", "tp_btf", link_ != nullptr, "every drop", {}}};
+}
+
 Result<> Watch::start() {
   begin_ns_ = monotonic_ns();
   link_.reset(bpf_program__attach(skeleton_->progs.on_drop_watch));

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "capture/probe.hpp"
 #include "capture/ring.hpp"
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
@@ -33,6 +34,8 @@ class Watch {
 
   /// Counts from now on; with the pods that were set before.
   Result<> start();
+
+  ProbeStates probes() const;
 
   /// Becomes readable when samples should be taken before the interval is over.
   int ring_fd() const { return ring_->fd(); }

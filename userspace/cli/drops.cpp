@@ -71,7 +71,7 @@ class Drops {
     if (auto started = watch_.start(); !started) return started;
     if (wants_counters(command_.capture)) counters_.emplace();
     // Without this probe there is no watch.
-    if (metrics_ != nullptr) metrics_->begin({{"kfree_skb", "tp_btf", true, "", ""}});
+    if (metrics_ != nullptr) metrics_->begin(watch_.probes());
     const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
     const Result<> result = follow(signals, start);
     display_.reset();

@@ -40,6 +40,24 @@ def udp_socket(pod, family=4, port=None):
     return endpoint
 
 
+def overflow_udp(netns, count, address="127.0.0.1"):
+    """Sends more to a socket of the netns than it has room for; returns how many were lost."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with network_namespace(netns):
+        receiver, sender = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
+    with receiver, sender:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least that there is
+        receiver.bind((address, 0))
+        for _ in range(count):
+            sender.sendto(bytes(500), receiver.getsockname()[:2])
+        receiver.setblocking(False)
+        taken = 0
+        with contextlib.suppress(BlockingIOError):
+            for taken in itertools.count():
+                receiver.recv(1000)
+    return count - taken
+
+
 def listener(pod, family=4, port=None, backlog=128):
     with network_namespace(pod.netns):
         endpoint = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_STREAM)

@@ -60,6 +60,45 @@ TEST_CASE("losses come first, then what is frequent, then what was") {
   CHECK(table.harmless.packets == 1000);
 }
 
+TEST_CASE("the next pod with an address or a netns begins at nothing") {
+  Names names = sample::names();
+  DropKind of_pod = kind();
+  of_pod.pod = Address::parse("10.244.1.9").value();
+  of_pod.interface = {77, 2};
+  DropRows rows(names);
+  rows.add(counts(0, {{of_pod, 1, {10, 1000}}}));
+  names.pods[*of_pod.pod] = "default/first";
+  names.netns[77].name = "cni-first";
+  CHECK(rows.add(counts(1, {{of_pod, 1, {5, 500}}})).rows.at(0).total == DropCount{15, 1500});
+  CHECK(rows.add(counts(2)).rows.size() == 1);
+
+  SECTION("the address is another pod's") { names.pods[*of_pod.pod] = "default/second"; }
+  SECTION("the netns is another one") { names.netns[77].name = "cni-second"; }
+  SECTION("both are") {
+    names.pods[*of_pod.pod] = "default/second";
+    names.netns[77].name = "cni-second";
+  }
+  const DropTable& table = rows.add(counts(3, {{of_pod, 1, {2, 200}}}));
+  REQUIRE(table.rows.size() == 1);
+  CHECK(table.rows[0].total == DropCount{2, 200});
+  CHECK(table.rows[0].is_new);
+  CHECK(table.folded == DropCount{15, 1500});
+  CHECK(table.losses == DropCount{17, 1700});
+}
+
+TEST_CASE("what is no longer known is still the same pod's") {
+  Names names = sample::names();
+  DropKind of_pod = kind();
+  of_pod.pod = Address::parse("10.244.1.9").value();
+  names.pods[*of_pod.pod] = "default/first";
+  DropRows rows(names);
+  rows.add(counts(0, {{of_pod, 1, {10, 1000}}}));
+  names.pods.erase(*of_pod.pod);
+  CHECK(rows.add(counts(1, {{of_pod, 1, {1, 100}}})).rows.at(0).total == DropCount{11, 1100});
+  names.pods[*of_pod.pod] = "default/second";
+  CHECK(rows.add(counts(2)).rows.empty());
+}
+
 TEST_CASE("what found no room is a loss of its own") {
   const Names names = sample::names();
   DropRows rows(names);

@@ -52,9 +52,17 @@ struct DropSample {
   std::uint32_t length = 0;  ///< skb->len
 };
 
+/// Hashes of the names that a kind's address and netns have; 0: not known. Both are given to other
+/// pods when theirs have ended.
+struct DropOwner {
+  std::size_t pod = 0;
+  std::size_t netns = 0;
+};
+
 struct DropRow {
   DropKind kind;
   std::uint64_t id = 0;  ///< of the kind, the same in all tables of a watch
+  DropOwner owner;
   bool loss = true;      ///< false: one of the frees that are no loss
   DropCount total;       ///< since the watch began
   DropCount interval;

@@ -14,6 +14,14 @@ double rate_of(std::uint64_t packets, std::uint64_t interval_ns) {
   return static_cast<double>(packets) * 1e9 / static_cast<double>(interval_ns);
 }
 
+std::size_t hash_of(const std::string& name) {
+  return name.empty() ? 0 : std::hash<std::string>()(name);
+}
+
+bool are_different(std::size_t before, std::size_t now) {
+  return before != 0 && now != 0 && before != now;
+}
+
 }  // namespace
 
 DropSample to_sample(const dpt_drop& record) {
@@ -42,6 +50,7 @@ const DropTable& DropRows::add(const DropCounts& counts) {
     row.rate = 0;
     row.is_new = false;
   }
+  fold_predecessors();
   for (const auto& kind : counts.kinds) count(counts, kind);
   table_.other_interval = counts.other;
   table_.other += counts.other;
@@ -50,10 +59,33 @@ const DropTable& DropRows::add(const DropCounts& counts) {
   table_.not_examined += counts.not_examined;
   table_.counters = counts.counters;
   take_samples();
-  fold(counts.end_ns);
+  fold_oldest(counts.end_ns);
   sort();
   is_first_ = false;
   return table_;
+}
+
+DropOwner DropRows::owner_of(const DropKind& kind) const {
+  DropOwner owner;
+  if (kind.pod) {
+    const auto pod = names_.pods.find(*kind.pod);
+    if (pod != names_.pods.end()) owner.pod = hash_of(pod->second);
+  }
+  const auto netns = names_.netns.find(kind.interface.netns);
+  if (netns != names_.netns.end()) owner.netns = hash_of(netns->second.name);
+  return owner;
+}
+
+// What was counted of a pod is not to be told under the name of the next one with its address.
+void DropRows::fold_predecessors() {
+  const auto folded = std::erase_if(table_.rows, [&](const DropRow& row) {
+    const auto now = owner_of(row.kind);
+    const bool is_anothers =
+        are_different(row.owner.pod, now.pod) || are_different(row.owner.netns, now.netns);
+    if (is_anothers) fold(row);
+    return is_anothers;
+  });
+  if (folded != 0) index();
 }
 
 void DropRows::count(const DropCounts& counts, const KindCount& kind) {
@@ -68,6 +100,10 @@ void DropRows::count(const DropCounts& counts, const KindCount& kind) {
     table_.rows.push_back(std::move(row));
   }
   DropRow& row = table_.rows[entry->second];
+  // A pod is often known a little later than its first packets, and forgotten when it ended.
+  const auto owner = owner_of(kind.kind);
+  if (owner.pod != 0) row.owner.pod = owner.pod;
+  if (owner.netns != 0) row.owner.netns = owner.netns;
   row.interval += kind.count;
   row.total += kind.count;
   row.rate = rate_of(row.interval.packets, table_.interval_ns);
@@ -104,7 +140,13 @@ void DropRows::keep(DropRow& row, DropSample sample) {
   row.samples.push_back(std::move(sample));
 }
 
-void DropRows::fold(std::uint64_t now_ns) {
+void DropRows::fold(const DropRow& row) {
+  table_.folded += row.total;
+  ++table_.folded_rows;
+  samples_ -= row.samples.size();
+}
+
+void DropRows::fold_oldest(std::uint64_t now_ns) {
   auto& rows = table_.rows;
   std::uint64_t oldest = now_ns > limits_.idle_ns ? now_ns - limits_.idle_ns : 0;
   if (rows.size() > limits_.rows) {
@@ -120,11 +162,7 @@ void DropRows::fold(std::uint64_t now_ns) {
   }
   const auto gone = std::stable_partition(
       rows.begin(), rows.end(), [&](const DropRow& row) { return row.last_ns >= oldest; });
-  for (auto row = gone; row != rows.end(); ++row) {
-    table_.folded += row->total;
-    ++table_.folded_rows;
-    samples_ -= row->samples.size();
-  }
+  std::for_each(gone, rows.end(), [&](const DropRow& row) { fold(row); });
   rows.erase(gone, rows.end());
 }
 
@@ -136,8 +174,12 @@ void DropRows::sort() {
     if (a.total.packets != b.total.packets) return a.total.packets > b.total.packets;
     return a.kind < b.kind;
   });
+  index();
+}
+
+void DropRows::index() {
   index_.clear();
-  for (std::size_t i = 0; i < rows.size(); ++i) index_.emplace(rows[i].id, i);
+  for (std::size_t i = 0; i < table_.rows.size(); ++i) index_.emplace(table_.rows[i].id, i);
 }
 
 }  // namespace dptrace

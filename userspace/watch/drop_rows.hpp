@@ -35,11 +35,15 @@ class DropRows {
   const DropTable& table() const { return table_; }
 
  private:
+  DropOwner owner_of(const DropKind& kind) const;
+  void fold(const DropRow& row);
+  void fold_predecessors();
   void count(const DropCounts& counts, const KindCount& kind);
   void take_samples();
   void keep(DropRow& row, DropSample sample);
-  void fold(std::uint64_t now_ns);
+  void fold_oldest(std::uint64_t now_ns);
   void sort();
+  void index();
 
   struct Waiting {
     std::uint64_t id = 0;

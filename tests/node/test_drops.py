@@ -252,6 +252,7 @@ class NotALoss(NodeTest):
             for peer in (nodes.pod2, nodes.pod3):
                 ping(nodes.pod1, peer.ip)
                 support.tcp_transfer(nodes.pod1, peer, 10000)
+                support.close_first(nodes.pod1, peer)
             summary = trace.stop()
         self.assertEqual([support.describe(packet) for packet in trace.packets], [])
         self.assertEqual(summary["dropped"], 0)

@@ -243,16 +243,6 @@ class WatchIsExact(Nothing):
 
 
 class WatchTellsLosses(Nothing):
-    def close_first(self, family):
-        """The server's FIN meets a connection in TIME_WAIT."""
-        with support.listener(self.pod2, family) as server, support.tcp_client(self.pod1, family) as client:
-            client.connect((self.pod2.address(family), server.getsockname()[1]))
-            connection, _ = server.accept()
-            with connection:
-                client.close()
-                connection.settimeout(support.TIMEOUT)
-                self.assertEqual(connection.recv(1), b"")
-
     def test_good_order_is_no_loss(self):
         """Ping, a connection, datagrams that arrive."""
         pods = [word for pod in (self.pod1, self.pod2) for ip in (pod.ip, pod.ip6) for word in ("--pod-ip", ip)]
@@ -261,7 +251,7 @@ class WatchTellsLosses(Nothing):
                 ping(self.pod1, self.pod2.address(family), family=family)
                 ping(self.pod1, self.pod3.address(family), family=family)
                 support.tcp_transfer(self.pod1, self.pod2, 10000, family)
-                self.close_first(family)
+                support.close_first(self.pod1, self.pod2, family)
             # Not over IPv6: there the pods have yet to learn that the overlay's MTU is smaller.
             support.tcp_transfer(self.pod1, self.pod3, 10000)
             everything.wait_for_count(1, protocol="icmp")

@@ -70,6 +70,24 @@ TEST_CASE("neither another connection tells, nor the one before on the same port
   CHECK_FALSE(received.had(segment(1000, 500)));
 }
 
+TEST_CASE("who has sent a FIN has closed, until the next connection on the same ports") {
+  Received received;
+  CHECK_FALSE(received.has_closed(segment(1000, 500)));
+  received.note(acknowledgment(1500));
+  CHECK_FALSE(received.has_closed(segment(1000, 500)));
+  auto fin = acknowledgment(1500);
+  fin.tcp_flags |= TH_FIN;
+  received.note(fin);
+  CHECK(received.has_closed(segment(1500, 0)));
+  CHECK_FALSE(received.has_closed(acknowledgment(1500)));  // the other end has not
+  received.note(acknowledgment(1600));
+  CHECK(received.has_closed(segment(1600, 0)));
+  auto syn = acknowledgment(0);
+  syn.tcp_flags = TH_SYN;
+  received.note(syn);
+  CHECK_FALSE(received.has_closed(segment(1, 0)));
+}
+
 TEST_CASE("a reset without an acknowledgment acknowledges nothing") {
   Received received;
   auto reset = acknowledgment(5000);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t kPod = 100, kNode = 200, kOther = 300;
 constexpr std::uint64_t kIcmpRcv = 0x1000, kIpError = 0x2000, kUdpQueue = 0x3000,
-                        kReleaseData = 0x4000;
+                        kReleaseData = 0x4000, kTcpRcv = 0x5000;
 constexpr std::uint32_t kNoSocket = 3, kInAddrErrors = 9, kRcvBuf = 5, kPaws = 60;
 
 Names some_names() {
@@ -19,7 +19,8 @@ Names some_names() {
   names.symbols = {{kIcmpRcv, {"icmp_rcv", kIcmpRcv - 4}},
                    {kIpError, {"ip_error", kIpError - 0x7e}},
                    {kUdpQueue, {"udp_queue_rcv_one_skb", kUdpQueue - 1}},
-                   {kReleaseData, {"skb_release_data", kReleaseData - 1}}};
+                   {kReleaseData, {"skb_release_data", kReleaseData - 1}},
+                   {kTcpRcv, {"tcp_v4_rcv", kTcpRcv - 0x62}}};
   names.reasons = {{2, "NOT_SPECIFIED"},
                    {kNoSocket, "NO_SOCKET"},
                    {kInAddrErrors, "IP_INADDRERRORS"},
@@ -356,6 +357,25 @@ TEST_CASE("a recording's event times give the same packets in the same order as 
   REQUIRE(live.packets.size() == replay.packets.size());
   for (std::size_t i = 0; i < live.packets.size(); ++i)
     CHECK(live.packets[i].id == replay.packets[i].id);
+}
+
+TEST_CASE("what meets TIME_WAIT is taken, what no socket takes is lost") {
+  Bench bench;
+  const auto segment = tcp(1000, 1400);
+  auto answer = tcp(1, 12);
+  std::swap(answer.source, answer.destination);
+  std::swap(answer.l4.port.source, answer.l4.port.destination);
+  const bool has_closed = GENERATE(true, false);
+  const bool has_reasons = GENERATE(true, false);  // of the kernel
+  answer.tcp_flags = has_closed ? 0x11 : 0x10;
+  bench.timeline.add(hop({1000, DPT_POINT_DEVICE_TRANSMIT, kOther, 2, 0xbbb}, answer, 8));
+  bench.timeline.add(hop({5000, DPT_POINT_DEVICE_TRANSMIT, kPod, 2, 0xaaa}, segment, 7));
+  auto freed = drop({5200, 0, kOther, 2, 0xaaa}, segment, 7, kTcpRcv, 2);
+  freed.has_reason = has_reasons;
+  bench.timeline.add(freed);
+  bench.finish();
+  REQUIRE(bench.packets.size() == 2);
+  CHECK(bench.packets[1].verdict == (has_closed ? Verdict::kDelivered : Verdict::kDropped));
 }
 
 TEST_CASE("a segment with an old time stamp is lost, unless its receiver had all of it before") {

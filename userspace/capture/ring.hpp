@@ -40,7 +40,8 @@ class Ring {
   OwnedFd wake_ups_;  ///< epoll, edge-triggered
   std::size_t size_;  ///< of the records' area, a power of two
   Mapping consumer_;  ///< a page that begins with the position up to which was read
-  Mapping producer_;  ///< a page that begins with the position up to which was reserved; the records
+  Mapping
+      producer_;  ///< a page that begins with the position up to which was reserved; the records
   const std::byte* records_;
   std::vector<std::byte> joined_;  ///< a record whose end is at the beginning of the area
 };

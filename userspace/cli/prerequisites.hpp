@@ -12,8 +12,8 @@ struct Prerequisites {
   SymbolsReading symbols;  ///< begun first, to be waited for last
 };
 
-/// The first that is missing, as an error with its remedy; of the symbols that is told when they are
-/// waited for.
+/// The first that is missing, as an error with its remedy; of the symbols that is told when they
+/// are waited for.
 Result<Prerequisites> meet_prerequisites();
 
 }  // namespace dptrace

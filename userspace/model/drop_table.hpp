@@ -63,8 +63,8 @@ struct DropRow {
   DropKind kind;
   std::uint64_t id = 0;  ///< of the kind, the same in all tables of a watch
   DropOwner owner;
-  bool loss = true;      ///< false: one of the frees that are no loss
-  DropCount total;       ///< since the watch began
+  bool loss = true;  ///< false: one of the frees that are no loss
+  DropCount total;   ///< since the watch began
   DropCount interval;
   double rate = 0;             ///< packets per second, in this interval
   double rate_before = 0;      ///< ... and in the one before

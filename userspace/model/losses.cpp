@@ -172,4 +172,10 @@ End end_of(const DropKind& kind, const Names& names) {
   return end_of(freed);
 }
 
+bool may_be_time_wait(const Drop& drop, const Names& names) {
+  const auto function = names.function(drop.location);
+  return reason_name(drop.reason, names) == kUnspecified &&
+         (is_function("tcp_v4_rcv", function) || is_function("tcp_v6_rcv", function));
+}
+
 }  // namespace dptrace

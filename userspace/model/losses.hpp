@@ -17,6 +17,10 @@ enum class End {
 /// copies.
 End end_of(const Drop& drop, const dpt_flow& flow, const Names& names);
 
+/// Is this how the kernel frees what TIME_WAIT has answered? So it frees what no socket takes, too;
+/// only whether the connection was closed before tells them apart.
+bool may_be_time_wait(const Drop& drop, const Names& names);
+
 /// What the frees of this kind were, to one who sees nothing else of the packets.
 End end_of(const DropKind& kind, const Names& names);
 

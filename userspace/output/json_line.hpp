@@ -1,5 +1,5 @@
-// One object of JSON Lines, written from left to right: at full rate a tree of values for each packet would cost four
-// times what it takes to follow the packet.
+// One object of JSON Lines, written from left to right: at full rate a tree of values for each
+// packet would cost four times what it takes to follow the packet.
 #pragma once
 
 #include <fmt/format.h>

@@ -37,31 +37,44 @@ Received::Key Received::key_of(const dpt_address& receiver, std::uint16_t receiv
 }
 
 void Received::note(const dpt_flow& flow) {
-  if (flow.protocol != IPPROTO_TCP || (flow.tcp_flags & TH_ACK) == 0) return;
+  if (flow.protocol != IPPROTO_TCP) return;
   const Key key =
       key_of(flow.source, flow.l4.port.source, flow.destination, flow.l4.port.destination);
+  if ((flow.tcp_flags & TH_SYN) != 0) {  // begins another connection
+    recent_.erase(key);
+    older_.erase(key);
+  }
+  if ((flow.tcp_flags & TH_ACK) == 0) return;
   if (recent_.size() >= kConnections && !recent_.contains(key)) {
     older_ = std::exchange(recent_, {});
   }
   const auto older = older_.find(key);
-  const auto before = older == older_.end() ? flow.acknowledgment : older->second;
-  auto& acknowledged = recent_.try_emplace(key, before).first->second;
-  // A SYN begins another connection.
-  if ((flow.tcp_flags & TH_SYN) != 0 || is_after(flow.acknowledgment, acknowledged)) {
-    acknowledged = flow.acknowledgment;
-  }
+  const Receiver before =
+      older == older_.end() ? Receiver{.acknowledged = flow.acknowledgment} : older->second;
+  auto& receiver = recent_.try_emplace(key, before).first->second;
+  if (is_after(flow.acknowledgment, receiver.acknowledged))
+    receiver.acknowledged = flow.acknowledgment;
+  if ((flow.tcp_flags & TH_FIN) != 0) receiver.closed = true;
+}
+
+const Received::Receiver* Received::receiver_of(const dpt_flow& flow) const {
+  if (flow.protocol != IPPROTO_TCP) return nullptr;
+  const Key key =
+      key_of(flow.destination, flow.l4.port.destination, flow.source, flow.l4.port.source);
+  const auto recent = recent_.find(key);
+  if (recent != recent_.end()) return &recent->second;
+  const auto older = older_.find(key);
+  return older == older_.end() ? nullptr : &older->second;
 }
 
 bool Received::had(const dpt_flow& flow) const {
-  if (flow.protocol != IPPROTO_TCP) return false;
-  const Key key =
-      key_of(flow.destination, flow.l4.port.destination, flow.source, flow.l4.port.source);
-  auto found = recent_.find(key);
-  if (found == recent_.end()) {
-    found = older_.find(key);
-    if (found == older_.end()) return false;
-  }
-  return !is_after(end_of_payload(flow), found->second);
+  const auto* receiver = receiver_of(flow);
+  return receiver != nullptr && !is_after(end_of_payload(flow), receiver->acknowledged);
+}
+
+bool Received::has_closed(const dpt_flow& flow) const {
+  const auto* receiver = receiver_of(flow);
+  return receiver != nullptr && receiver->closed;
 }
 
 }  // namespace dptrace

@@ -1,4 +1,5 @@
-// How far each end of a TCP connection has acknowledged, which tells what it had already received.
+// What each end of a TCP connection has acknowledged, which tells what it had already received, and
+// whether it has closed.
 #pragma once
 
 #include <array>
@@ -17,6 +18,8 @@ class Received {
   /// Had its destination acknowledged all that this packet with the timestamps option carries?
   /// False also when that is not known.
   bool had(const dpt_flow& flow) const;
+  /// Has its destination sent its FIN? From then on nothing but TIME_WAIT may be left of it.
+  bool has_closed(const dpt_flow& flow) const;
 
  private:
   // Addresses and ports, of the end that receives.
@@ -26,15 +29,21 @@ class Received {
       return std::hash<std::string_view>()({key.data(), key.size()});
     }
   };
-  using Acknowledged = std::unordered_map<Key, std::uint32_t, Hash>;
+  struct Receiver {
+    std::uint32_t acknowledged = 0;
+    bool closed = false;
+  };
+  using Receivers = std::unordered_map<Key, Receiver, Hash>;
 
   static Key key_of(const dpt_address& receiver, std::uint16_t receiver_port,
                     const dpt_address& sender, std::uint16_t sender_port);
+  /// Null when it has not been heard of.
+  const Receiver* receiver_of(const dpt_flow& flow) const;
 
   // Bounded: when the first is full it becomes the second, whose connections are forgotten unless
   // they have spoken since.
-  Acknowledged recent_;
-  Acknowledged older_;
+  Receivers recent_;
+  Receivers older_;
 };
 
 }  // namespace dptrace

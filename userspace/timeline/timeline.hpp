@@ -64,10 +64,10 @@ class Timeline {
   const TimelineLimits limits_;
   Identity identity_;
   Received received_;
-  std::list<Live> live_;       ///< oldest first
-  std::list<Live> displaced_;  ///< to be handed over at the next advance
+  std::list<Live> live_;         ///< oldest first
+  std::list<Live> displaced_;    ///< to be handed over at the next advance
   std::size_t usual_hops_ = 12;  ///< as many as the packet before had
-  std::uint64_t steps_ = 0;    ///< of time that have passed
+  std::uint64_t steps_ = 0;      ///< of time that have passed
   std::uint64_t next_id_ = 1;
   std::uint64_t forgotten_ = 0;
 };

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 from .commands import TIMEOUT
 from .netns import in_netns, network_namespace
@@ -38,6 +39,18 @@ def udp_socket(pod, family=4, port=None):
     endpoint.bind((pod.address(family), port or new_port()))
     endpoint.settimeout(TIMEOUT)
     return endpoint
+
+
+def close_first(client_pod, server_pod, family=4):
+    """The server's FIN meets a connection in TIME_WAIT."""
+    with listener(server_pod, family) as server, tcp_client(client_pod, family) as client:
+        client.connect((server_pod.address(family), server.getsockname()[1]))
+        connection, _ = server.accept()
+        with connection:
+            client.close()
+            connection.settimeout(TIMEOUT)
+            assert connection.recv(1) == b""
+            time.sleep(0.2)  # longer than an acknowledgment is held back: the FIN goes alone
 
 
 def overflow_udp(netns, count, address="127.0.0.1"):

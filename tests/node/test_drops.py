@@ -248,7 +248,8 @@ class NotALoss(NodeTest):
 
     def test_ping_and_connection_in_good_order(self):
         nodes = topology()
-        with support.Trace("--pod-ip", nodes.pod1.ip, "--drops-only") as trace:
+        with support.Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", nodes.pod1.ip6, "--drops-only") as trace:
+            support.close_first(nodes.pod1, nodes.pod2, family=6)
             for peer in (nodes.pod2, nodes.pod3):
                 ping(nodes.pod1, peer.ip)
                 support.tcp_transfer(nodes.pod1, peer, 10000)

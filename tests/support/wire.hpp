@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <string_view>
+#include <utility>
 
 #include "model/address.hpp"
 #include "model/event.hpp"
@@ -44,6 +45,14 @@ inline dpt_flow tcp(std::uint32_t sequence, std::uint32_t payload) {
   flow.l4.port = {40000, 80};
   flow.sequence = sequence;
   flow.tcp_flags = 0x10;
+  return flow;
+}
+
+// From the other end of the same connection.
+inline dpt_flow tcp_back(std::uint32_t sequence, std::uint32_t payload) {
+  dpt_flow flow = tcp(sequence, payload);
+  std::swap(flow.source, flow.destination);
+  std::swap(flow.l4.port.source, flow.l4.port.destination);
   return flow;
 }
 

@@ -1,7 +1,6 @@
 #include <netinet/tcp.h>
 
 #include <catch2/catch.hpp>
-#include <utility>
 
 #include "support/wire.hpp"
 #include "timeline/received.hpp"
@@ -19,9 +18,7 @@ dpt_flow segment(std::uint32_t sequence, std::uint32_t payload) {
 
 // From the other end: it has all before `next`.
 dpt_flow acknowledgment(std::uint32_t next) {
-  dpt_flow flow = tcp(1, kTimestamps);
-  std::swap(flow.source, flow.destination);
-  std::swap(flow.l4.port.source, flow.l4.port.destination);
+  dpt_flow flow = tcp_back(1, kTimestamps);
   flow.acknowledgment = next;
   return flow;
 }

@@ -362,9 +362,7 @@ TEST_CASE("a recording's event times give the same packets in the same order as 
 TEST_CASE("what meets TIME_WAIT is taken, what no socket takes is lost") {
   Bench bench;
   const auto segment = tcp(1000, 1400);
-  auto answer = tcp(1, 12);
-  std::swap(answer.source, answer.destination);
-  std::swap(answer.l4.port.source, answer.l4.port.destination);
+  auto answer = tcp_back(1, 12);
   const bool has_closed = GENERATE(true, false);
   const bool has_reasons = GENERATE(true, false);  // of the kernel
   answer.tcp_flags = has_closed ? 0x11 : 0x10;
@@ -381,9 +379,7 @@ TEST_CASE("what meets TIME_WAIT is taken, what no socket takes is lost") {
 TEST_CASE("a segment with an old time stamp is lost, unless its receiver had all of it before") {
   Bench bench;
   const auto segment = tcp(1000, 1400);
-  auto answer = tcp(1, 12);
-  std::swap(answer.source, answer.destination);
-  std::swap(answer.l4.port.source, answer.l4.port.destination);
+  auto answer = tcp_back(1, 12);
   answer.acknowledgment = GENERATE(1000u, 3000u);
   bench.timeline.add(hop({1000, DPT_POINT_DEVICE_TRANSMIT, kPod, 2, 0xaaa}, segment, 7));
   bench.timeline.add(hop({5000, DPT_POINT_SOCKET, kOther, 2, 0xaaa}, segment, 7));

@@ -209,6 +209,16 @@ class Sockets(DropTest):
         reason = "TCP_FLAGS" if KERNEL >= (6, 12) else "NOT_SPECIFIED"
         self.assert_dropped(packet, way, "eth0@pod2", reason, "tcp_v4_do_rcv")
 
+    def test_data_for_an_end_that_has_closed(self):
+        """Only TIME_WAIT is left of it, which takes a FIN and answers data with a reset."""
+        with support.closed_first(self.pod1, self.pod2) as connection:
+            ports = connection.getsockname()[1], connection.getpeername()[1]
+            connection.send(b"too late")
+            packet = self.trace.wait_for(3, source=self.pod2.ip, ports=ports)[2]  # after SYN ACK and ACK
+        self.assertIn("PSH", packet["flow"]["tcp"]["flags"])
+        way = self.nodes.across_bridge(self.pod2, self.pod1)[:-1]
+        self.assert_dropped(packet, way, "eth0@pod1", "NOT_SPECIFIED", "tcp_v4_rcv")
+
     def test_udp_port_without_reader(self):
         functions = {4: ("__udp4_lib_rcv", "udp_rcv"), 6: ("__udp6_lib_rcv", "udpv6_rcv")}  # 7.2: the second
         unreachable = {4: (UNREACHABLE, CODE["port"]), 6: (1, 4)}
@@ -249,11 +259,13 @@ class NotALoss(NodeTest):
     def test_ping_and_connection_in_good_order(self):
         nodes = topology()
         with support.Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", nodes.pod1.ip6, "--drops-only") as trace:
-            support.close_first(nodes.pod1, nodes.pod2, family=6)
+            with support.closed_first(nodes.pod1, nodes.pod2, family=6):
+                pass
             for peer in (nodes.pod2, nodes.pod3):
                 ping(nodes.pod1, peer.ip)
                 support.tcp_transfer(nodes.pod1, peer, 10000)
-                support.close_first(nodes.pod1, peer)
+                with support.closed_first(nodes.pod1, peer):
+                    pass
             summary = trace.stop()
         self.assertEqual([support.describe(packet) for packet in trace.packets], [])
         self.assertEqual(summary["dropped"], 0)

@@ -67,22 +67,27 @@ TEST_CASE("neither another connection tells, nor the one before on the same port
   CHECK_FALSE(received.had(segment(1000, 500)));
 }
 
-TEST_CASE("who has sent a FIN has closed, until the next connection on the same ports") {
+TEST_CASE("who has sent a FIN answers from TIME_WAIT, until the next connection on the same ports") {
   Received received;
-  CHECK_FALSE(received.has_closed(segment(1000, 500)));
+  CHECK_FALSE(received.meets_time_wait(segment(1500, 0)));
   received.note(acknowledgment(1500));
-  CHECK_FALSE(received.has_closed(segment(1000, 500)));
+  CHECK_FALSE(received.meets_time_wait(segment(1500, 0)));
   auto fin = acknowledgment(1500);
   fin.tcp_flags |= TH_FIN;
   received.note(fin);
-  CHECK(received.has_closed(segment(1500, 0)));
-  CHECK_FALSE(received.has_closed(acknowledgment(1500)));  // the other end has not
-  received.note(acknowledgment(1600));
-  CHECK(received.has_closed(segment(1600, 0)));
+  CHECK(received.meets_time_wait(segment(1500, 0)));
+  CHECK_FALSE(received.meets_time_wait(acknowledgment(1)));  // the other end has not
+  auto last = segment(1500, 0);
+  last.tcp_flags |= TH_FIN;
+  CHECK(received.meets_time_wait(last));
+  CHECK(received.meets_time_wait(segment(1000, 500)));
+  CHECK_FALSE(received.meets_time_wait(segment(1500, 1)));  // new data: reset, and lost
+  received.note(acknowledgment(1501));
+  CHECK(received.meets_time_wait(last));
   auto syn = acknowledgment(0);
   syn.tcp_flags = TH_SYN;
   received.note(syn);
-  CHECK_FALSE(received.has_closed(segment(1, 0)));
+  CHECK_FALSE(received.meets_time_wait(segment(1, 0)));
 }
 
 TEST_CASE("a reset without an acknowledgment acknowledges nothing") {

@@ -17,11 +17,15 @@ constexpr std::uint32_t kTimestamps = 12;
 // Sequence numbers wrap.
 bool is_after(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) > 0; }
 
-std::uint32_t end_of_payload(const dpt_flow& flow) {
+std::uint32_t end_of_data(const dpt_flow& flow) {
   const std::uint32_t headers = (flow.family == 4 ? 20 : 40) + sizeof(tcphdr) + kTimestamps;
   const std::uint32_t payload = flow.length > headers ? flow.length - headers : 0;
+  return flow.sequence + payload;
+}
+
+std::uint32_t end_of_payload(const dpt_flow& flow) {
   const std::uint32_t flags = ((flow.tcp_flags & TH_SYN) != 0) + ((flow.tcp_flags & TH_FIN) != 0);
-  return flow.sequence + payload + flags;
+  return end_of_data(flow) + flags;
 }
 
 }  // namespace
@@ -72,9 +76,10 @@ bool Received::had(const dpt_flow& flow) const {
   return receiver != nullptr && !is_after(end_of_payload(flow), receiver->acknowledged);
 }
 
-bool Received::has_closed(const dpt_flow& flow) const {
+bool Received::meets_time_wait(const dpt_flow& flow) const {
   const auto* receiver = receiver_of(flow);
-  return receiver != nullptr && receiver->closed;
+  return receiver != nullptr && receiver->closed &&
+         !is_after(end_of_data(flow), receiver->acknowledged);
 }
 
 }  // namespace dptrace

@@ -18,8 +18,9 @@ class Received {
   /// Had its destination acknowledged all that this packet with the timestamps option carries?
   /// False also when that is not known.
   bool had(const dpt_flow& flow) const;
-  /// Has its destination sent its FIN? From then on nothing but TIME_WAIT may be left of it.
-  bool has_closed(const dpt_flow& flow) const;
+  /// Has its destination sent its FIN, so that nothing but TIME_WAIT may be left of it, and does
+  /// the packet bring no data that would be new to it? New data would be lost.
+  bool meets_time_wait(const dpt_flow& flow) const;
 
  private:
   // Addresses and ports, of the end that receives.

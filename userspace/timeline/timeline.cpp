@@ -138,7 +138,7 @@ void Timeline::add_drop(const dpt_drop& wire) {
   drop.stack.assign(wire.stack, wire.stack + wire.stack_depth);
   End end = limits_.every_end ? End::kLoss : end_of(drop, wire.hop.flow, names_);
   const bool was_taken = is_repetition(drop, wire.hop.flow) ||
-                         (may_be_time_wait(drop, names_) && received_.has_closed(wire.hop.flow));
+                         (may_be_time_wait(drop, names_) && received_.meets_time_wait(wire.hop.flow));
   if (!limits_.every_end && was_taken) end = End::kTaken;
   drop.loss = end == End::kLoss;
 

@@ -22,7 +22,7 @@ from .packets import crossings, describe, flows, function_of, place
 from .path import PathTest, flags
 from .trace import Trace, dptrace
 from .traffic import (
-    FLOOD, close_first, flood, listener, new_port, overflow_udp, ping, send_tcp_segment, tcp_client, tcp_transfer,
+    FLOOD, closed_first, flood, listener, new_port, overflow_udp, ping, send_tcp_segment, tcp_client, tcp_transfer,
     udp_socket,
 )
 from .watch import Watch

@@ -41,8 +41,10 @@ def udp_socket(pod, family=4, port=None):
     return endpoint
 
 
-def close_first(client_pod, server_pod, family=4):
-    """The server's FIN meets a connection in TIME_WAIT."""
+@contextlib.contextmanager
+def closed_first(client_pod, server_pod, family=4):
+    """The server's end of a connection whose client has closed, and been told that the server knows. When the server
+    closes, its FIN meets TIME_WAIT."""
     with listener(server_pod, family) as server, tcp_client(client_pod, family) as client:
         client.connect((server_pod.address(family), server.getsockname()[1]))
         connection, _ = server.accept()
@@ -51,6 +53,7 @@ def close_first(client_pod, server_pod, family=4):
             connection.settimeout(TIMEOUT)
             assert connection.recv(1) == b""
             time.sleep(0.2)  # longer than an acknowledgment is held back: the FIN goes alone
+            yield connection
 
 
 def overflow_udp(netns, count, address="127.0.0.1"):

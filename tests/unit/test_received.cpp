@@ -67,7 +67,7 @@ TEST_CASE("neither another connection tells, nor the one before on the same port
   CHECK_FALSE(received.had(segment(1000, 500)));
 }
 
-TEST_CASE("who has sent a FIN answers from TIME_WAIT, until the next connection on the same ports") {
+TEST_CASE("who has closed answers from TIME_WAIT, until the next connection on the same ports") {
   Received received;
   CHECK_FALSE(received.meets_time_wait(segment(1500, 0)));
   received.note(acknowledgment(1500));

@@ -104,7 +104,7 @@ class Dropwatch(Tracer):
     commands = "start\nexit\n"
 
     def command(self, scratch):
-        return ["stdbuf", "-oL", "dropwatch", "-l", "kas"]
+        return ["sh", "-c", "modprobe -q drop_monitor; exec stdbuf -oL dropwatch -l kas"]
 
     def is_ready(self, running):
         return "monitoring activated" in running.output()

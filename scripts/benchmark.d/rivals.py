@@ -98,13 +98,15 @@ class Perf(Tracer):
 
 
 class Dropwatch(Tracer):
-    """Reads commands: "start" holds until SIGINT, and then comes "exit". Needs CONFIG_NET_DROP_MONITOR."""
+    """Reads commands: "start" holds until SIGINT, and then comes "exit". Needs CONFIG_NET_DROP_MONITOR, and finds it in
+    the first network namespace only, where it is told the drops of all."""
 
     tells_ready_in_output = True
     commands = "start\nexit\n"
 
     def command(self, scratch):
-        return ["sh", "-c", "modprobe -q drop_monitor; exec stdbuf -oL dropwatch -l kas"]
+        return ["nsenter", "--net=/proc/1/ns/net", "sh", "-c",
+                "modprobe -q drop_monitor; exec stdbuf -oL dropwatch -l kas"]
 
     def is_ready(self, running):
         return "monitoring activated" in running.output()

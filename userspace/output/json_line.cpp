@@ -37,7 +37,11 @@ void JsonLine::member(std::string_view name, bool value) {
 
 void JsonLine::member(std::string_view name, double value) {
   begin(name);
-  fmt::format_to(fmt::appender(text_), "{:#}", value);
+  const auto before = text_.size();
+  fmt::format_to(fmt::appender(text_), "{}", value);
+  // A whole number stays one with a fraction, for those who read it into a type.
+  if (view(text_).substr(before).find_first_of(".e") == std::string_view::npos)
+    dptrace::append(text_, ".0");
 }
 
 void JsonLine::element(std::string_view value) {

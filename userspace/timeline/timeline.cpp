@@ -137,8 +137,9 @@ void Timeline::add_drop(const dpt_drop& wire) {
   drop.interface = {wire.hop.netns, wire.hop.ifindex};
   drop.stack.assign(wire.stack, wire.stack + wire.stack_depth);
   End end = limits_.every_end ? End::kLoss : end_of(drop, wire.hop.flow, names_);
-  const bool was_taken = is_repetition(drop, wire.hop.flow) ||
-                         (may_be_time_wait(drop, names_) && received_.meets_time_wait(wire.hop.flow));
+  const bool was_taken =
+      is_repetition(drop, wire.hop.flow) ||
+      (may_be_time_wait(drop, names_) && received_.meets_time_wait(wire.hop.flow));
   if (!limits_.every_end && was_taken) end = End::kTaken;
   drop.loss = end == End::kLoss;
 

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import unittest
 import urllib.error
 import urllib.parse
 import urllib.request

@@ -70,10 +70,11 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   capture->attach_sockets();
   if (auto attached = capture->attach_tracepoints(); !attached)
     return tl::unexpected(attached.error());
+  // clsact forks: no other thread may run then.
+  if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
   if (auto attached = capture->attach_devices(settings, offers, links->size()); !attached) {
     return tl::unexpected(attached.error());
   }
-  if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
   return capture;
 }
 

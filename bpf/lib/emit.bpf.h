@@ -5,7 +5,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 * 1024 * 1024); /* user space sets it before load */
+	__uint(max_entries, 8 * 1024 * 1024); /* user space sets it before load */
 } ring __weak SEC(".maps");
 
 /* Per CPU, so that no count is shared: records written, and records that found the ring full, by enum dpt_event_kind.

@@ -17,8 +17,8 @@ namespace dptrace {
 
 namespace {
 
-// The ring of 8 MiB holds about this time's worth of events of a core that does nothing but send;
-// more often is CPU time lost.
+// The ring of 8 MiB holds this time's worth of events of two cores that do nothing but send; more
+// often is CPU time lost.
 constexpr std::chrono::milliseconds kPollInterval{50};
 // While there are none: pods are looked for, and a --duration ends.
 constexpr std::chrono::milliseconds kIdleInterval{500};

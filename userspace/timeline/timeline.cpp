@@ -139,7 +139,7 @@ void Timeline::add_drop(const dpt_drop& wire) {
   End end = limits_.every_end ? End::kLoss : end_of(drop, wire.hop.flow, names_);
   const bool was_taken =
       is_repetition(drop, wire.hop.flow) ||
-      (may_be_time_wait(drop, names_) && received_.meets_time_wait(wire.hop.flow));
+      (received_.meets_time_wait(wire.hop.flow) && may_be_time_wait(drop, names_));
   if (!limits_.every_end && was_taken) end = End::kTaken;
   drop.loss = end == End::kLoss;
 

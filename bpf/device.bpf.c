@@ -1,26 +1,26 @@
 /* Every device of every netns: received by the network stack, given to a driver. */
-#include "lib/emit.bpf.h"
+#include "lib/home.bpf.h"
+#include "lib/identity.bpf.h"
 #include "lib/place.bpf.h"
 
-/* Devices of the home netns that have tc programs: their crossings are told there. Written by user space. */
-__u8 covered[DPT_MAX_IFINDEX];
-
-static __always_inline bool device__is_covered(struct net_device *dev)
+/* enum dpt_home_flag. */
+static __always_inline __u32 device__flags(struct net_device *dev)
 {
-	__u32 ifindex = dev->ifindex;
-
-	return ifindex < DPT_MAX_IFINDEX && covered[ifindex] && dev->nd_net.net->ns.inum == config.home_netns;
+	return dev->nd_net.net->ns.inum == config.home_netns ? home__flags(dev->ifindex) : 0;
 }
 
 static __always_inline void device__see(struct sk_buff *skb, struct net_device *dev, struct dpt_bytes *bytes,
-					__u8 point)
+					__u8 point, __u32 way)
 {
 	struct dpt_place place;
 	struct dpt_seen seen;
+	__u32 matches;
 
-	if (!identity__is_ours(bytes, &seen, READ_BOTH_WAYS))
+	if (!identity__may_be_ours(bytes, &seen, way, READ_BOTH_WAYS, &matches))
 		return;
 	place__of_device(&place, skb, dev, point);
+	if (!identity__is_ours(&seen, &place, way, matches))
+		return;
 	emit__device(dev, &place, seen.now);
 	emit__hop(&place, &seen);
 }
@@ -28,12 +28,16 @@ static __always_inline void device__see(struct sk_buff *skb, struct net_device *
 SEC("tp_btf/netif_receive_skb")
 int BPF_PROG(on_netif_receive_skb, struct sk_buff *skb)
 {
+	__u32 flags = device__flags(skb->dev);
+	__u32 way = WAY_ARRIVES | WAY_UNDECIDED;
 	struct dpt_bytes bytes;
 
-	if (device__is_covered(skb->dev))
+	if (flags & DPT_HOME_COVERED)
 		return 0;
+	if (flags & DPT_HOME_UPLINK)
+		way |= WAY_AT_UPLINK;
 	bytes__of_data(&bytes, skb);
-	device__see(skb, skb->dev, &bytes, DPT_POINT_DEVICE_RECEIVE);
+	device__see(skb, skb->dev, &bytes, DPT_POINT_DEVICE_RECEIVE, way);
 	return 0;
 }
 
@@ -42,9 +46,9 @@ int BPF_PROG(on_net_dev_start_xmit, struct sk_buff *skb, struct net_device *dev)
 {
 	struct dpt_bytes bytes;
 
-	if (device__is_covered(dev))
+	if (device__flags(dev) & DPT_HOME_COVERED)
 		return 0;
 	bytes__of_network_header(&bytes, skb);
-	device__see(skb, dev, &bytes, DPT_POINT_DEVICE_TRANSMIT);
+	device__see(skb, dev, &bytes, DPT_POINT_DEVICE_TRANSMIT, WAY_BEGINS | WAY_LEAVES);
 	return 0;
 }

@@ -1,6 +1,13 @@
 /* skb:kfree_skb: the kernel threw a packet away; why, and from where. */
 #include "lib/dropped.bpf.h"
+#include "lib/identity.bpf.h"
 #include "lib/place.bpf.h"
+
+/* What has no route yet was received, or never leaves the host. What was made here has one. */
+static __always_inline __u32 drop__way(struct sk_buff *skb)
+{
+	return skb__dst(skb) ? WAY_BEGINS | WAY_ENDS : WAY_UNDECIDED | WAY_ENDS;
+}
 
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location)
@@ -10,13 +17,18 @@ int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location)
 	struct dpt_place place;
 	struct dpt_drop *drop;
 	struct dpt_seen seen;
+	__u32 matches, way = drop__way(skb);
 	long stack;
 
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__is_ours(&bytes, &seen, READ_BOTH_WAYS))
+	if (!identity__may_be_ours(&bytes, &seen, way, READ_BOTH_WAYS, &matches))
 		return 0;
-	dropped__remember(skb, seen.key, seen.now);
 	dev = place__of_skb(&place, skb, DPT_POINT_DROP);
+	if (!identity__is_ours(&seen, &place, way, matches))
+		return 0;
+	dropped__remember(&place, &seen);
+	if (dev && place.packet_type == PACKET_OTHERHOST)
+		place.flags |= device__is_flooded(dev);
 	if (dev)
 		emit__device(dev, &place, seen.now);
 

@@ -1,5 +1,5 @@
 /* The good ends of a packet: a socket took it, or a local protocol handler consumed it. */
-#include "lib/emit.bpf.h"
+#include "lib/identity.bpf.h"
 #include "lib/place.bpf.h"
 
 static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading reading)
@@ -9,20 +9,24 @@ static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading r
 	struct dpt_place place;
 	struct net_device *dev;
 	struct dpt_seen seen;
+	__u32 matches;
 
 	bytes__of_context(&bytes, ctx, 0);
-	if (!identity__is_ours(&bytes, &seen, reading))
+	if (!identity__may_be_ours(&bytes, &seen, WAY_ENDS, reading, &matches))
 		return 1;
 	place.skb = (__u64)ctx;
 	place.length = ctx->len;
 	place.point = DPT_POINT_SOCKET;
-	place.gso = 0;
+	place.flags = 0;
+	place.packet_type = ctx->pkt_type;
+	place.iif = ctx->ingress_ifindex;
 	place.ifindex = ctx->ifindex;
 	place.netns = 0;
 	dev = BPF_CORE_READ(skb, dev);
 	if (dev)
 		place.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-	emit__hop(&place, &seen);
+	if (identity__is_ours(&seen, &place, WAY_ENDS, matches))
+		emit__hop(&place, &seen);
 	return 1;
 }
 
@@ -56,24 +60,56 @@ static __always_inline bool skb__is_routed_here(struct sk_buff *skb)
 }
 
 /* What the kernel itself answers (echo requests, neighbour discovery) ends here. TCP and UDP end at their socket. */
+static __always_inline bool consume__is_taken(struct sk_buff *skb, const struct dpt_seen *seen)
+{
+	return skb__is_routed_here(skb) && !seen->tunnel.kind && seen->flow.protocol != IPPROTO_TCP &&
+	       seen->flow.protocol != IPPROTO_UDP;
+}
+
+static __always_inline void consume__tell(__u64 skb, const struct dpt_seen *seen, __u64 location)
+{
+	struct dpt_end *end = emit__reserve(DPT_EVENT_END, sizeof(*end));
+
+	if (!end)
+		return;
+	emit__begin(&end->event, DPT_EVENT_END, sizeof(*end), seen->now);
+	end->skb = skb;
+	end->key = seen->key;
+	end->location = location;
+	emit__submit(end);
+}
+
+/* The hottest of all: what has no slot is done. */
 SEC("tp_btf/consume_skb")
 int BPF_PROG(on_consume_skb, struct sk_buff *skb)
 {
 	const struct net_device *dev;
+	struct dpt_slot_set *set;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct dpt_seen seen;
+	__u64 location = 0;
+	__u32 matches;
 
-	if (!following || !skb__is_routed_here(skb))
+	if (!following)
+		return 0;
+	set = slots__set((__u64)skb);
+	if (!set || slots__find(set, (__u64)skb) >= SLOT_WAYS)
 		return 0;
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__is_ours(&bytes, &seen, READ_BOTH_WAYS))
-		return 0;
-	if (seen.tunnel.kind || seen.flow.protocol == IPPROTO_TCP || seen.flow.protocol == IPPROTO_UDP)
+	if (!identity__may_be_ours(&bytes, &seen, WAY_ENDS, READ_BOTH_WAYS, &matches))
 		return 0;
 	dev = place__of_skb(&place, skb, DPT_POINT_SOCKET);
-	if (dev)
-		emit__device(dev, &place, seen.now);
-	emit__hop(&place, &seen);
+	if (!identity__is_ours(&seen, &place, WAY_ENDS, matches))
+		return 0;
+	if (consume__is_taken(skb, &seen)) {
+		if (dev)
+			emit__device(dev, &place, seen.now);
+		emit__hop(&place, &seen);
+		return 0;
+	}
+	if (config.has_consume_location)
+		location = ctx[1];
+	consume__tell(place.skb, &seen, location);
 	return 0;
 }

@@ -1,13 +1,27 @@
 /* Netfilter hooks: which were run for a packet, with what verdict, and which of the functions decided. */
 #include "lib/dropped.bpf.h"
+#include "lib/identity.bpf.h"
 #include "lib/place.bpf.h"
 
 enum {
+	NF_PRE_ROUTING = 0,
+	NF_LOCAL_OUT = 3,
+	NF_POST_ROUTING = 4,
 	NF_SLOW_ACCEPTED = 1,
 	NF_SLOW_STOLEN = 0,
 	NFPROTO_BRIDGE = 7,
 	ENTERED_SLOTS = 16,
+	MAX_HOOKS = 24,		/* functions at one hook that are looked at */
+	MIN_FUNCTION_SIZE = 16, /* functions are aligned to so many bytes */
 };
+
+/* Addresses of the hook functions whose entry is told. Written by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DPT_PROBED);
+	__type(key, __u64);
+	__type(value, __u8);
+} probed SEC(".maps");
 
 /* The hook function that a packet entered last, in the traversal it is in: if nf_hook_slow then returns anything but
  * "accepted", it decided. `traversals` tells whether another traversal ended in between: then a function that took the
@@ -96,6 +110,28 @@ ON_HOOK_FUNCTION(13)
 ON_HOOK_FUNCTION(14)
 ON_HOOK_FUNCTION(15)
 
+/* What was entered last has decided, unless a function behind it may have been entered that does not tell so.
+ * `function`: an address at its beginning, where the kprobe or fentry program was called.
+ */
+static __always_inline __u64 entries__decider(struct nf_hook_entries *entries, __u64 function)
+{
+	__u32 count = entries->num_hook_entries;
+	bool behind = false;
+
+	for (__u32 i = 0; i < MAX_HOOKS; i++) {
+		__u64 hook = 0;
+
+		if (i >= count)
+			return behind ? function : 0;
+		bpf_probe_read_kernel(&hook, sizeof(hook), &entries->hooks[i].hook);
+		if (function - hook < MIN_FUNCTION_SIZE)
+			behind = true;
+		if (behind && !bpf_map_lookup_elem(&probed, &hook))
+			return 0;
+	}
+	return 0;
+}
+
 static __always_inline __u8 state__hook(struct nf_hook_state *state)
 {
 	__u8 narrow = 0;
@@ -107,23 +143,20 @@ static __always_inline __u8 state__hook(struct nf_hook_state *state)
 }
 
 /* The common part of a record, from where the hook was run. */
-static __always_inline void netfilter__place(struct dpt_place *place, struct sk_buff *skb, struct nf_hook_state *state,
-					     __u64 now)
+static __always_inline struct net_device *netfilter__place(struct dpt_place *place, struct sk_buff *skb,
+							   struct nf_hook_state *state)
 {
-	struct net_device *dev = state->in;
+	__u8 hook = state__hook(state);
+	struct net_device *dev = hook == NF_LOCAL_OUT || hook == NF_POST_ROUTING ? state->out : state->in;
 
-	if (!dev)
-		dev = state->out;
 	place->skb = (__u64)skb;
 	place->netns = state->net->ns.inum;
 	place->ifindex = dev ? dev->ifindex : 0;
-	place->length = 0;
 	place->point = DPT_POINT_NETFILTER;
-	place->gso = 0;
-	if (dev)
-		emit__device(dev, place, now);
+	return dev;
 }
 
+/* `function`: the one that decided, 0: not known. */
 static __always_inline struct dpt_netfilter *netfilter__begin(struct nf_hook_state *state, __u16 functions,
 							      __u64 function, int result, __u64 now)
 {
@@ -140,25 +173,44 @@ static __always_inline struct dpt_netfilter *netfilter__begin(struct nf_hook_sta
 	return record;
 }
 
+static __always_inline __u32 netfilter__way(struct nf_hook_state *state)
+{
+	switch (state__hook(state)) {
+	case NF_PRE_ROUTING:
+		return WAY_UNDECIDED;
+	case NF_LOCAL_OUT:
+		return WAY_BEGINS;
+	case NF_POST_ROUTING:
+		return WAY_BEGINS | WAY_LEAVES;
+	}
+	return 0;
+}
+
 /* The packet is freed already: what is known of it is what was told with its end. */
-static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hook_state *state, __u16 functions,
-					      __u64 function, int result)
+static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hook_state *state,
+					      struct nf_hook_entries *entries, __u64 function, int result)
 {
 	struct dpt_dropped *last = dropped__last();
 	struct dpt_netfilter *record;
 	struct dpt_place place;
-	__u64 key, now;
+	struct net_device *dev;
 
 	if (!last || last->skb != (__u64)skb)
 		return 0;
-	key = last->key;
-	now = last->time_ns;
 	last->skb = 0;
-	netfilter__place(&place, skb, state, now);
-	record = netfilter__begin(state, functions, function, result, now);
+	dev = netfilter__place(&place, skb, state);
+	if (dev)
+		emit__device(dev, &place, last->time_ns);
+	place.length = last->length;
+	place.flags = last->flags;
+	place.packet_type = last->packet_type;
+	place.iif = last->iif;
+	record = netfilter__begin(state, entries->num_hook_entries, entries__decider(entries, function), result,
+				  last->time_ns);
 	if (!record)
 		return 0;
-	emit__fill_place(&record->hop, &place, key);
+	emit__fill_place(&record->hop, &place, last->key);
+	/* Without a flow: it belongs to the packet that was told with this skb's end, and begins none. */
 	__builtin_memset(&record->hop.flow, 0, sizeof(record->hop.flow));
 	__builtin_memset(&record->hop.tunnel, 0, sizeof(record->hop.tunnel));
 	emit__submit(record);
@@ -172,37 +224,44 @@ int BPF_PROG(on_nf_hook_slow, struct sk_buff *skb, struct nf_hook_state *state, 
 	struct dpt_traversals *here = traversals__here();
 	struct dpt_netfilter *record;
 	struct dpt_entered *slot;
+	struct net_device *dev;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct dpt_seen seen;
-	__u64 function = 0;
+	__u32 matches;
 	bool directly;
 
 	if (!here)
 		return 0;
 	slot = traversals__slot(here, (__u64)skb);
-	directly = slot->skb == (__u64)skb && slot->traversals == here->ended;
+	if (slot->skb != (__u64)skb)
+		slot->function = 0;
+	directly = slot->function && slot->traversals == here->ended;
 	here->ended++;
-	if (slot->skb == (__u64)skb) {
-		if (result != NF_SLOW_ACCEPTED)
-			function = slot->function;
-		slot->skb = 0; /* what it enters next belongs to another traversal */
-	}
+	slot->skb = 0; /* what it enters next belongs to another traversal */
 	if (result < 0)
-		return netfilter__dropped(skb, state, entries->num_hook_entries, function, result);
+		return netfilter__dropped(skb, state, entries, slot->function, result);
 	/* Stolen, but not by the function entered last: it went on its way, and that is told by its hops. */
 	if (result == NF_SLOW_STOLEN && (!directly || state->pf == NFPROTO_BRIDGE))
 		return 0;
 
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__is_ours(&bytes, &seen, READ_BOTH_WAYS))
+	if (!identity__may_be_ours(&bytes, &seen, netfilter__way(state), READ_BOTH_WAYS, &matches))
 		return 0;
-	netfilter__place(&place, skb, state, seen.now);
+	dev = netfilter__place(&place, skb, state);
 	place.length = skb->len;
-	place.gso = skb__is_gso(skb);
-	record = netfilter__begin(state, entries->num_hook_entries, function, result, seen.now);
+	place.packet_type = skb__packet_type(skb);
+	place.iif = skb->skb_iif;
+	place.flags = skb__is_gso(skb);
+	if (!identity__is_ours(&seen, &place, netfilter__way(state), matches))
+		return 0;
+	if (dev)
+		emit__device(dev, &place, seen.now);
+	record = netfilter__begin(state, entries->num_hook_entries, 0, result, seen.now);
 	if (!record)
 		return 0;
+	if (result == NF_SLOW_STOLEN)
+		record->function = entries__decider(entries, slot->function);
 	emit__fill(&record->hop, &place, &seen);
 	emit__submit(record);
 	return 0;

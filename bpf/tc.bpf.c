@@ -1,7 +1,8 @@
 /* tc programs at ingress and egress of the node's devices: they read packets under any lockdown, and see the egress
  * before the queue that may drop it. They only look: the packet goes on to whatever else is attached.
  */
-#include "lib/emit.bpf.h"
+#include "lib/home.bpf.h"
+#include "lib/identity.bpf.h"
 
 char dptrace_license[] SEC("license") = "GPL";
 
@@ -10,19 +11,27 @@ char dptrace_license[] SEC("license") = "GPL";
 
 static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 network_offset, enum dpt_reading reading)
 {
+	__u32 way = point == DPT_POINT_TC_EGRESS ? WAY_BEGINS | WAY_LEAVES : WAY_ARRIVES | WAY_UNDECIDED;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct dpt_seen seen;
+	__u32 matches;
 
+	if (point == DPT_POINT_TC_INGRESS && home__flags(ctx->ifindex) & DPT_HOME_UPLINK)
+		way |= WAY_AT_UPLINK;
 	bytes__of_context(&bytes, ctx, network_offset);
-	if (!identity__is_ours(&bytes, &seen, reading))
+	if (!identity__may_be_ours(&bytes, &seen, way, reading, &matches))
 		return TC_ACT_UNSPEC;
 	place.skb = (__u64)ctx; /* the context of a tc program is the sk_buff itself */
 	place.netns = config.home_netns;
 	place.ifindex = ctx->ifindex;
 	place.length = ctx->len - network_offset;
 	place.point = point;
-	place.gso = ctx->gso_segs > 1;
+	place.flags = ctx->gso_segs > 1 ? DPT_HOP_GSO : 0;
+	place.packet_type = ctx->pkt_type;
+	place.iif = ctx->ingress_ifindex;
+	if (!identity__is_ours(&seen, &place, way, matches))
+		return TC_ACT_UNSPEC;
 	emit__hop(&place, &seen);
 	return TC_ACT_UNSPEC;
 }

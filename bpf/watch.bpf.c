@@ -96,23 +96,53 @@ static __always_inline void watch__show(void *ctx, struct sk_buff *skb, const st
 SEC("?tp_btf/kfree_skb")
 int BPF_PROG(on_drop_watch, struct sk_buff *skb, void *location)
 {
-	struct dpt_kind_key kind = {.location = (__u64)location};
+	struct dpt_kind_key kind = {};
 	struct dpt_bytes bytes;
-	struct dpt_seen seen;
+	union dpt_room room;
 	bool due;
 
+	kind.location = kind__dropper(ctx, (__u64)location, &room);
 	bytes__of_network_header(&bytes, skb);
 	if (config.has_drop_reason) {
 		kind.reason = ctx[2];
 		kind.flags = DPT_KIND_HAS_REASON;
 	}
-	if (!kind__of_skb(&kind, skb, &bytes, &seen))
+	if (!kind__of_skb(&kind, skb, &bytes, &room.seen))
 		return 0;
 	if (*(volatile __u32 *)&watch_epoch & 1)
 		due = watch__count(&watch_counts_odd, &kind, skb->len);
 	else
 		due = watch__count(&watch_counts_even, &kind, skb->len);
 	if (due)
-		watch__show(ctx, skb, &kind, &seen);
+		watch__show(ctx, skb, &kind, &room.seen);
+	return 0;
+}
+
+enum {
+	TCP_CLOSE = 7,
+};
+
+/* Whatever has let go of its connection: closed in order, reset, or given up. */
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(on_tcp_state, const struct sock *sk, int before, int state)
+{
+	struct dpt_connection connection;
+
+	/* Without a remote port it listened. */
+	if (state != TCP_CLOSE || !sk->__sk_common.skc_dport)
+		return 0;
+	connection__of_sock(&connection, &sk->__sk_common);
+	connection__note(&watch_closed, &connection);
+	return 0;
+}
+
+/* On 5.10 the request is known from nothing else: a repeated SYN is freed where one that meets no socket is. */
+SEC("?fentry/inet_rtx_syn_ack")
+int BPF_PROG(on_syn_ack_again, const struct sock *listener, const struct request_sock *request)
+{
+	struct dpt_connection connection;
+
+	connection__of_sock(&connection, &request->__req_common);
+	connection__note(&watch_half_open, &connection);
 	return 0;
 }

@@ -7,7 +7,7 @@ struct dpt_bytes {
 	struct __sk_buff *ctx;	    /* NULL in tracing programs */
 	const unsigned char *start; /* of the network header, tracing programs only */
 	__u32 offset;		    /* of the network header in the packet, network programs only */
-	__u32 available;	    /* bytes from the network header to the end of the linear part */
+	volatile __u32 available;   /* bytes from the network header to the end of the linear part */
 	__u16 protocol;		    /* ETH_P_*, what the network header is */
 };
 
@@ -21,42 +21,45 @@ static __always_inline bool bytes__read(const struct dpt_bytes *bytes, __u32 at,
 	return bpf_probe_read_kernel(to, size, bytes->start + at) == 0;
 }
 
-/* The same in whole words, without a helper where the kernel allows that. `at` and the size have to be constants. */
-#define bytes__read_words(bytes, at, to)                                                                               \
+/* The same in words, without a helper where the kernel allows that. `at` and `size`, a multiple of four, have to be
+ * constants.
+ */
+#define bytes__read_words(bytes, at, to, size)                                                                         \
 	({                                                                                                             \
-		const __u32 words = sizeof(*(to)) / sizeof(__u64);                                                     \
 		bool read = false;                                                                                     \
                                                                                                                        \
-		if ((at) + sizeof(*(to)) > (bytes)->available)                                                         \
+		if ((at) + (size) > (bytes)->available)                                                                \
 			;                                                                                              \
 		else if ((bytes)->ctx)                                                                                 \
-			read = bytes__copy_packet((bytes)->ctx, (bytes)->offset + (at), (__u64 *)(to), words);         \
+			read = bytes__copy_packet((bytes)->ctx, (bytes)->offset + (at), (__u64 *)(to), (size));        \
 		else if (config.reads_directly)                                                                        \
-			read = bytes__copy((bytes)->start + (at), (__u64 *)(to), words);                               \
+			read = bytes__copy((bytes)->start + (at), (__u64 *)(to), (size));                              \
 		else                                                                                                   \
-			read = bpf_probe_read_kernel((to), sizeof(*(to)), (bytes)->start + (at)) == 0;                 \
+			read = bpf_probe_read_kernel((to), (size), (bytes)->start + (at)) == 0;                        \
 		read;                                                                                                  \
 	})
 
-static __always_inline bool bytes__copy(const unsigned char *start, __u64 *to, __u32 words)
+static __always_inline bool bytes__copy(const unsigned char *start, __u64 *to, __u32 size)
 {
 	const __u64 *from = (const void *)start;
 
 #pragma unroll
 	for (__u32 i = 0; i < 8; i++) {
-		if (i < words)
+		if (8 * (i + 1) <= size)
 			to[i] = from[i];
 	}
+	if (size & 4)
+		*(__u32 *)&to[size / 8] = *(const __u32 *)&from[size / 8];
 	return true;
 }
 
-static __always_inline bool bytes__copy_packet(struct __sk_buff *ctx, __u32 at, __u64 *to, __u32 words)
+static __always_inline bool bytes__copy_packet(struct __sk_buff *ctx, __u32 at, __u64 *to, __u32 size)
 {
 	const unsigned char *from = (const unsigned char *)(long)ctx->data + at;
 
-	if (from + words * sizeof(*to) > (const unsigned char *)(long)ctx->data_end)
+	if (from + size > (const unsigned char *)(long)ctx->data_end)
 		return false;
-	return bytes__copy(from, to, words);
+	return bytes__copy(from, to, size);
 }
 
 /* For a network program. `offset` is 0 where the packet begins with its network header, else its link header's length.
@@ -66,7 +69,12 @@ static __always_inline void bytes__of_context(struct dpt_bytes *bytes, struct __
 	bytes->ctx = ctx;
 	bytes->start = NULL;
 	bytes->offset = offset;
-	bytes->available = ctx->data_end - ctx->data - offset;
+	/* A number before more is taken away: 5.10 forgets the bounds of what it keeps on the stack, and would not have
+	 * a packet pointer without them.
+	 */
+	bytes->available = ctx->data_end - ctx->data;
+	asm volatile("" : "+r"(bytes->available));
+	bytes->available -= offset;
 	if ((__s32)bytes->available < 0)
 		bytes->available = 0;
 	bytes->protocol = bpf_ntohs(ctx->protocol);
@@ -92,11 +100,47 @@ static __always_inline void bytes__of_data(struct dpt_bytes *bytes, struct sk_bu
 	bytes__of_skb(bytes, skb, skb->data, 0);
 }
 
+static __always_inline struct dst_entry *skb__dst(struct sk_buff *skb)
+{
+	return (struct dst_entry *)(skb->_skb_refdst & SKB_DST_PTRMASK);
+}
+
+static __always_inline bool is_vlan(__u16 protocol)
+{
+	return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
+}
+
+/* What stands at the network header where skb->protocol does not tell. What raw sockets send has no protocol before it
+ * leaves the IP layer (before 6.0): its route tells. A tag in the packet is before the header when the packet is sent,
+ * and may be the header when it was received: the EtherType before it tells.
+ */
+static __always_inline __u16 skb__find_protocol(struct sk_buff *skb, const unsigned char *header, __u16 protocol)
+{
+	struct dst_entry *dst = skb__dst(skb);
+	__be16 type = 0;
+
+	if (protocol) {
+		bpf_probe_read_kernel(&type, sizeof(type), header - sizeof(type));
+		return bpf_ntohs(type);
+	}
+	if (!dst)
+		return 0;
+	switch (BPF_CORE_READ(dst, ops, family)) {
+	case AF_INET:
+		return ETH_P_IP;
+	case AF_INET6:
+		return ETH_P_IPV6;
+	}
+	return 0;
+}
+
 /* Everywhere else the network header is where the skb says it is. */
 static __always_inline void bytes__of_network_header(struct dpt_bytes *bytes, struct sk_buff *skb)
 {
 	bytes__of_skb(bytes, skb, skb->head + skb->network_header,
 		      (__s64)skb->network_header - (skb->data - skb->head));
+	if (!bytes->protocol || is_vlan(bytes->protocol))
+		bytes->protocol = skb__find_protocol(skb, bytes->start, bytes->protocol);
 }
 
 /* Since 6.18 skb->data and skb->head are typed pointers to the verifier, which walks what adds to them once for each

@@ -5,10 +5,10 @@
 
 #include "packet.bpf.h"
 
-/* An IPv4 packet's beginning, and what an Ethernet frame around it has before. Whole words, the cheapest to read. */
+/* An IPv4 packet's beginning, and what an Ethernet frame around it has before. Read in words, which is cheapest. */
 struct dpt_window {
 	struct ipv4_header ip;
-	__u8 l4[28];
+	union dpt_l4 l4;
 };
 
 struct dpt_frame {
@@ -18,7 +18,8 @@ struct dpt_frame {
 } __attribute__((aligned(8)));
 
 enum {
-	WINDOW_L4_WORDS = 3,		     /* whole ones; all that a key of IPv4 wants */
+	WINDOW_BYTES = sizeof(struct ipv4_header) + sizeof(union dpt_l4),
+	FRAME_BYTES = 6 + 2 + WINDOW_BYTES,  /* without the structure's end, which aligns it */
 	VXLAN_FRAME_OFFSET = 20 + 8 + 8 + 6, /* behind IPv4, UDP, VXLAN and the destination MAC */
 };
 
@@ -28,9 +29,11 @@ enum dpt_look {
 	LOOK_UNUSUAL, /* nothing was learned */
 };
 
+/* A shorter packet than the window would be read with what a frame is padded with behind it. */
 static __always_inline bool window__is_common(const struct dpt_window *window)
 {
-	if (window->ip.version_ihl != 0x45 || window->ip.fragment & ~bpf_htons(IP_DF))
+	if (window->ip.version_ihl != 0x45 || window->ip.fragment & ~bpf_htons(IP_DF) ||
+	    bpf_ntohs(window->ip.total_length) < WINDOW_BYTES)
 		return false;
 	return window->ip.protocol == IPPROTO_TCP || window->ip.protocol == IPPROTO_UDP ||
 	       window->ip.protocol == IPPROTO_ICMP;
@@ -38,7 +41,7 @@ static __always_inline bool window__is_common(const struct dpt_window *window)
 
 static __always_inline bool window__matches(const struct dpt_window *window)
 {
-	const union dpt_l4 *l4 = (const void *)window->l4;
+	const union dpt_l4 *l4 = &window->l4;
 
 	return filter__matches_ipv4(window->ip.source, window->ip.destination) &&
 	       filter__matches_protocol(window->ip.protocol) &&
@@ -48,7 +51,7 @@ static __always_inline bool window__matches(const struct dpt_window *window)
 
 static __always_inline void window__fill(const struct dpt_window *window, struct dpt_seen *seen)
 {
-	const union dpt_l4 *l4 = (const void *)window->l4;
+	const union dpt_l4 *l4 = &window->l4;
 	struct dpt_flow *flow = &seen->flow;
 
 	address__of_ipv4(&flow->source, window->ip.source);
@@ -59,13 +62,14 @@ static __always_inline void window__fill(const struct dpt_window *window, struct
 	flow->family = 4;
 	flow->protocol = window->ip.protocol;
 	flow->ttl = window->ip.ttl;
-	packet__fill_l4(flow, l4, WINDOW_L4_WORDS);
-	seen->key = packet__key(flow, l4, WINDOW_L4_WORDS);
+	packet__fill_l4(seen, l4, sizeof(struct ipv4_header));
+	seen->key = packet__key(seen, l4, 0);
+	seen->datagram = 0;
 }
 
 static __always_inline void window__fill_tunnel(const struct dpt_window *window, struct dpt_tunnel *tunnel)
 {
-	const union dpt_l4 *l4 = (const void *)window->l4;
+	const union dpt_l4 *l4 = &window->l4;
 
 	address__of_ipv4(&tunnel->source, window->ip.source);
 	address__of_ipv4(&tunnel->destination, window->ip.destination);
@@ -75,15 +79,27 @@ static __always_inline void window__fill_tunnel(const struct dpt_window *window,
 	tunnel->kind = DPT_TUNNEL_VXLAN;
 }
 
-/* `any`: packets that do not match are wanted too, because of what their key may be. *matches tells. */
-static __always_inline enum dpt_look common__look(const struct dpt_bytes *bytes, struct dpt_seen *seen, bool any,
-						  __u32 *matches)
+static __always_inline bool window__is_wanted(const struct dpt_window *window, const struct dpt_seen *seen,
+					      enum dpt_wanted wanted)
+{
+	const union dpt_l4 *l4 = &window->l4;
+
+	if (wanted != WANT_BEGINNINGS)
+		return wanted;
+	return seen->tunnel.kind == DPT_TUNNEL_NONE &&
+	       (window->ip.protocol != IPPROTO_TCP || tcp__opens(l4->tcp.flags));
+}
+
+/* *matches tells; what does not may be wanted all the same. */
+static __always_inline enum dpt_look common__look(const struct dpt_bytes *bytes, struct dpt_seen *seen,
+						  enum dpt_wanted wanted, __u32 *matches)
 {
 	struct dpt_frame frame;
 	struct dpt_window *window = &frame.window;
-	const union dpt_l4 *l4 = (const void *)window->l4;
+	const union dpt_l4 *l4 = &window->l4;
 
-	if (bytes->protocol != ETH_P_IP || !bytes__read_words(bytes, 0, window) || !window__is_common(window))
+	if (bytes->protocol != ETH_P_IP || !bytes__read_words(bytes, 0, window, WINDOW_BYTES) ||
+	    !window__is_common(window))
 		return LOOK_UNUSUAL;
 	*matches = window__matches(window);
 	seen->tunnel.kind = DPT_TUNNEL_NONE;
@@ -94,14 +110,15 @@ static __always_inline enum dpt_look common__look(const struct dpt_bytes *bytes,
 			return LOOK_UNUSUAL;
 		if (is_vxlan_port(port)) {
 			window__fill_tunnel(window, &seen->tunnel);
-			if (!bytes__read_words(bytes, VXLAN_FRAME_OFFSET, &frame) ||
+			if (!bytes__read_words(bytes, VXLAN_FRAME_OFFSET, &frame, FRAME_BYTES) ||
 			    frame.protocol != bpf_htons(ETH_P_IP) || !window__is_common(window))
 				return LOOK_UNUSUAL;
 			*matches |= window__matches(window);
 		}
 	}
-	if (!*matches && !any)
+	if (!*matches && !window__is_wanted(window, seen, wanted))
 		return LOOK_NOT_OURS;
 	window__fill(window, seen);
+	seen__forget(seen);
 	return LOOK_SEEN;
 }

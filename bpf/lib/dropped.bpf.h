@@ -6,9 +6,13 @@
 #include "emit.bpf.h"
 
 struct dpt_dropped {
-	__u64 skb;
+	__u64 skb; /* 0: told already */
 	__u64 key;
 	__u64 time_ns;
+	__u32 length;
+	__u32 iif;
+	__u8 flags;
+	__u8 packet_type;
 };
 
 struct {
@@ -25,13 +29,17 @@ static __always_inline struct dpt_dropped *dropped__last(void)
 	return bpf_map_lookup_elem(&dropped, &zero);
 }
 
-static __always_inline void dropped__remember(struct sk_buff *skb, __u64 key, __u64 now)
+static __always_inline void dropped__remember(const struct dpt_place *place, const struct dpt_seen *seen)
 {
 	struct dpt_dropped *last = dropped__last();
 
 	if (last) {
-		last->skb = (__u64)skb;
-		last->key = key;
-		last->time_ns = now;
+		last->skb = place->skb;
+		last->key = seen->key;
+		last->time_ns = seen->now;
+		last->length = place->length;
+		last->iif = place->iif;
+		last->flags = place->flags;
+		last->packet_type = place->packet_type;
 	}
 }

@@ -1,7 +1,7 @@
 /* Records into the ring: reserve, fill, submit; count what found no room. */
 #pragma once
 
-#include "identity.bpf.h"
+#include "packet.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -12,7 +12,7 @@ struct {
  */
 struct dpt_counts {
 	__u64 written;
-	__u64 lost[DPT_EVENT_DEVICE + 1];
+	__u64 lost[DPT_EVENT_END + 1];
 };
 
 struct {
@@ -52,7 +52,7 @@ static __always_inline void *emit__reserve(__u32 kind, __u64 size)
 		struct dpt_counts *count = bpf_map_lookup_elem(&counts, &zero);
 
 		if (count)
-			count->lost[kind]++;
+			__sync_fetch_and_add(&count->lost[kind], 1);
 	}
 	return record;
 }
@@ -85,9 +85,11 @@ struct dpt_place {
 	__u64 skb;
 	__u32 netns;
 	__u32 ifindex;
+	__u32 iif;
 	__u32 length;
 	__u8 point;
-	__u8 gso;
+	__u8 flags;
+	__u8 packet_type;
 };
 
 static __always_inline void emit__fill_place(struct dpt_hop *hop, const struct dpt_place *place, __u64 key)
@@ -96,9 +98,11 @@ static __always_inline void emit__fill_place(struct dpt_hop *hop, const struct d
 	hop->key = key;
 	hop->netns = place->netns;
 	hop->ifindex = place->ifindex;
+	hop->iif = place->iif;
 	hop->length = place->length;
 	hop->point = place->point;
-	hop->gso = place->gso;
+	hop->flags = place->flags;
+	hop->packet_type = place->packet_type;
 	hop->reserved = 0;
 }
 

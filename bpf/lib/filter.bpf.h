@@ -9,6 +9,7 @@ enum {
 	IPPROTO_IPIP = 4,
 	IPPROTO_TCP = 6,
 	IPPROTO_UDP = 17,
+	IPPROTO_DCCP = 33,
 	IPPROTO_IPV6 = 41,
 	IPPROTO_ROUTING = 43,
 	IPPROTO_FRAGMENT = 44,
@@ -16,6 +17,7 @@ enum {
 	IPPROTO_ICMPV6 = 58,
 	IPPROTO_DSTOPTS = 60,
 	IPPROTO_SCTP = 132,
+	IPPROTO_UDPLITE = 136,
 };
 
 #define MAPPED_PREFIX bpf_htonl(0xffff)
@@ -38,7 +40,8 @@ static __always_inline bool filter__has_ipv4(const volatile struct dpt_address *
 	return false;
 }
 
-static __always_inline bool filter__equals(const volatile __u32 *wanted, const __be32 *address)
+/* Volatile, as all words of both addresses would be kept in a stack that has no room for them. */
+static __always_inline bool filter__equals(const volatile __u32 *wanted, const volatile __be32 *address)
 {
 	/* The last word first: it mostly tells addresses apart. */
 	return address[3] == wanted[3] && address[2] == wanted[2] && address[1] == wanted[1] && address[0] == wanted[0];
@@ -78,7 +81,8 @@ static __always_inline bool filter__matches_protocol(__u8 protocol)
 /* What other protocols have in the place of ports is none: a ping's type and code would be port 2048. */
 static __always_inline bool filter__has_ports(__u8 protocol)
 {
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_UDPLITE || protocol == IPPROTO_DCCP;
 }
 
 /* Either port, in network byte order. */

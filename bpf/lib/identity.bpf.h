@@ -1,107 +1,43 @@
-/* Which packets are ours: by the filter on the outer or innermost header, and from then on by content, whatever NAT
- * makes of the addresses.
+/* Which packets are ours: those that the filter matches; and those whose addresses NAT has changed while they were in
+ * an skb that had been ours, or that have been seen with these addresses before in another skb.
  */
 #pragma once
 
+#include "arrivals.bpf.h"
 #include "common.bpf.h"
+#include "quoted.bpf.h"
+#include "slots.bpf.h"
+#include "translated.bpf.h"
 #include "walk.bpf.h"
 
-#define FOLLOW_NS 2000000000ULL		/* a key is believed so long: ids wrap */
-#define RENEW_NS 500000000ULL		/* a followed key is written again only after so long */
-#define RENEW_FOLLOWING_NS 100000000ULL /* likewise `following`, which all CPUs read */
+/* So long a packet is believed to be the one that was seen: ARP gives up after 3 s, reassembly after 30 s. Ids wrap. */
+#define BELIEF_NS 35000000000ULL
+#define RENEW_FOLLOWING_NS 100000000ULL /* `following` is written again after so long: all CPUs read it */
 
-struct dpt_followed {
-	__u64 key;
-	__u64 since; /* time the key was seen with matching addresses */
-};
+enum { FOLLOWED_SETS = 32768 };
 
-enum {
-	FOLLOWED_WAYS = 4,
-	FOLLOWED_SETS = 16384,
-};
-
-/* One line of a cache: a key is in any of its ways, and takes that of the oldest. No lock: two CPUs that take the same
- * way at once lose one key, until its packet's next hop with matching addresses.
- */
-struct dpt_followed_set {
-	struct dpt_followed ways[FOLLOWED_WAYS];
-};
-
+/* Packets of ours by their content and addresses: copies, clones and what is injected again are other skbs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FOLLOWED_SETS);
 	__type(key, __u32);
-	__type(value, struct dpt_followed_set);
+	__type(value, struct dpt_recent_set);
 } followed __weak SEC(".maps");
 
 /* When something was last followed, to RENEW_FOLLOWING_NS; 0: nothing is, and a packet whose addresses do not match is
- * done. User space takes it back to 0 after FOLLOW_NS.
+ * done. User space takes it back to 0 after BELIEF_NS.
  */
 __u64 following __weak = 0;
 
-static __always_inline struct dpt_followed_set *followed__set(__u64 key)
-{
-	__u32 index = key >> 32 & (FOLLOWED_SETS - 1);
-
-	return bpf_map_lookup_elem(&followed, &index);
-}
-
-static __always_inline void identity__follow(__u64 key, __u64 now)
-{
-	struct dpt_followed_set *set = followed__set(key);
-	struct dpt_followed *oldest;
-
-	if (!set)
-		return;
-	oldest = &set->ways[0];
-#pragma unroll
-	for (int i = 0; i < FOLLOWED_WAYS; i++) {
-		struct dpt_followed *way = &set->ways[i];
-
-		if (way->key == key) {
-			if (now - way->since < RENEW_NS)
-				return;
-			oldest = way;
-			break;
-		}
-		if (way->since < oldest->since)
-			oldest = way;
-	}
-	oldest->key = key;
-	oldest->since = now;
-	if (now - following > RENEW_FOLLOWING_NS)
-		following = now;
-}
-
-static __always_inline bool identity__is_followed(__u64 key, __u64 now)
-{
-	struct dpt_followed_set *set = followed__set(key);
-
-	if (!set)
-		return false;
-#pragma unroll
-	for (int i = 0; i < FOLLOWED_WAYS; i++) {
-		if (set->ways[i].key == key)
-			return now - set->ways[i].since < FOLLOW_NS;
-	}
-	return false;
-}
-
-/* By any headers. Inlined, rare as it is: 5.10 takes every number for precise in a program with functions, and walks it
- * without end.
- */
-static __always_inline bool identity__walk(struct dpt_bytes *bytes, struct dpt_seen *seen, __u32 *matches)
-{
-	struct dpt_walk walk;
-
-	if (!bytes->ctx)
-		bytes__untype(bytes);
-	if (!walk__headers(bytes, &walk, matches) || (!*matches && !following))
-		return false;
-	walk__fill(bytes, &walk, seen);
-	seen__forget(seen);
-	return true;
-}
+/* Where on its way a packet is. */
+enum dpt_way {
+	WAY_BEGINS = 1,	   /* what was made here may be met for the first time */
+	WAY_ARRIVES = 2,   /* received by a device, which changes no address */
+	WAY_UNDECIDED = 4, /* NAT has not undone its addresses, or has just done so */
+	WAY_LEAVES = 8,	   /* with the addresses that others will see */
+	WAY_ENDS = 16,	   /* its skb does */
+	WAY_AT_UPLINK = 32,
+};
 
 /* The verifiers of 6.1 and before walk network programs that have both ways of reading without end: for them there are
  * programs that only walk. A constant.
@@ -111,24 +47,197 @@ enum dpt_reading {
 	READ_BY_WALKING,
 };
 
-/* False: not IP, or not ours; the packet costs nothing more. Else *seen is filled. */
-static __always_inline bool identity__is_ours(struct dpt_bytes *bytes, struct dpt_seen *seen, enum dpt_reading reading)
+/* By any headers. Inlined, rare as it is: 5.10 takes every number for precise in a program with functions, and walks it
+ * without end.
+ */
+static __always_inline bool identity__walk(struct dpt_bytes *bytes, struct dpt_seen *seen, enum dpt_wanted wanted,
+					   __u32 *matches)
 {
-	__u32 matches = 0;
+	struct dpt_walk walk;
 
-	switch (reading == READ_BY_WALKING ? LOOK_UNUSUAL : common__look(bytes, seen, following, &matches)) {
+	if (!bytes->ctx)
+		bytes__untype(bytes);
+	if (!walk__headers(bytes, &walk, matches) || (!*matches && !walk__is_wanted(bytes, &walk, wanted)))
+		return false;
+	walk__fill(bytes, &walk, seen);
+	seen__forget(seen);
+	return true;
+}
+
+/* False: not IP, or not ours; the packet costs nothing more. Else *seen is filled, and it may be ours. */
+static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struct dpt_seen *seen, __u32 way,
+						  enum dpt_reading reading, __u32 *matches)
+{
+	enum dpt_wanted wanted = WANT_NOTHING;
+
+	if (following)
+		wanted = WANT_ALL;
+	else if (way & WAY_AT_UPLINK)
+		wanted = WANT_BEGINNINGS;
+	*matches = 0;
+	switch (reading == READ_BY_WALKING ? LOOK_UNUSUAL : common__look(bytes, seen, wanted, matches)) {
 	case LOOK_NOT_OURS:
 		return false;
 	case LOOK_SEEN:
 		break;
 	case LOOK_UNUSUAL:
-		matches = 0;
-		if (!identity__walk(bytes, seen, &matches))
+		*matches = 0;
+		if (!identity__walk(bytes, seen, wanted, matches))
 			return false;
 	}
 	seen->now = bpf_ktime_get_ns();
-	if (!matches)
-		return identity__is_followed(seen->key, seen->now);
-	identity__follow(seen->key, seen->now);
+	seen->quotes_ours = !*matches && way & WAY_UNDECIDED && quoted__is_translated(bytes, seen);
+	return true;
+}
+
+/* Is this the packet that the slot's last hop was of? Addresses change only within a netns, and not before or while a
+ * device receives from outside.
+ */
+static __always_inline bool slot__goes_on(const struct dpt_slot *slot, const struct dpt_place *place, __u32 half,
+					  bool made_here, __u32 way)
+{
+	bool same_netns = place->netns && slot->netns == place->netns;
+	bool same_flow = (slot->state & ~SLOT_FLAGS) == half;
+
+	if (way & WAY_BEGINS && made_here)
+		return slot->state & SLOT_MADE_HERE && (same_netns || same_flow);
+	if (way & WAY_AT_UPLINK)
+		return same_flow;
+	return same_netns || same_flow;
+}
+
+/* Not matched by the filter, and in no skb that was ours. `tuple`: its hash. */
+static __always_inline bool translated__is_ours(const struct dpt_seen *seen, __u64 tuple, __u32 way)
+{
+	enum dpt_translated found;
+
+	if (!translated__any(seen->now) || !flow__has_ends(&seen->flow))
+		return false;
+	found = translated__find(tuple, seen->now);
+	if (found == TRANSLATED_NOT)
+		return false;
+	if (way & WAY_UNDECIDED) {
+		if (!flow__begins(&seen->flow))
+			return true;
+	} else if (way & WAY_LEAVES && found == TRANSLATED_LEAVES) {
+		/* TCP's segments are cut from a packet of ours that was whole when NAT saw it. */
+		if (seen->flow.protocol == IPPROTO_TCP && !flow__begins(&seen->flow))
+			return true;
+	} else {
+		return false;
+	}
+	/* Address and port may have a new owner. */
+	translated__remove(tuple__half(tuple));
+	return false;
+}
+
+/* As what went on so is known when it comes back. */
+static __always_inline void translated__add(const struct dpt_flow *flow, __u64 tuple, bool leaves, __u64 now)
+{
+	if (flow__has_ends(flow))
+		translated__join(leaves ? tuple : tuple ^ TUPLE_FORWARD, now);
+}
+
+static __always_inline bool followed__has(__u64 number, __u64 now)
+{
+	__u32 index = number >> 32 & (FOLLOWED_SETS - 1);
+	const struct dpt_recent_set *set = bpf_map_lookup_elem(&followed, &index);
+
+	return set && now - recent__since(set, number) < BELIEF_NS;
+}
+
+static __always_inline void followed__remember(__u64 number, __u64 now)
+{
+	__u32 index = number >> 32 & (FOLLOWED_SETS - 1);
+	struct dpt_recent_set *set = bpf_map_lookup_elem(&followed, &index);
+
+	if (set)
+		recent__remember(set, number, now);
+}
+
+/* Decides, remembers, and sets place->flags. *place is filled but for that. */
+static __always_inline bool identity__is_ours(const struct dpt_seen *seen, struct dpt_place *place, __u32 way,
+					      __u32 matches)
+{
+	struct dpt_slot_set *set = slots__set(place->skb);
+	bool known, ours, made_here, matched = matches;
+	struct dpt_tuple ends;
+	struct dpt_slot *slot;
+	__u64 tuple, content;
+	__u32 at;
+
+	if (!matches && !following) {
+		arrivals__remember(place, seen);
+		return false;
+	}
+	if (!set)
+		return false;
+	tuple__of(&ends, &seen->flow);
+	tuple = tuple__hash(&ends, seen->flow.protocol);
+	/* Of a fragment what its datagram has in common: later ones have no ports, and are ours when the first one is.
+	 */
+	content = forget(seen->datagram ?: hash__mix(hash__mix(seen->key, ends.source), ends.destination));
+	made_here = !place->iif && !(way & WAY_ARRIVES) && seen->tunnel.kind == DPT_TUNNEL_NONE;
+
+	at = slots__find(set, place->skb);
+	slot = &set->ways[at & (SLOT_WAYS - 1)];
+	known = at < SLOT_WAYS && slot->key == seen->key && seen->now - slot->since < BELIEF_NS &&
+		slot__goes_on(slot, place, tuple__half(tuple), made_here, way);
+	if (matches) {
+		ours = true;
+	} else if (known) {
+		matched = slot->state & SLOT_MATCHED;
+		ours = matched || (slot->state & ~SLOT_FLAGS) == tuple__half(tuple) ||
+		       (translated__any(seen->now) && translated__find(tuple, seen->now) != TRANSLATED_NOT);
+		/* It was taken for ours by its addresses, and NAT has shown whose they are. */
+		if (!ours)
+			translated__remove(slot->state & ~SLOT_FLAGS);
+	} else {
+		matched = (flow__is_later_fragment(&seen->flow) || !(way & WAY_BEGINS && made_here)) &&
+			  followed__has(content, seen->now);
+		ours = matched || seen->quotes_ours || translated__is_ours(seen, tuple, way);
+	}
+	if (!ours) {
+		if (at < SLOT_WAYS)
+			slot->skb = 0;
+		if (way & WAY_AT_UPLINK)
+			arrivals__remember(place, seen);
+		return false;
+	}
+
+	if (matches) {
+		place->flags |= DPT_HOP_MATCHES;
+		if (!known && !made_here && !(way & WAY_ARRIVES)) {
+			const struct dpt_flow *before = arrivals__tell(place->skb, seen);
+
+			if (before) {
+				tuple__of(&ends, before);
+				translated__add(before, tuple__hash(&ends, before->protocol), false, seen->now);
+			}
+		}
+	}
+	if (way & WAY_BEGINS && made_here && !known)
+		place->flags |= DPT_HOP_FIRST;
+	if (matched) {
+		if (!matches)
+			translated__add(&seen->flow, tuple, !(way & WAY_ARRIVES), seen->now);
+		followed__remember(content, seen->now);
+	}
+	if (seen->now - following > RENEW_FOLLOWING_NS)
+		following = seen->now;
+	if (way & WAY_ENDS) {
+		if (at < SLOT_WAYS)
+			slot->skb = 0;
+		return true;
+	}
+	if (at >= SLOT_WAYS) {
+		at = slots__oldest(set);
+		slot = &set->ways[at & (SLOT_WAYS - 1)];
+	}
+	slot->skb = place->skb;
+	slot->key = seen->key;
+	slot->since = seen->now;
+	slot->netns = place->netns;
+	slot->state = tuple__half(tuple) | (made_here ? SLOT_MADE_HERE : 0) | (matched ? SLOT_MATCHED : 0);
 	return true;
 }

@@ -32,10 +32,35 @@ struct rtnl_link_ops {
 struct net_device {
 	char name[16];
 	int ifindex;
+	unsigned int flags;
 	unsigned int mtu;
 	unsigned short type;
 	possible_net_t nd_net;
 	const struct rtnl_link_ops *rtnl_link_ops;
+	void *rx_handler;
+};
+
+struct in6_addr {
+	__u8 bytes[16];
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
 };
 
 struct skb_shared_info {
@@ -55,8 +80,13 @@ struct sk_buff {
 	unsigned char *data;
 };
 
+struct dst_ops {
+	unsigned short family;
+};
+
 struct dst_entry {
 	struct net_device *dev;
+	struct dst_ops *ops;
 };
 
 /* dst_entry is the first member of both. */
@@ -77,8 +107,14 @@ struct nf_hook_state {
 	struct net *net;
 };
 
+struct nf_hook_entry {
+	void *hook;
+	void *priv;
+};
+
 struct nf_hook_entries {
 	__u16 num_hook_entries;
+	struct nf_hook_entry hooks[0];
 };
 
 #pragma clang attribute pop
@@ -87,6 +123,13 @@ enum {
 	ETH_P_IP = 0x0800,
 	ETH_P_IPV6 = 0x86dd,
 	ETH_P_TEB = 0x6558,
+	ETH_P_8021Q = 0x8100,
+	ETH_P_8021AD = 0x88a8,
+};
+
+enum {
+	AF_INET = 2,
+	AF_INET6 = 10,
 };
 
 #define SKB_DST_PTRMASK (~1UL)

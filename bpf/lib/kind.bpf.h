@@ -1,35 +1,11 @@
 /* The kind of a freed packet: what the drop-watch counts by. */
 #pragma once
 
+#include "common.bpf.h"
+#include "connection.bpf.h"
 #include "place.bpf.h"
+#include "walk.bpf.h"
 #include "dptrace/watch.h"
-
-/* As far as the filter, sk_buff's pkt_type is a matter of the drop-watch alone. */
-struct sk_buff___kind {
-	__u8 pkt_type : 3;
-} __attribute__((preserve_access_index));
-
-struct dst_ops___kind {
-	unsigned short family;
-} __attribute__((preserve_access_index));
-
-struct dst_entry___kind {
-	struct dst_ops___kind *ops;
-} __attribute__((preserve_access_index));
-
-enum {
-	AF_INET = 2,
-	AF_INET6 = 10,
-};
-
-enum {
-	PACKET_BROADCAST = 1,
-	PACKET_MULTICAST = 2,
-	PACKET_OTHERHOST = 3,
-};
-
-/* Network namespaces are numbered from here on; the initial one has a number just below 0xf0000000 since 6.18. */
-#define FIRST_NETNS 0xeffffff0U
 
 /* Addresses of pods, by which drops are told apart. */
 struct {
@@ -42,6 +18,50 @@ struct {
 
 /* Not 0 once there are any. Written by user space. */
 __u32 watch_has_pods __weak = 0;
+
+/* Functions that free packets for others: whose callers tell what the packet died of. Written by user space before the
+ * program is attached.
+ */
+struct dpt_range watch_helpers[DPT_WATCH_HELPERS] __weak = {};
+__u32 watch_helper_count __weak = 0;
+
+/* `address`: a return address. */
+static __always_inline bool kind__is_helper(__u64 address)
+{
+	for (__u32 i = 0; i < DPT_WATCH_HELPERS; i++) {
+		if (i >= watch_helper_count)
+			break;
+		if (address - 1 - watch_helpers[i].begin < watch_helpers[i].size)
+			return true;
+	}
+	return false;
+}
+
+/* Room for what is not needed at the same time. */
+union dpt_room {
+	struct dpt_seen seen;
+	__u64 stack[sizeof(struct dpt_seen) / sizeof(__u64)];
+};
+
+/* The kernel's location or, when that is in a helper, the first function behind it that is none. */
+static __always_inline __u64 kind__dropper(void *ctx, __u64 location, union dpt_room *room)
+{
+	const __u64 *stack = room->stack;
+	bool found = false;
+
+	if (!kind__is_helper(location))
+		return location;
+	__builtin_memset(room, 0, sizeof(*room));
+	if (bpf_get_stack(ctx, room->stack, sizeof(room->stack), 0) <= 0)
+		return location;
+	/* What stands before the location is how the tracepoint reached this program. */
+	for (__u32 i = 0; i < sizeof(room->stack) / sizeof(room->stack[0]); i++) {
+		found |= stack[i] == location;
+		if (found && stack[i] && !kind__is_helper(stack[i]))
+			return stack[i];
+	}
+	return location;
+}
 
 static __always_inline bool kind__is_filtered(void)
 {
@@ -60,10 +80,9 @@ static __always_inline void kind__add_flow(struct dpt_kind_key *kind, const stru
 	kind->family = flow->family;
 	kind->of.ip.protocol = flow->protocol;
 	if (flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6)
-		kind->of.ip.icmp_type = flow->l4.icmp.type;
-	/* Without reasons, what TIME_WAIT answers cannot be told from what no socket takes but by this. */
-	if (!config.has_drop_reason && flow->protocol == IPPROTO_TCP && flow->tcp_flags & TCP_FIN)
-		kind->flags |= DPT_KIND_TCP_FIN;
+		kind->of.ip.of.icmp_type = flow->l4.icmp.type;
+	else if (flow->protocol == IPPROTO_TCP)
+		kind->of.ip.of.segment = dpt_segment_of(flow);
 	if (flow__is_multicast(flow))
 		kind->flags |= DPT_KIND_MULTICAST;
 	if (!watch_has_pods)
@@ -74,51 +93,58 @@ static __always_inline void kind__add_flow(struct dpt_kind_key *kind, const stru
 		kind->pod = flow->destination;
 }
 
-/* False: not asked for. Else *seen is filled, unless kind->family says that it is no IP packet. */
-static __always_inline bool kind__add_packet(struct dpt_kind_key *kind, struct dpt_bytes *bytes, struct dpt_seen *seen)
+/* By any headers. LOOK_UNUSUAL: no IP packet. */
+static __always_inline enum dpt_look kind__walk(struct dpt_bytes *bytes, struct dpt_seen *seen)
 {
 	struct dpt_walk walk;
 	__u32 matches = 0;
 
-	switch (common__look(bytes, seen, false, &matches)) {
+	bytes__untype(bytes);
+	if (!walk__headers(bytes, &walk, &matches))
+		return LOOK_UNUSUAL;
+	if (!matches)
+		return LOOK_NOT_OURS;
+	walk__fill(bytes, &walk, seen);
+	seen__forget(seen);
+	return LOOK_SEEN;
+}
+
+/* False: not asked for. Else *seen is filled, unless kind->family says that it is no IP packet. */
+static __always_inline bool kind__add_packet(struct dpt_kind_key *kind, struct dpt_bytes *bytes, struct dpt_seen *seen)
+{
+	__u32 matches = 0;
+	enum dpt_look look = common__look(bytes, seen, WANT_NOTHING, &matches);
+
+	if (look == LOOK_UNUSUAL)
+		look = kind__walk(bytes, seen);
+	switch (look) {
 	case LOOK_NOT_OURS:
 		return false;
-	case LOOK_SEEN:
-		break;
 	case LOOK_UNUSUAL:
-		matches = 0;
-		bytes__untype(bytes);
-		if (!walk__headers(bytes, &walk, &matches)) {
-			kind->of.ethertype = bpf_htons(bytes->protocol);
-			return !kind__is_filtered();
-		}
-		if (!matches)
-			return false;
-		walk__fill(bytes, &walk, seen);
-		seen__forget(seen);
+		kind->of.ethertype = bpf_htons(bytes->protocol);
+		return !kind__is_filtered();
+	case LOOK_SEEN:
+		kind__add_flow(kind, &seen->flow);
 	}
-	kind__add_flow(kind, &seen->flow);
 	return true;
 }
 
-/* The skb's device, or while it has none that of its route. What a socket queues keeps other things where the device
- * was: a number that cannot be a netns' tells.
- */
+/* The skb's device, or while it has none the one that received it, else that of its route. */
 static __always_inline void kind__add_place(struct dpt_kind_key *kind, struct sk_buff *skb)
 {
-	struct net_device *dev = skb->dev;
 	__u32 netns, ifindex;
+	struct net_device *dev = skb__device(skb, &netns);
 
 	if (dev) {
 		ifindex = dev->ifindex;
-		netns = dev->nd_net.net->ns.inum;
 	} else {
 		struct dst_entry *dst = skb__dst(skb);
 
 		if (!dst)
 			return;
 		dev = BPF_CORE_READ(dst, dev);
-		ifindex = BPF_CORE_READ(dev, ifindex);
+		/* The route of what was received leads to lo. */
+		ifindex = skb->skb_iif ? skb->skb_iif : BPF_CORE_READ(dev, ifindex);
 		netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
 	if (netns < FIRST_NETNS)
@@ -127,35 +153,31 @@ static __always_inline void kind__add_place(struct dpt_kind_key *kind, struct sk
 	kind->ifindex = ifindex;
 }
 
-/* What raw sockets send has no protocol before it leaves the IP layer; its route tells (before 6.0). */
-static __always_inline void kind__find_protocol(struct dpt_bytes *bytes, struct sk_buff *skb)
+static __always_inline void kind__add_connection(struct dpt_kind_key *kind, const struct dpt_flow *flow)
 {
-	struct dst_entry___kind *dst = (struct dst_entry___kind *)skb__dst(skb);
-	__u16 family;
+	struct dpt_connection connection;
+	__u64 now = bpf_ktime_get_ns();
 
-	if (!dst)
-		return;
-	family = BPF_CORE_READ(dst, ops, family);
-	if (family == AF_INET)
-		bytes->protocol = ETH_P_IP;
-	else if (family == AF_INET6)
-		bytes->protocol = ETH_P_IPV6;
+	connection__of_receiver(&connection, kind->netns, flow);
+	if (kind->of.ip.of.segment == DPT_SEGMENT_SYN) {
+		if (connection__was_noted(&watch_half_open, &connection, HALF_OPEN_FOR_NS, now))
+			kind->flags |= DPT_KIND_HALF_OPEN;
+	} else if (connection__was_noted(&watch_closed, &connection, OVER_FOR_NS, now)) {
+		kind->flags |= DPT_KIND_OVER;
+	}
 }
 
 /* False: not asked for. *kind is zero but for reason and location. */
 static __always_inline bool kind__of_skb(struct dpt_kind_key *kind, struct sk_buff *skb, struct dpt_bytes *bytes,
 					 struct dpt_seen *seen)
 {
-	__u8 type = BPF_CORE_READ_BITFIELD((struct sk_buff___kind *)skb, pkt_type);
-
-	if (!bytes->protocol)
-		kind__find_protocol(bytes, skb);
 	if (!kind__add_packet(kind, bytes, seen))
 		return false;
-	if (type == PACKET_BROADCAST || type == PACKET_MULTICAST)
-		kind->flags |= DPT_KIND_MULTICAST;
-	else if (type == PACKET_OTHERHOST)
-		kind->flags |= DPT_KIND_OTHER_HOST;
+	kind->packet_type = skb__packet_type(skb);
 	kind__add_place(kind, skb);
+	if (kind->packet_type == PACKET_OTHERHOST && kind->ifindex && skb->dev && device__is_flooded(skb->dev))
+		kind->flags |= DPT_KIND_FLOODED;
+	if (kind->family && kind->of.ip.protocol == IPPROTO_TCP)
+		kind__add_connection(kind, &seen->flow);
 	return true;
 }

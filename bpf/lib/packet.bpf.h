@@ -63,6 +63,13 @@ union dpt_l4 {
 		__be16 sequence;
 		__be32 content[2];
 	} icmp;
+	struct {
+		__u8 flags;
+		__u8 version;
+		__be16 protocol;
+		__be16 payload_length; /* of PPTP, whose call id follows */
+		__be16 call;
+	} gre;
 	__u32 halves[8]; /* an IPv4 header before it leaves it aligned to four bytes */
 };
 
@@ -84,9 +91,39 @@ __u32 unknown_zero __weak = 0;
 struct dpt_seen {
 	struct dpt_flow flow;
 	struct dpt_tunnel tunnel; /* .kind DPT_TUNNEL_NONE: there is none */
+	volatile __u8 forgotten[4];
+	__u32 quotes_ours; /* an ICMP error about a packet of ours, as it is after NAT */
 	__u64 key;
+	__u64 datagram; /* what the fragments of one datagram have in common, 0: no fragment */
 	__u64 now;
 };
+
+/* As forget(), and for good: at an odd place in memory the verifier keeps nothing of a byte, and asks no further where
+ * it comes from. For sizes and indices, of which it else takes all that they were made of for decisive.
+ */
+static __always_inline __u8 forget_byte(struct dpt_seen *seen, __u8 value)
+{
+	asm volatile("" : : "r"(seen)); /* stays whole, and in memory */
+	seen->forgotten[1] = value;
+	return seen->forgotten[1];
+}
+
+/* With zeroes that the verifier does not know for such: else what was read and what was not are two ways to walk. */
+static __always_inline void l4__clear(union dpt_l4 *l4)
+{
+#pragma unroll
+	for (__u32 i = 0; i < 2 * L4_WORDS; i++)
+		l4->halves[i] = *(volatile __u32 *)&unknown_zero;
+}
+
+static __always_inline void seen__clear(struct dpt_seen *seen)
+{
+	__u64 *words = (__u64 *)seen;
+
+#pragma unroll
+	for (__u32 i = 0; i < sizeof(*seen) / sizeof(*words); i++)
+		words[i] = forget((__u64)0);
+}
 
 /* Where many ways of reading meet. */
 static __always_inline void seen__forget(struct dpt_seen *seen)
@@ -119,57 +156,198 @@ static __always_inline __u64 hash__mix(__u64 hash, __u64 value)
 	return hash ^ hash >> 29;
 }
 
+/* Later fragments have no ports: by this they are known for parts of the datagram whose first fragment was seen. As
+ * reassembly does, IPv6 goes without the protocol: that of a later fragment may be that of an extension header.
+ */
+static __always_inline __u64 flow__datagram(const struct dpt_flow *flow)
+{
+	const __u32 *source = (const __u32 *)flow->source.bytes;
+	const __u32 *destination = (const __u32 *)flow->destination.bytes;
+	__u64 hash;
+
+	if (!(flow->fragment & (IP_MF | IP_OFFSET_MASK)))
+		return 0;
+	hash = hash__mix(flow->ip_id, flow->family == 6 ? 0 : flow->protocol);
+#pragma unroll
+	for (__u32 i = 0; i < 4; i++)
+		hash = hash__mix(hash, (__u64)source[i] << 32 | destination[i]);
+	return hash | 1;
+}
+
 enum {
 	TCP_FIN = 1,
 	TCP_SYN = 2,
+	TCP_RST = 4,
+	TCP_ACK = 16,
+	TCP_FLAGS_OFFSET = 13,
 };
 
-/* Addresses, ports and ICMP ids are left out: NAT changes them. TCP flags are left out: segmentation takes PSH and FIN
- * from all segments but the last. `words` is how many of l4 are there.
- */
-static __always_inline __u64 packet__key(const struct dpt_flow *flow, const union dpt_l4 *l4, __u32 words)
-{
-	__u64 key = hash__mix(flow->protocol, (__u64)flow->ip_id << 16 | (flow->fragment & ~IP_DF));
+/* Of what does not match. */
+enum dpt_wanted {
+	WANT_NOTHING,
+	WANT_BEGINNINGS, /* plain packets, of TCP those that open a connection: later ones will be known */
+	WANT_ALL,
+};
 
-	if (flow__is_later_fragment(flow))
-		return hash__mix(key, flow->length);
-	switch (flow->protocol) {
-	case IPPROTO_TCP:
-		if (words < 2)
-			return key;
-		key = hash__mix(key, (__u64)l4->tcp.sequence << 32 | l4->tcp.acknowledgment);
-		/* IPv6 has no id: two pure acknowledgments differ in their timestamp, where nearly all have it: behind
-		 * four bytes of options. That of a SYN is rewritten.
-		 */
-		if (flow->family == 6 && words == L4_WORDS && !(l4->tcp.flags & TCP_SYN))
-			key = hash__mix(key, l4__word(l4, 3));
-		return key;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		if (words < 2)
-			return key;
-		key = hash__mix(key, (__u64)l4->icmp.type << 16 | l4->icmp.sequence);
-		return hash__mix(key, l4__word(l4, 1));
-	case IPPROTO_UDP:
-		key = hash__mix(key, flow->length);
-		if (words >= 2)
-			key = hash__mix(key, l4__word(l4, 1));
-		if (words >= 3)
-			key = hash__mix(key, l4__word(l4, 2));
-		return key;
-	}
-	return hash__mix(key, flow->length);
+static __always_inline bool tcp__opens(__u8 flags)
+{
+	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* What of layer 4 a record tells. All of flow->l4 and the TCP fields are written. */
-static __always_inline void packet__fill_l4(struct dpt_flow *flow, const union dpt_l4 *l4, __u32 words)
+/* What of layer 4 is the packet's own. Tables and few branches: the verifier walks what follows a branch once for each
+ * outcome that it can tell.
+ */
+enum dpt_content {
+	CONTENT_ALL, /* of protocols without ports, and of later fragments */
+	CONTENT_UDP,
+	CONTENT_SCTP,
+	CONTENT_GRE,
+	CONTENT_PPTP,
+	CONTENT_ICMP,
+	CONTENT_ICMP_WITH_ID,
+	CONTENT_ICMP_ERROR,
+	CONTENT_TCP,
+	CONTENT_TCP_BARE,
+	CONTENT_TCP_TIMED,
+	CONTENT_TCP_TIMED_BARE,
+	CONTENT_TCP_SYN,
+	CONTENT_TCP_SYN_TIMED,
+	CONTENTS = 16, /* a power of two, for the verifier */
+};
+
+static const __u8 content_of_protocol[256] = {
+	[IPPROTO_ICMP] = CONTENT_ICMP, [IPPROTO_TCP] = CONTENT_TCP,	[IPPROTO_UDP] = CONTENT_UDP,
+	[IPPROTO_DCCP] = CONTENT_UDP,  [IPPROTO_GRE] = CONTENT_GRE,	[IPPROTO_ICMPV6] = CONTENT_ICMP,
+	[IPPROTO_SCTP] = CONTENT_SCTP, [IPPROTO_UDPLITE] = CONTENT_UDP,
+};
+
+/* An echo and its like have an id, which NAT rewrites, as it rewrites the packet that an error quotes. */
+static const __u8 content_of_icmp[2][256] = {
+	{
+		[0] = CONTENT_ICMP_WITH_ID,
+		[1 ... 2] = CONTENT_ICMP,
+		[3 ... 5] = CONTENT_ICMP_ERROR,
+		[6 ... 7] = CONTENT_ICMP,
+		[8] = CONTENT_ICMP_WITH_ID,
+		[9 ... 10] = CONTENT_ICMP,
+		[11 ... 12] = CONTENT_ICMP_ERROR,
+		[13 ... 18] = CONTENT_ICMP_WITH_ID,
+		[19 ... 255] = CONTENT_ICMP,
+	},
+	{
+		[0 ... 127] = CONTENT_ICMP_ERROR,
+		[128 ... 129] = CONTENT_ICMP_WITH_ID,
+		[130 ... 255] = CONTENT_ICMP,
+	},
+};
+
+#define TOLD(first, second) ((__u64)__bpf_constant_htonl(first) << 32 | __bpf_constant_htonl(second))
+#define ALL_TOLD (~0ULL)
+
+/* Ports, ICMP ids and checksums are left out: NAT rewrites them. So are PSH and FIN, which segmentation takes from all
+ * segments but the last, unless there is no payload to segment. Of a SYN the segment size may be rewritten, which
+ * stands before the rest. Time stamps tell like segments apart, which IPv6 gives no id, and IPv4 none to a SYN-ACK. Of
+ * a packet in an ICMP error the first eight bytes have neither addresses nor a checksum.
+ */
+static const __u64 content_told[CONTENTS][4] = {
+	[CONTENT_ALL] = {ALL_TOLD, ALL_TOLD, ALL_TOLD, ALL_TOLD},
+	[CONTENT_UDP] = {0, ALL_TOLD, ALL_TOLD, ALL_TOLD},
+	[CONTENT_SCTP] = {TOLD(0, 0xffffffff), TOLD(0, 0xffffffff), ALL_TOLD, ALL_TOLD},
+	[CONTENT_GRE] = {ALL_TOLD, ALL_TOLD, ALL_TOLD, ALL_TOLD},
+	[CONTENT_PPTP] = {TOLD(0xffffffff, 0xffff0000), ALL_TOLD, ALL_TOLD, ALL_TOLD},
+	[CONTENT_ICMP] = {TOLD(0xffff0000, 0xffffffff), ALL_TOLD, ALL_TOLD, ALL_TOLD},
+	[CONTENT_ICMP_WITH_ID] = {TOLD(0xffff0000, 0x0000ffff), ALL_TOLD, ALL_TOLD, ALL_TOLD},
+	[CONTENT_ICMP_ERROR] = {TOLD(0xffff0000, 0xffffffff), ALL_TOLD, 0, 0},
+	[CONTENT_TCP] = {TOLD(0, 0xffffffff), TOLD(0xffffffff, 0x00060000), 0, 0},
+	[CONTENT_TCP_BARE] = {TOLD(0, 0xffffffff), TOLD(0xffffffff, 0x00070000), 0, 0},
+	[CONTENT_TCP_TIMED] = {TOLD(0, 0xffffffff), TOLD(0xffffffff, 0x00060000), 0, ALL_TOLD},
+	[CONTENT_TCP_TIMED_BARE] = {TOLD(0, 0xffffffff), TOLD(0xffffffff, 0x00070000), 0, ALL_TOLD},
+	[CONTENT_TCP_SYN] = {TOLD(0, 0xffffffff), TOLD(0xffffffff, 0x00070000), 0, 0},
+	[CONTENT_TCP_SYN_TIMED] = {TOLD(0, 0xffffffff), TOLD(0xffffffff, 0x00070000), 0, TOLD(0, 0xffffffff)},
+};
+
+static const __u8 header_of_protocol[256] = {
+	[IPPROTO_ICMP] = 8, [IPPROTO_UDP] = 8, [IPPROTO_ICMPV6] = 8, [IPPROTO_SCTP] = 12, [IPPROTO_UDPLITE] = 8,
+};
+
+enum {
+	TCP_HEADER = 20,
+	TCP_TIMED_HEADER = 32,		 /* when the options are the time stamps and what aligns them */
+	TCP_SYN_TIMESTAMPS = 0x0402080a, /* behind the segment size: SACK permitted, time stamps and their length */
+	GRE_VERSION = 7,
+	GRE_PPTP = 1, /* the version whose call id NAT rewrites */
+};
+
+/* Bytes from the IP header to the payload, of a packet whose layer 4 begins `to_l4` bytes behind it. 0: not known. */
+static __always_inline __u16 packet__headers(struct dpt_seen *seen, const union dpt_l4 *l4, __u32 to_l4)
 {
+	__u8 protocol = forget_byte(seen, seen->flow.protocol);
+	__u32 size = header_of_protocol[protocol];
+
+	if (protocol == IPPROTO_TCP)
+		size = l4->tcp.offset >> 2 & 0x3c;
+	if (size < (protocol == IPPROTO_TCP ? TCP_HEADER : 1) || flow__is_later_fragment(&seen->flow))
+		return 0;
+	return to_l4 + size;
+}
+
+static __always_inline enum dpt_content tcp__content(const struct dpt_flow *flow, const union dpt_l4 *l4)
+{
+	enum dpt_content content = CONTENT_TCP;
+
+	if (l4->tcp.flags & TCP_SYN)
+		return l4->halves[6] == bpf_htonl(TCP_SYN_TIMESTAMPS) ? CONTENT_TCP_SYN_TIMED : CONTENT_TCP_SYN;
+	if (l4->tcp.offset >> 2 >= TCP_TIMED_HEADER)
+		content = CONTENT_TCP_TIMED;
+	return flow->length == flow->headers ? content + 1 : content;
+}
+
+static __always_inline enum dpt_content packet__content(struct dpt_seen *seen, const union dpt_l4 *l4)
+{
+	enum dpt_content content = content_of_protocol[forget_byte(seen, seen->flow.protocol)];
+	const struct dpt_flow *flow = &seen->flow;
+
+	if (flow__is_later_fragment(flow))
+		return CONTENT_ALL;
+	if (content == CONTENT_TCP)
+		return tcp__content(flow, l4);
+	if (content == CONTENT_ICMP)
+		return content_of_icmp[flow->family == 6][l4->icmp.type];
+	if (content == CONTENT_GRE && (l4->gre.version & GRE_VERSION) == GRE_PPTP)
+		return CONTENT_PPTP;
+	return content;
+}
+
+/* l4 is zero behind what is there. `flow_label` is that of IPv6, else 0: the sender's, which neither NAT nor a tunnel
+ * changes. The length of TCP is its segmentation's.
+ */
+static __always_inline __u64 packet__key(struct dpt_seen *seen, const union dpt_l4 *l4, __u32 flow_label)
+{
+	__u32 content = forget_byte(seen, packet__content(seen, l4)) & (CONTENTS - 1);
+	const struct dpt_flow *flow = &seen->flow;
+	__u32 length = forget(content >= CONTENT_TCP ? 0 : flow->length);
+	__u64 key = hash__mix((__u64)flow_label << 16 | flow->family << 8 | flow->protocol,
+			      (__u64)flow->ip_id << 16 | (flow->fragment & ~IP_DF));
+
+	key = hash__mix(key, (__u64)length << 8 | content);
+#pragma unroll
+	for (__u32 i = 0; i < L4_WORDS; i++)
+		key = hash__mix(key, l4__word(l4, i) & content_told[content][i]);
+	return key;
+}
+
+/* What of layer 4 a record tells. All of flow->l4, the TCP fields and .headers are written. */
+static __always_inline void packet__fill_l4(struct dpt_seen *seen, const union dpt_l4 *l4, __u32 to_l4)
+{
+	struct dpt_flow *flow = &seen->flow;
+
 	flow->l4.port.source = 0;
 	flow->l4.port.destination = 0;
 	flow->sequence = 0;
 	flow->acknowledgment = 0;
 	flow->tcp_flags = 0;
-	if (!words || flow__is_later_fragment(flow))
+	flow->headers = forget(packet__headers(seen, l4, to_l4));
+	if (flow__is_later_fragment(flow))
 		return;
 	if (flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6) {
 		flow->l4.icmp.type = l4->icmp.type;
@@ -180,24 +358,43 @@ static __always_inline void packet__fill_l4(struct dpt_flow *flow, const union d
 	}
 	flow->l4.port.source = bpf_ntohs(l4->port.source);
 	flow->l4.port.destination = bpf_ntohs(l4->port.destination);
-	if (flow->protocol == IPPROTO_TCP && words >= 2) {
+	if (flow->protocol == IPPROTO_TCP) {
 		flow->sequence = bpf_ntohl(l4->tcp.sequence);
 		flow->acknowledgment = bpf_ntohl(l4->tcp.acknowledgment);
 		flow->tcp_flags = l4->tcp.flags;
 	}
 }
 
+enum {
+	VXLAN_PORT = 4789,
+	VXLAN_PORT_LINUX = 8472, /* the kernel's own choice: Flannel, Cilium */
+	GENEVE_PORT = 6081,
+};
+
+/* DPT_PORT_* where devices say so; 0: not known, then the usual port counts. Written by user space, and
+ * `tunnel_ports_told` when there is one that needs saying.
+ */
+__u8 tunnel_ports[DPT_UDP_PORTS] __weak = {};
+__u32 tunnel_ports_told __weak = 0;
+
+static __always_inline bool tunnel_port__is(__u32 port, __u8 kind, bool usual)
+{
+	__u8 told;
+
+	if (!tunnel_ports_told)
+		return usual;
+	/* 5.10 knows no bounds of a value whose bytes were swapped. */
+	asm volatile("" : "+r"(port));
+	told = tunnel_ports[port & 0xffff];
+	return told ? told & kind : usual;
+}
+
 static __always_inline bool is_vxlan_port(__u16 port)
 {
-#pragma unroll
-	for (int i = 0; i < DPT_MAX_VXLAN_PORTS; i++) {
-		if (config.vxlan_ports[i] && port == config.vxlan_ports[i])
-			return true;
-	}
-	return false;
+	return tunnel_port__is(port, DPT_PORT_VXLAN, port == VXLAN_PORT || port == VXLAN_PORT_LINUX);
 }
 
 static __always_inline bool is_geneve_port(__u16 port)
 {
-	return config.geneve_port && port == config.geneve_port;
+	return tunnel_port__is(port, DPT_PORT_GENEVE, port == GENEVE_PORT);
 }

@@ -3,16 +3,59 @@
 
 #include "emit.bpf.h"
 
+/* Apart from the other fields: it is a bitfield, whose place libbpf has to find. */
+struct sk_buff___packet_type {
+	__u8 pkt_type : 3;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u8 skb__packet_type(struct sk_buff *skb)
+{
+	return BPF_CORE_READ_BITFIELD((struct sk_buff___packet_type *)skb, pkt_type);
+}
+
+enum {
+	PACKET_BROADCAST = 1,
+	PACKET_MULTICAST = 2,
+	PACKET_OTHERHOST = 3,
+};
+
+#define IFF_PROMISC 0x100
+#define NETDEV_ALIGN 32
+
+/* A veth's private part begins with its other end, in all versions. */
+static __always_inline const struct net_device *veth__peer(const struct net_device *dev)
+{
+	const __u32 size = bpf_core_type_size(struct net_device);
+	const struct rtnl_link_ops *ops = BPF_CORE_READ(dev, rtnl_link_ops);
+	const struct net_device *peer = NULL;
+	char kind[8] = {};
+
+	if (!ops || bpf_probe_read_kernel_str(kind, sizeof(kind), BPF_CORE_READ(ops, kind)) != sizeof("veth") ||
+	    *(__u32 *)kind != *(__u32 *)"veth")
+		return NULL;
+	bpf_probe_read_kernel(&peer, sizeof(peer), (char *)dev + ((size + NETDEV_ALIGN - 1) & ~(NETDEV_ALIGN - 1)));
+	return peer;
+}
+
+/* DPT_HOP_FLOODED or 0: does the device get frames for other hosts in good order? It is promiscuous, or its other end
+ * is a port of a bridge or an Open vSwitch, which floods. Asked only about packets that are for another host.
+ */
+static __always_inline __u8 device__is_flooded(const struct net_device *dev)
+{
+	const struct net_device *peer;
+
+	if (BPF_CORE_READ(dev, flags) & IFF_PROMISC)
+		return DPT_HOP_FLOODED;
+	peer = veth__peer(dev);
+	return peer && BPF_CORE_READ(peer, rx_handler) ? DPT_HOP_FLOODED : 0;
+}
+
+/* DPT_HOP_GSO or 0. */
 static __always_inline __u8 skb__is_gso(struct sk_buff *skb)
 {
 	struct skb_shared_info *shared = (struct skb_shared_info *)(skb->head + skb->end);
 
 	return BPF_CORE_READ(shared, gso_size) != 0;
-}
-
-static __always_inline struct dst_entry *skb__dst(struct sk_buff *skb)
-{
-	return (struct dst_entry *)(skb->_skb_refdst & SKB_DST_PTRMASK);
 }
 
 /* A device known by its type: plain loads. */
@@ -22,24 +65,46 @@ static __always_inline void place__of_device(struct dpt_place *place, struct sk_
 	place->skb = (__u64)skb;
 	place->length = skb->len;
 	place->point = point;
-	place->gso = skb__is_gso(skb);
+	place->flags = skb__is_gso(skb);
+	place->packet_type = skb__packet_type(skb);
+	place->iif = skb->skb_iif;
 	place->ifindex = dev->ifindex;
 	place->netns = dev->nd_net.net->ns.inum;
 }
 
-/* The skb's device, or while it has none (local output, TCP's input) that of its route. What was
+/* Network namespaces are numbered from here on; the initial one has a number just below 0xf0000000 since 6.18. */
+#define FIRST_NETNS 0xeffffff0U
+
+/* NULL: it has none. What a socket queues keeps other things where the device was: a number that cannot be a netns'
+ * tells.
+ */
+static __always_inline struct net_device *skb__device(struct sk_buff *skb, __u32 *netns)
+{
+	struct net_device *dev = skb->dev;
+
+	*netns = 0;
+	if (dev)
+		*netns = dev->nd_net.net->ns.inum;
+	if (*netns >= FIRST_NETNS)
+		return dev;
+	*netns = 0;
+	return NULL;
+}
+
+/* The skb's device, or while it has none (local output, TCP's input, a socket's queue) that of its route. What was
  * received is at the device that received it, though its route leads to lo. NULL when that device is not at hand.
  */
 static __always_inline const struct net_device *place__of_skb(struct dpt_place *place, struct sk_buff *skb, __u8 point)
 {
-	const struct net_device *dev = skb->dev;
+	const struct net_device *own = skb__device(skb, &place->netns), *dev = own;
 
 	place->skb = (__u64)skb;
 	place->length = skb->len;
 	place->point = point;
-	place->gso = skb__is_gso(skb);
+	place->flags = skb__is_gso(skb);
+	place->packet_type = skb__packet_type(skb);
+	place->iif = skb->skb_iif;
 	place->ifindex = 0;
-	place->netns = 0;
 	if (!dev) {
 		struct dst_entry *dst = skb__dst(skb);
 
@@ -49,10 +114,10 @@ static __always_inline const struct net_device *place__of_skb(struct dpt_place *
 	if (dev) {
 		place->ifindex = BPF_CORE_READ(dev, ifindex);
 		place->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-		if (!skb->dev && skb->skb_iif) {
-			place->ifindex = skb->skb_iif;
-			return NULL;
-		}
+	}
+	if (!own && skb->skb_iif) {
+		place->ifindex = skb->skb_iif;
+		return NULL;
 	}
 	return dev;
 }

@@ -7,23 +7,26 @@
 
 #define MAX_EXTENSION_HEADERS 4
 
-/* Where an IP header stands, and what decides about its packet. */
+/* Where an IP header stands, and what decides about its packet. Volatile, and in less than eight bytes: the verifiers
+ * keep nothing of what is stored so, and walk what follows once for all ways that lead there.
+ */
 struct dpt_header {
-	__u32 offset; /* from the outermost network header */
-	__u32 l4_offset;
-	__u32 length; /* of the IP packet */
-	__u32 protocol;
-	__u32 ip_id;
-	__u32 fragment; /* as struct dpt_flow has it */
-	__u32 is_ipv6;
+	volatile __u16 offset; /* from the outermost network header */
+	volatile __u16 l4_offset;
+	volatile __u32 length; /* of the IP packet */
+	volatile __u32 ip_id;
+	volatile __u32 flow_label; /* of IPv6, else 0 */
+	volatile __u16 fragment;   /* as struct dpt_flow has it */
+	volatile __u8 protocol;
+	volatile __u8 is_ipv6;
 };
 
 struct dpt_walk {
 	struct dpt_header inner; /* innermost */
 	struct dpt_header outer; /* the one around it, where there is one */
-	__u32 tunnel_kind;	 /* DPT_TUNNEL_NONE: there is none */
 	__u32 tunnel_id;
-	__u32 tunnel_port;
+	__u16 tunnel_port;
+	__u16 tunnel_kind; /* DPT_TUNNEL_NONE: there is none */
 };
 
 static __always_inline __u16 load_u16(const __u8 *p)
@@ -36,12 +39,17 @@ static __always_inline __u32 load_u32(const __u8 *p)
 	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
 }
 
+static __always_inline bool header__is_later_fragment(const struct dpt_header *header)
+{
+	return header->fragment & IP_OFFSET_MASK;
+}
+
 /* These two return -1 when there is no such header, else whether an address matches. */
 static __always_inline int header__read_ipv4(const struct dpt_bytes *bytes, struct dpt_header *header)
 {
 	struct ipv4_header ip;
 
-	if (!bytes__read(bytes, header->offset, &ip, sizeof(ip)) || ip.version_ihl >> 4 != 4)
+	if (!bytes__read(bytes, header->offset, &ip, sizeof(ip)) || ip.version_ihl < 0x45 || ip.version_ihl > 0x4f)
 		return -1;
 	header->l4_offset = header->offset + (ip.version_ihl & 15) * 4;
 	header->length = bpf_ntohs(ip.total_length);
@@ -49,6 +57,7 @@ static __always_inline int header__read_ipv4(const struct dpt_bytes *bytes, stru
 	header->ip_id = bpf_ntohs(ip.id);
 	header->fragment = bpf_ntohs(ip.fragment);
 	header->is_ipv6 = 0;
+	header->flow_label = 0;
 	return filter__matches_ipv4(ip.source, ip.destination);
 }
 
@@ -63,6 +72,7 @@ static __always_inline int header__read_ipv6(const struct dpt_bytes *bytes, stru
 	header->ip_id = 0;
 	header->fragment = 0;
 	header->is_ipv6 = 1;
+	header->flow_label = load_u32(ip.version_class) & 0xfffff;
 	next = ip.next_header;
 	at = header->offset + sizeof(ip);
 #pragma unroll
@@ -78,8 +88,13 @@ static __always_inline int header__read_ipv6(const struct dpt_bytes *bytes, stru
 			__u16 field = load_u16(extension + 2);
 
 			header->fragment = field >> 3 | (field & 1) << 13;
-			header->ip_id = load_u16(extension + 6);
+			header->ip_id = load_u32(extension + 4);
 			at += 8;
+			/* What follows is payload, whatever its first byte says. */
+			if (header__is_later_fragment(header)) {
+				next = extension[0];
+				break;
+			}
 		} else {
 			at += ((__u32)extension[1] + 1) * 8;
 		}
@@ -88,11 +103,6 @@ static __always_inline int header__read_ipv6(const struct dpt_bytes *bytes, stru
 	header->protocol = next;
 	header->l4_offset = at;
 	return filter__matches_ipv6(ip.source, ip.destination);
-}
-
-static __always_inline bool header__is_later_fragment(const struct dpt_header *header)
-{
-	return header->fragment & IP_OFFSET_MASK;
 }
 
 /* False when there is no IP header at header->offset. Sets *matches when it belongs to a packet that was asked for. */
@@ -113,6 +123,7 @@ static __always_inline bool header__read(const struct dpt_bytes *bytes, __u16 pr
 	header->ip_id = forget(header->ip_id);
 	header->fragment = forget(header->fragment);
 	header->is_ipv6 = forget(header->is_ipv6);
+	header->flow_label = forget(header->flow_label);
 	if (match && filter__matches_protocol(header->protocol)) {
 		__be16 ports[2];
 
@@ -123,6 +134,23 @@ static __always_inline bool header__read(const struct dpt_bytes *bytes, __u16 pr
 			*matches |= filter__matches_ports(ports[0], ports[1]);
 	}
 	return true;
+}
+
+/* Steps over VLAN tags, two at most; returns what is behind them. 0: not in the linear part. */
+static __always_inline __u16 tags__skip(const struct dpt_bytes *bytes, __u16 protocol, __u32 *offset)
+{
+#pragma unroll
+	for (int i = 0; i < 2; i++) {
+		__u8 tag[4];
+
+		if (!is_vlan(protocol))
+			break;
+		if (!bytes__read(bytes, *offset, tag, sizeof(tag)))
+			return 0;
+		*offset += sizeof(tag);
+		protocol = load_u16(tag + 2);
+	}
+	return protocol;
 }
 
 /* What the packet in a tunnel's header, an Ethernet frame or IP itself, begins with. 0: nothing for us. */
@@ -207,8 +235,9 @@ static __always_inline bool walk__headers(const struct dpt_bytes *bytes, struct 
 	__u16 inner;
 
 	__builtin_memset(walk, 0, sizeof(*walk));
-	walk->outer.offset = forget(0);
-	if (!header__read(bytes, bytes->protocol, &walk->outer, matches))
+	inner = tags__skip(bytes, bytes->protocol, &offset);
+	walk->outer.offset = forget(offset);
+	if (!header__read(bytes, forget(inner), &walk->outer, matches))
 		return false;
 	inner = tunnel__open(bytes, walk, &offset);
 	walk->inner.offset = forget(offset);
@@ -220,6 +249,21 @@ static __always_inline bool walk__headers(const struct dpt_bytes *bytes, struct 
 	walk->tunnel_id = forget(walk->tunnel_id);
 	walk->tunnel_port = forget(walk->tunnel_port);
 	return true;
+}
+
+static __always_inline bool walk__is_wanted(const struct dpt_bytes *bytes, const struct dpt_walk *walk,
+					    enum dpt_wanted wanted)
+{
+	__u8 flags = 0;
+
+	if (wanted != WANT_BEGINNINGS)
+		return wanted;
+	if (walk->tunnel_kind != DPT_TUNNEL_NONE || header__is_later_fragment(&walk->inner))
+		return false;
+	if (walk->inner.protocol != IPPROTO_TCP)
+		return true;
+	bytes__read(bytes, walk->inner.l4_offset + TCP_FLAGS_OFFSET, &flags, sizeof(flags));
+	return tcp__opens(flags);
 }
 
 static __always_inline void header__addresses(const struct dpt_bytes *bytes, const struct dpt_header *header,
@@ -237,17 +281,46 @@ static __always_inline void header__addresses(const struct dpt_bytes *bytes, con
 	address__of_ipv4(destination, ipv4[1]);
 }
 
-/* As many words of what the packet carries as there are. */
-static __always_inline __u32 header__l4(const struct dpt_bytes *bytes, const struct dpt_header *header,
-					union dpt_l4 *l4)
+/* Masks in place of conditions: the verifier walks all the ways to the header once for each number that it can tell
+ * apart here, the more so as the number is a size.
+ */
+static __always_inline __s64 all_ones_if_negative(__s64 value)
 {
-	__u32 words;
+	value >>= 63;
+	asm volatile("" : "+r"(value)); /* or the compiler makes a condition of it again */
+	return value;
+}
 
-	for (words = 0; words < L4_WORDS; words++) {
-		if (!bytes__read(bytes, header->l4_offset + words * 8, &l4->halves[words * 2], 8))
-			break;
-	}
-	return words;
+static __always_inline __s64 smaller_of(__s64 a, __s64 b)
+{
+	return b + ((a - b) & all_ones_if_negative(a - b));
+}
+
+/* How many bytes of what the packet carries tell it apart and are in the linear part; 0 or less: none. */
+static __always_inline __s64 header__l4_size(const struct dpt_bytes *bytes, const struct dpt_header *header)
+{
+	__s64 there = (__s64)bytes->available - header->l4_offset;
+	/* What a short frame is padded with is behind the packet. */
+	__s64 carried = (__s64)header->length - (header->l4_offset - header->offset);
+	/* Of TCP in more than 64 KiB (BIG TCP) no header tells the length. */
+	__s64 is_tcp = all_ones_if_negative((header->protocol ^ IPPROTO_TCP) - 1);
+	__s64 untold = all_ones_if_negative(carried - 1) & is_tcp;
+	__s64 size = smaller_of((carried & ~untold) | (sizeof(union dpt_l4) & untold), sizeof(union dpt_l4));
+	/* The rest is in pages: how much of it is pulled out of them must not matter much. */
+	__s64 is_cut = all_ones_if_negative(there - size);
+
+	return (size & ~is_cut) | (there & ~7 & is_cut);
+}
+
+/* *l4 is cleared before, and zero behind what is there. */
+static __always_inline void header__l4(const struct dpt_bytes *bytes, const struct dpt_header *header,
+				       struct dpt_seen *seen, union dpt_l4 *l4)
+{
+	__s64 size = header__l4_size(bytes, header);
+
+	size = forget_byte(seen, size & ~all_ones_if_negative(size));
+	if (size)
+		bytes__read(bytes, header->l4_offset, l4, ((size - 1) & (sizeof(*l4) - 1)) + 1);
 }
 
 static __always_inline void walk__fill(const struct dpt_bytes *bytes, const struct dpt_walk *walk,
@@ -256,10 +329,11 @@ static __always_inline void walk__fill(const struct dpt_bytes *bytes, const stru
 	const struct dpt_header *header = &walk->inner;
 	struct dpt_tunnel *tunnel = &seen->tunnel;
 	struct dpt_flow *flow = &seen->flow;
-	union dpt_l4 l4 = {};
-	__u32 words = forget(header__l4(bytes, header, &l4));
+	union dpt_l4 l4;
 
-	__builtin_memset(seen, 0, sizeof(*seen));
+	l4__clear(&l4);
+	seen__clear(seen);
+	header__l4(bytes, header, seen, &l4);
 
 	header__addresses(bytes, header, &flow->source, &flow->destination);
 	flow->family = header->is_ipv6 ? 6 : 4;
@@ -268,8 +342,9 @@ static __always_inline void walk__fill(const struct dpt_bytes *bytes, const stru
 	flow->ip_id = header->ip_id;
 	flow->fragment = header->fragment;
 	bytes__read(bytes, header->offset + (header->is_ipv6 ? 7 : 8), &flow->ttl, 1);
-	packet__fill_l4(flow, &l4, words);
-	seen->key = packet__key(flow, &l4, words);
+	packet__fill_l4(seen, &l4, header->l4_offset - header->offset);
+	seen->key = packet__key(seen, &l4, header->flow_label);
+	seen->datagram = flow__datagram(flow);
 	if (walk->tunnel_kind == DPT_TUNNEL_NONE)
 		return;
 	header__addresses(bytes, &walk->outer, &tunnel->source, &tunnel->destination);

@@ -5,10 +5,34 @@
 #include "event.h"
 
 enum {
-	DPT_MAX_ADDRESSES = 16, /* of --pod-ip, and of --peer-ip */
-	DPT_MAX_VXLAN_PORTS = 4,
+	DPT_MAX_ADDRESSES = 16,	 /* of --pod-ip, and of --peer-ip */
 	DPT_HOOK_FUNCTIONS = 16, /* netfilter hook functions that fentry programs can be put on */
-	DPT_MAX_IFINDEX = 65536, /* of the devices whose tracepoint hops a tc program makes superfluous */
+	DPT_HOME_SETS = 8192,	 /* of devices of the home netns, by the last bits of their ifindex */
+	DPT_HOME_WAYS = 4,	 /* devices of one set */
+	DPT_PROBED = 256,	 /* netfilter hook functions whose entry is told */
+};
+
+/* Of a device of the home netns. */
+enum dpt_home_flag {
+	DPT_HOME_COVERED = 1, /* tc programs tell its crossings: tracepoint hops are superfluous */
+	DPT_HOME_UPLINK = 2,  /* packets of the node's own address arrive there */
+};
+
+/* User space fills the ways of a set in order and leaves no gap: the first that is 0 is the end. */
+struct dpt_home_device {
+	__u32 ifindex;
+	__u32 flags; /* enum dpt_home_flag */
+} __attribute__((aligned(8)));
+
+struct dpt_home_set {
+	struct dpt_home_device ways[DPT_HOME_WAYS];
+};
+
+/* UDP ports as the node's devices have them, told by user space while the programs run. */
+enum {
+	DPT_UDP_PORTS = 65536,
+	DPT_PORT_VXLAN = 1,
+	DPT_PORT_GENEVE = 2,
 };
 
 struct dpt_config {
@@ -19,9 +43,8 @@ struct dpt_config {
 	__u32 home_netns; /* where the tc programs are */
 	__u16 port;	  /* 0: any */
 	__u16 protocol;
-	__u16 vxlan_ports[DPT_MAX_VXLAN_PORTS]; /* 0: unused */
-	__u16 geneve_port;
 	__u8 any_protocol;
-	__u8 reads_directly;  /* tracing programs may read through untrusted pointers (6.17) */
-	__u8 has_drop_reason; /* tracepoint kfree_skb has its third argument (5.17) */
+	__u8 reads_directly;	   /* tracing programs may read through untrusted pointers (6.17) */
+	__u8 has_drop_reason;	   /* tracepoint kfree_skb has its third argument (5.17) */
+	__u8 has_consume_location; /* tracepoint consume_skb has its second argument (6.3 to 6.5) */
 };

@@ -14,6 +14,15 @@ enum dpt_event_kind {
 	DPT_EVENT_DROP = 2,
 	DPT_EVENT_NETFILTER = 3,
 	DPT_EVENT_DEVICE = 4,
+	DPT_EVENT_END = 5,  /* an skb of ours was consumed */
+	DPT_EVENT_LOST = 6, /* written by user space: records found no room */
+};
+
+enum dpt_hop_flag {
+	DPT_HOP_GSO = 1,     /* the skb stands for several segments */
+	DPT_HOP_MATCHES = 2, /* the filter itself matches, not only what is remembered of the packet */
+	DPT_HOP_FIRST = 4,   /* the skb was made here: OUTPUT, or the first transmit of a local sender */
+	DPT_HOP_FLOODED = 8, /* of a drop: the device gets other hosts' frames in good order, see place.bpf.h */
 };
 
 enum dpt_point {
@@ -65,9 +74,10 @@ struct dpt_flow {
 	} l4;
 	__u32 sequence; /* TCP, or ICMP echo */
 	__u32 acknowledgment;
-	__u32 length; /* bytes of the IP packet, header included */
-	__u16 ip_id;
+	__u32 length;	/* bytes of the IP packet, header included */
+	__u32 ip_id;	/* 16 bits of IPv4, 32 of an IPv6 fragment header, 0 for IPv6 without one */
 	__u16 fragment; /* IPv4 frag_off with its flags; IPv6: offset and M bit moved to the same places */
+	__u16 headers;	/* bytes from the IP header to the payload of layer 4, options included; 0: not known */
 	__u8 family;	/* 4 or 6 */
 	__u8 protocol;
 	__u8 ttl;
@@ -87,14 +97,16 @@ struct dpt_tunnel {
 /* A packet at one point of its way. Without a tunnel the record of a plain hop ends before .tunnel. */
 struct dpt_hop {
 	struct dpt_event event;
-	__u64 skb;     /* address of the sk_buff: recycled at once, to be believed only while .key agrees */
-	__u64 key;     /* hash of what NAT and encapsulation leave alone in the innermost packet */
-	__u32 netns;   /* inode number, 0: not known at this point */
-	__u32 ifindex; /* 0: none */
-	__u32 length;  /* skb->len */
-	__u8 point;    /* enum dpt_point */
-	__u8 gso;      /* 1: the skb stands for several segments */
-	__u16 reserved;
+	__u64 skb;	  /* address of the sk_buff: recycled at once, to be believed only while .key agrees */
+	__u64 key;	  /* hash of what NAT and encapsulation leave alone in the innermost packet */
+	__u32 netns;	  /* inode number, 0: not known at this point */
+	__u32 ifindex;	  /* 0: none */
+	__u32 iif;	  /* skb->skb_iif: the device of this netns that received it, 0: none */
+	__u32 length;	  /* skb->len */
+	__u8 point;	  /* enum dpt_point */
+	__u8 flags;	  /* enum dpt_hop_flag */
+	__u8 packet_type; /* skb->pkt_type: PACKET_HOST, PACKET_BROADCAST, ..., PACKET_LOOPBACK */
+	__u8 reserved;
 	struct dpt_flow flow;
 	struct dpt_tunnel tunnel;
 };
@@ -118,6 +130,21 @@ struct dpt_netfilter {
 	__u16 functions; /* how many are registered at the hook */
 };
 
+/* consume_skb of an skb that was followed and that no socket had taken: the last that is heard of it. */
+struct dpt_end {
+	struct dpt_event event;
+	__u64 skb;
+	__u64 key;
+	__u64 location; /* return address into the consuming function, 0: not known */
+};
+
+/* Between .since_ns and the event's own time `records` records found no room: what was under way then may lack hops. */
+struct dpt_lost {
+	struct dpt_event event;
+	__u64 since_ns;
+	__u64 records;
+};
+
 /* A network device, written when it is first met. */
 struct dpt_device {
 	struct dpt_event event;
@@ -131,9 +158,11 @@ struct dpt_device {
 };
 
 static_assert(sizeof(struct dpt_event) == 16, "wire size");
-static_assert(sizeof(struct dpt_flow) == 56, "wire size");
+static_assert(sizeof(struct dpt_flow) == 60, "wire size");
 static_assert(sizeof(struct dpt_tunnel) == 40, "wire size");
-static_assert(sizeof(struct dpt_hop) == 144, "wire size");
-static_assert(sizeof(struct dpt_drop) == 288, "wire size");
-static_assert(sizeof(struct dpt_netfilter) == 160, "wire size");
+static_assert(sizeof(struct dpt_hop) == 152, "wire size");
+static_assert(sizeof(struct dpt_drop) == 296, "wire size");
+static_assert(sizeof(struct dpt_netfilter) == 168, "wire size");
+static_assert(sizeof(struct dpt_end) == 40, "wire size");
+static_assert(sizeof(struct dpt_lost) == 32, "wire size");
 static_assert(sizeof(struct dpt_device) == 64, "wire size");

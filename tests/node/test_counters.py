@@ -200,7 +200,7 @@ class CounterTest(unittest.TestCase):
         self.assertEqual(totals, {key: total for key, total in told.items() if total}, counters.state())
 
     @unittest.skipUnless(IN_VM, "the budget is the machine's, not the namespace's: in a virtual machine only")
-    def test_softirq_runs_out_of_its_budget(self):
+    def test_softirq_that_runs_out_of_its_budget_loses_nothing(self):
         def squeezed():
             return sum(int(line.split()[2], 16) for line in pathlib.Path("/proc/net/softnet_stat").read_text().splitlines())
 
@@ -213,12 +213,9 @@ class CounterTest(unittest.TestCase):
             budget.write_text("1")
             wait_until(lambda: self.netns.unwanted_frames(50) or squeezed() > at_least + 5, "a squeeze")
             budget.write_text(before)
+            self.assertGreater(squeezed(), at_least + 5)
             counters.stop()
-        records = [record for record in counters.packets if record["group"] == "softnet"]
-        total = sum(record["interval"] for record in records if record["name"] == "time_squeeze")
-        self.assertGreater(total, 5, counters.state())
-        self.assertLessEqual(total, squeezed() - at_least)
-        self.assertNotIn("interface", records[0])
+        self.assertEqual([record for record in counters.packets if record["group"] == "softnet"], [])
 
     def test_a_filter_of_packets_leaves_them_out(self):
         with Counters("--protocol", "tcp") as counters:

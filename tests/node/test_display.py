@@ -185,7 +185,7 @@ class Drops(unittest.TestCase):
             terminal.type("q")
             self.assertEqual(terminal.wait(), 0)
             self.assertTrue(terminal.is_restored(), terminal.state())
-            self.assertIn("freed without loss", terminal.text())
+            self.assertIn("normal frees (not losses)", terminal.text())
             self.assertNotIn("h: help", terminal.text())
 
     def test_a_drop_is_opened_into_its_packets(self):

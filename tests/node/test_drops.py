@@ -163,6 +163,23 @@ class Netfilter(DropTest):
         if support.has("netfilter hops"):
             self.assertEqual(self.decided(packet), ["nft_do_chain_inet"])
 
+    def test_function_that_may_not_have_been_the_last(self):
+        """SYNPROXY's function is not watched: where it is behind the one that dropped, none is named."""
+        drop = f"POSTROUTING -s {self.pod1.ip} -d {self.pod3.ip} -p icmp -j DROP"
+        proxy = "INPUT -p tcp --dport 1 -j SYNPROXY"
+        named = []
+        with changed(self.nodes.n1, f"iptables-nft -t mangle -I {drop}", f"iptables-nft -t mangle -D {drop}"):
+            for synproxy in (False, True):
+                with contextlib.ExitStack() as stack:
+                    if synproxy and support.has("netfilter hops"):
+                        stack.enter_context(
+                            changed(self.nodes.n1, f"iptables-nft -A {proxy}", f"iptables-nft -D {proxy}")
+                        )
+                    icmp_id = ping(self.pod1, self.pod3.ip, expect_reply=False)
+                    named.append(self.decided(self.trace.packet(icmp=8, id=icmp_id)))
+        if support.has("netfilter hops"):
+            self.assertEqual(named, [["nft_do_chain_ipv4"], [""]])
+
     def test_prerouting_of_a_bridged_packet(self):
         """br_netfilter runs the IP hooks while the packet is still the bridge's."""
         function = "nft_do_chain" if KERNEL >= (5, 17) else "nf_hook_slow"
@@ -210,14 +227,30 @@ class Sockets(DropTest):
         self.assert_dropped(packet, way, "eth0@pod2", reason, "tcp_v4_do_rcv")
 
     def test_data_for_an_end_that_has_closed(self):
-        """Only TIME_WAIT is left of it, which takes a FIN and answers data with a reset."""
+        """Only TIME_WAIT is left of it, which answers data with a reset: the network lost nothing."""
         with support.closed_first(self.pod1, self.pod2) as connection:
             ports = connection.getsockname()[1], connection.getpeername()[1]
             connection.send(b"too late")
             packet = self.trace.wait_for(3, source=self.pod2.ip, ports=ports)[2]  # after SYN ACK and ACK
         self.assertIn("PSH", packet["flow"]["tcp"]["flags"])
-        way = self.nodes.across_bridge(self.pod2, self.pod1)[:-1]
-        self.assert_dropped(packet, way, "eth0@pod1", "NOT_SPECIFIED", "tcp_v4_rcv")
+        self.assert_delivered(packet, self.nodes.across_bridge(self.pod2, self.pod1))
+        self.assertTrue(packet.get("reader_closed"), packet)
+
+    def test_listener_whose_queue_is_full(self):
+        """It frees what it has no room for as if it had taken it: not delivered, for nothing answers."""
+        for family in (4, 6):
+            with self.subTest(family=family), support.listener(self.pod2, family, backlog=0) as server:
+                port = server.getsockname()[1]
+                with support.tcp_client(self.pod1, family) as first, support.tcp_client(self.pod1, family) as second:
+                    first.connect((self.pod2.address(family), port))
+                    second.setblocking(False)
+                    with contextlib.suppress(BlockingIOError):
+                        second.connect((self.pod2.address(family), port))
+                    request = self.trace.packet(ports=(second.getsockname()[1], port))
+                    accepted = self.trace.packet(ports=(first.getsockname()[1], port))
+                self.assertEqual((request["verdict"], request.get("unanswered")), ("unfinished", True), request)
+                self.assertEqual(request["hops"][-1]["point"], "socket")
+                self.assert_delivered(accepted, self.nodes.across_bridge(self.pod1, self.pod2))
 
     def test_udp_port_without_reader(self):
         functions = {4: ("__udp4_lib_rcv", "udp_rcv"), 6: ("__udp6_lib_rcv", "udpv6_rcv")}  # 7.2: the second

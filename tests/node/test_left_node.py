@@ -30,9 +30,13 @@ class LeftNode(NodeTest):
                 ends = [tuple(address for address, _ in tuple_) for tuple_ in support.flows(request)]
                 asked = (self.pod1.address(family), outside)
                 self.assertEqual(ends, [asked] * 3 + [(support.OUTSIDE_NODE_ADDRESS[family], outside)])
-                # Its answer is to the node's address at first, and the pod's packet from when that is undone.
-                reply = self.trace.packet(icmp=0 if family == 4 else 129, id=icmp_id)
-                self.assert_delivered(reply, [*self.nodes.from_node(self.pod1), "socket eth0@pod1"])
+                # Its answer is to the node's address at first, and ours all the same.
+                reply = self.trace.packet(icmp=0 if family == 4 else 129, source=outside)
+                way = ["device-receive wan0@n1", *self.nodes.from_node(self.pod1), "socket eth0@pod1"]
+                self.assert_delivered(reply, way)
+                ends = [tuple(address for address, _ in tuple_) for tuple_ in support.flows(reply)]
+                answered = (outside, support.OUTSIDE_NODE_ADDRESS[family])
+                self.assertEqual(ends, [answered] + [asked[::-1]] * 4)
 
     def test_datagram_without_an_answer(self):
         with support.udp_socket(self.pod1) as client:

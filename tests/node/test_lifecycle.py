@@ -1,11 +1,34 @@
 """Pods and devices that come and go while dptrace runs, two of it at once, and what it leaves behind: nothing."""
 
+import contextlib
 import signal
+import threading
 import time
 import unittest
 
 import support
 from support import NodeTest, Trace, in_netns, ping, topology
+
+
+@contextlib.contextmanager
+def sending(client, server):
+    """Datagrams of different content, one after the other has arrived, for as long as it lasts."""
+    over = threading.Event()
+
+    def send():
+        number = 0
+        while not over.wait(0.005):  # else an emulated processor has no time for dptrace
+            number += 1
+            client.send(b"number %d" % number)
+            server.recv(100)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
 
 
 class Pods(NodeTest):
@@ -35,6 +58,23 @@ class Pods(NodeTest):
             self.assert_dropped(packet, way, "cni0@n1", "NEIGH_FAILED", "neigh_invalidate")
             self.assert_nothing_lost(trace.stop())
         self.assertEqual(support.traces_left(nodes.n1), [])
+
+    def test_ready_means_ready(self):
+        """Packets come all the time while it starts; the first that are told are whole, as all later ones are: pods,
+        devices and both ends. But for the one that was on its way."""
+        nodes = topology()
+        way = nodes.across_bridge(nodes.pod1, nodes.pod2)
+        port = support.new_port()
+        with support.udp_socket(nodes.pod1) as client, support.udp_socket(nodes.pod2, port=port) as server:
+            client.connect(server.getsockname())
+            with sending(client, server), Trace("--pod-ip", nodes.pod1.ip, "--port", str(port), "-c", "20") as trace:
+                self.assertEqual(trace.wait_end(), 0)
+        self.assertEqual(len(trace.packets), 20)
+        for packet in sorted(trace.packets, key=lambda packet: packet["time"])[1:]:
+            self.assert_delivered(packet, way)
+            self.assertEqual(packet["flow"]["source"].get("pod"), "default/pod1")
+            self.assertEqual(packet["flow"]["destination"].get("pod"), "default/pod2")
+            self.assertEqual([hop for hop in packet["hops"] if "name" not in hop["interface"]], [])
 
     def test_many_devices_attach_quickly(self):
         nodes = topology()

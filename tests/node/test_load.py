@@ -1,7 +1,14 @@
 """Much traffic: a hundred flows at once, floods of others' packets, and a ring that is too small on purpose."""
 
+import contextlib
+import json
+import os
 import pathlib
+import signal
+import struct
 import subprocess
+import tempfile
+import time
 import unittest
 from collections import Counter
 
@@ -104,6 +111,24 @@ class UnrelatedTraffic(NodeTest):
         self.assertLess(summary["events"], 6 * 50, "events of the flood reached the ring")
 
 
+EVENT_LOST, CHUNK_EVENTS = 6, 3
+
+
+def events_of(path):
+    """The records of a recording, by their kind: of losses (time, since, records)."""
+    data = pathlib.Path(path).read_bytes()
+    at = 16
+    while at < len(data):
+        chunk, length, _ = struct.unpack_from("III", data, at)
+        at += 12
+        position, end = at, at + length
+        while chunk == CHUNK_EVENTS and position < end:
+            kind, size, _, time_ns = struct.unpack_from("HHIQ", data, position)
+            yield kind, (time_ns, *struct.unpack_from("QQ", data, position + 16)) if kind == EVENT_LOST else None
+            position += size
+        at = end
+
+
 class SmallestRing(NodeTest):
     """What does not fit is counted, to the last event."""
 
@@ -137,6 +162,34 @@ class SmallestRing(NodeTest):
         self.assertEqual(flood["events"] + flood["events_lost"], self.COUNT * per_packet + besides)
         self.assertLessEqual(flood["packets"], self.COUNT)
         self.assertRegex(trace.stderr(), "(?i)lost.*--ring-size", "a warning says so while it happens")
+
+    def test_a_recording_says_when(self):
+        """The reader is stopped while packets come: the recording has the losses, and they add up."""
+        nodes = topology()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "recording")
+            with Trace("--pod-ip", nodes.pod1.ip, "--ring-size", "64K", "-w", path) as trace:
+                before = time.monotonic_ns()
+                trace.process.send_signal(signal.SIGSTOP)
+                with support.udp_socket(nodes.pod1) as client:
+                    client.connect((nodes.pod3.ip, support.new_port()))
+                    for _ in range(2000):
+                        with contextlib.suppress(ConnectionRefusedError):
+                            client.send(b"nobody listens, and nobody reads")
+                stopped = time.monotonic_ns()
+                trace.process.send_signal(signal.SIGCONT)
+                summary = trace.stop()
+            losses = [loss for kind, loss in events_of(path) if kind == EVENT_LOST]
+            shown = support.dptrace("show", path, "-o", "json", check=True).stdout.splitlines()
+        self.assertGreater(summary["events_lost"], 0, "the ring was large enough after all")
+        self.assertEqual(sum(records for _, _, records in losses), summary["events_lost"])
+        self.assertEqual(json.loads(shown[-1]), summary)
+        for time_ns, since_ns, records in losses:
+            self.assertGreater(records, 0)
+            self.assertLessEqual(since_ns, time_ns)
+        # Between them lies all of the time in which something was lost, which is while the reader stood.
+        self.assertLess(losses[0][1], stopped)
+        self.assertGreater(losses[-1][0], before)
 
     def test_no_event_is_lost_with_the_default(self):
         count = 500

@@ -66,18 +66,19 @@ def samples(text):
 class Watch:
     """A running `dptrace drops --metrics` on node 1."""
 
-    def __init__(self, *arguments, host="127.0.0.1", prefix=()):
+    def __init__(self, *arguments, host="127.0.0.1", prefix=(), stdin=subprocess.DEVNULL):
         self.netns = topology().n1
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.port = free_port(self.netns, family)
         self.host = f"[{host}]" if ":" in host else host
         self._folder = tempfile.TemporaryDirectory(prefix="dptrace-")
         folder = pathlib.Path(self._folder.name)
+        folder.chmod(0o777)  # also for a user who is not root
         self._stderr = open(folder / "stderr", "w+")
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", self.netns, *prefix, support.DPTRACE, "drops", "--interval", "200ms",
              "--metrics", f"{self.host}:{self.port}", "--ready-file", folder / "ready", *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._stderr,
+            stdin=stdin, stdout=subprocess.DEVNULL, stderr=self._stderr,
         )
         try:
             wait_until(lambda: (folder / "ready").exists() or self.process.poll() is not None, self.stderr)
@@ -249,6 +250,18 @@ def manifest(kind):
     return next(document for document in yaml.safe_load_all(documents) if document["kind"] == kind)
 
 
+CAPABILITIES = {2: "CAP_DAC_READ_SEARCH", 12: "CAP_NET_ADMIN", 19: "CAP_SYS_PTRACE", 21: "CAP_SYS_ADMIN",
+                34: "CAP_SYSLOG", 38: "CAP_PERFMON", 39: "CAP_BPF"}
+AFTER_ATTACHING = ("CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN", "CAP_SYSLOG")  # for names
+
+
+def effective_capabilities(process):
+    """Those of the main thread; numbers where dptrace knows no use for one."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text()
+    mask = int(re.search(r"^CapEff:\s*(\w+)$", status, re.M).group(1), 16)
+    return [CAPABILITIES.get(number, number) for number in range(64) if mask >> number & 1]
+
+
 class Packaged(NodeTest):
     """What packaging/ asks for is what dptrace takes, and needs no more than it is given."""
 
@@ -257,13 +270,24 @@ class Packaged(NodeTest):
         self.unit = (PACKAGING / "systemd" / "dptrace-drops.service").read_text()
         self.capabilities = re.search(r"^CapabilityBoundingSet=(.*)$", self.unit, re.M).group(1).split()
 
-    def test_the_capabilities_suffice(self):
-        # As the unit and the manifest have it: root with these and no others, and no way to more.
-        bounding = ",".join(["-all", *("+" + name.removeprefix("CAP_").lower() for name in self.capabilities)])
-        with Watch(prefix=["setpriv", "--no-new-privs", f"--bounding-set={bounding}", f"--inh-caps={bounding}"]) as watch:
-            status = pathlib.Path(f"/proc/{watch.process.pid}/status").read_text()
-            self.assertEqual(bin(int(re.search(r"^CapEff:\s*(\w+)$", status, re.M).group(1), 16)).count("1"),
-                             len(self.capabilities))
+    def test_the_capabilities_of_the_unit_suffice(self):
+        """As a user that is not root, and with no way to more. The names of functions come from standard input."""
+        user = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+        with open("/proc/kallsyms") as symbols:
+            self.assert_suffice(self.capabilities, user, {"CAP_SYSLOG"}, stdin=symbols)
+
+    def test_the_capabilities_of_the_daemon_set_suffice(self):
+        wanted = manifest("DaemonSet")["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]
+        self.assert_suffice([f"CAP_{name}" for name in wanted["add"]], [], {"CAP_DAC_READ_SEARCH"})
+
+    def assert_suffice(self, capabilities, user, never, **options):
+        words = ",".join("+" + name.removeprefix("CAP_").lower() for name in capabilities)
+        prefix = ["setpriv", "--no-new-privs", *user, f"--bounding-set=-all,{words}", f"--inh-caps=-all,{words}"]
+        if user:
+            prefix.append(f"--ambient-caps=-all,{words}")
+        with Watch(prefix=prefix, **options) as watch:
+            # What attaching needs is given up behind it.
+            self.assertEqual(set(effective_capabilities(watch.process.pid)), set(AFTER_ATTACHING) - never)
             refused_datagrams(self.nodes.pod1, self.nodes.pod2, 5)
             # The device of a pod has its name, so other network namespaces can be looked into.
             watch.wait_for(5, DROPS, **refused_labels(self.nodes.pod1))
@@ -279,8 +303,6 @@ class Packaged(NodeTest):
         daemon_set = manifest("DaemonSet")
         pod = daemon_set["spec"]["template"]
         container = pod["spec"]["containers"][0]
-        self.assertEqual({f"CAP_{name}" for name in container["securityContext"]["capabilities"]["add"]},
-                         set(self.capabilities))
         self.assertEqual(container["image"], "dptrace:" + dptrace("--version").stdout.split()[1])
         self.assertEqual({mount["name"] for mount in container["volumeMounts"]},
                          {volume["name"] for volume in pod["spec"]["volumes"]})
@@ -305,12 +327,13 @@ class Service(NodeTest):
         nodes = topology()
         shutil.copy(support.DPTRACE, "/usr/sbin/dptrace")
         units = pathlib.Path("/run/systemd/system")
-        drop_in = units / "dptrace-drops.service.d" / "test.conf"
-        drop_in.parent.mkdir(parents=True)
-        shutil.copy(PACKAGING / "systemd" / "dptrace-drops.service", units)
-        # Nothing of a whole system is wanted beside it.
         said = pathlib.Path("/run/dptrace-drops.stderr")
-        drop_in.write_text(f"[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:{said}\n")
+        for unit, section in (("socket", ""), ("service", f"[Service]\nStandardError=file:{said}\n")):
+            drop_in = units / f"dptrace-drops.{unit}.d" / "test.conf"
+            drop_in.parent.mkdir(parents=True)
+            shutil.copy(PACKAGING / "systemd" / f"dptrace-drops.{unit}", units)
+            # Nothing of a whole system is wanted beside it.
+            drop_in.write_text(f"[Unit]\nDefaultDependencies=no\n{section}")
         run("ip", "link", "set", "lo", "up")
         init = ("mount --make-rshared / && umount /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && "
                 "exec env container=test /lib/systemd/systemd --system --unit=dptrace-drops.service --log-target=null "
@@ -331,6 +354,8 @@ class Service(NodeTest):
         status = pathlib.Path(f"/proc/{process}/status").read_text()
         self.assertRegex(status, r"NoNewPrivs:\s*1\n")
         self.assertRegex(status, r"Seccomp:\s*2\n")
+        self.assertNotRegex(status, r"Uid:\s*0\s")
+        self.assertEqual(set(effective_capabilities(process)), set(AFTER_ATTACHING) - {"CAP_SYSLOG"})
         refused_datagrams(nodes.pod1, nodes.pod2, 5)
         # The device has its name: it can look into the network namespaces.
         wanted = (DROPS, tuple(refused_labels(nodes.pod1).items()))

@@ -70,7 +70,7 @@ class Counting:
             try:
                 path = ctypes.create_string_buffer(f"{folder}/users_own".encode())
                 Bpf.call(Bpf.OBJ_PIN, struct.pack("QI", ctypes.addressof(path), self.program))
-                in_netns(netns, "tc", "qdisc", "add", "dev", device, "clsact")
+                in_netns(netns, "tc", "qdisc", "add", "dev", device, "clsact", check=False)  # dptrace may have made it
                 in_netns(
                     netns, "tc", "filter", "add", "dev", device, "ingress", "prio", str(priority), "protocol", "ip",
                     "bpf", "direct-action", "object-pinned", f"{folder}/users_own",
@@ -158,6 +158,31 @@ class ForeignFilter(NodeTest):
                 self.assert_dropped(
                     packet, self.as_seen(self.nodes.out(self.pod1)[:2]), f"{self.pod1.veth}@n1", "TC_INGRESS", "__netif_receive_skb_core"
                 )
+
+    def test_filter_that_comes_later(self):
+        """It would end the row before dptrace's: without tcx the device is left to the tracepoints at once."""
+        program = self.program(TC_ACT_OK)
+        with Trace("--pod-ip", self.pod1.ip) as trace:
+            with program.as_filter(self.nodes.n1, self.pod1.veth, 1):
+                if not support.HAS_TCX:
+                    support.wait_until(lambda: "somebody has added" in trace.stderr(), trace.state)
+                icmp_id = marked_ping(self.pod1, self.pod3.ip)
+                self.assert_delivered(trace.packet(icmp=8, id=icmp_id), self.request)
+                self.assertEqual(program.count(), 1)
+            self.assert_nothing_lost(trace.stop())
+        self.assertEqual(support.traces_left(self.nodes.n1), [])
+
+    def test_qdisc_that_is_taken_away(self):
+        """With dptrace's filters: it sees the device by tracepoints from then on, and makes no other."""
+        support.require(support.CLSACT)
+        with Trace("--pod-ip", self.pod1.ip) as trace:
+            in_netns(self.nodes.n1, "tc", "qdisc", "del", "dev", self.pod1.veth, "clsact")
+            support.wait_until(lambda: "somebody has removed" in trace.stderr(), trace.state)
+            icmp_id = ping(self.pod1, self.pod3.ip)
+            self.assert_delivered(trace.packet(icmp=8, id=icmp_id), self.request)
+            qdiscs = in_netns(self.nodes.n1, "tc", "qdisc", "show", "dev", self.pod1.veth).stdout
+            self.assertNotIn("clsact", qdiscs)
+            self.assert_nothing_lost(trace.stop())
 
     def test_clsact_of_the_user_survives_a_kill(self):
         program = self.program(TC_ACT_UNSPEC)

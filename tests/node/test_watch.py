@@ -167,18 +167,16 @@ class WatchIsExact(Nothing):
         self.assertEqual(watch.summary["dropped"], dropped)
         told = [record["interval_packets"] for record in watch.packets]
         self.assertEqual(sum(told), dropped)
-        return told
 
     def test_under_flood(self):
         """With an interval as short as can be: the two maps change places all the time."""
         with self.dropped_by_nft(self.nodes.n1, f"udp dport {PORT}") as dropped:
             with Watch("--interval", "10ms", "--port", str(PORT)) as watch:
-                with self.flood(2) as processes:
-                    for process in processes:
-                        process.wait(support.TIMEOUT)
+                # In a virtual machine with one processor an interval may last for seconds.
+                with self.flood(support.TIMEOUT):
+                    support.wait_until(lambda: len(watch.packets) > 10, lambda: f"eleven intervals ({watch.state()})")
                 watch.stop()
-            told = self.assert_all_counted(watch, dropped())
-        self.assertGreater(len(told), 10)
+            self.assert_all_counted(watch, dropped())
 
     def test_ended_amid_a_flood_then_started_again(self):
         """Each watch counts what was dropped while it ran: never more than there was."""
@@ -336,10 +334,10 @@ class WatchLeavesNoTrace(Nothing):
     def assert_gone(self, programs):
         support.wait_until(lambda: not any(map(support.Bpf.has_program, programs)), f"programs {programs} unloaded")
 
-    def test_one_program(self):
+    def test_two_programs(self):
         with Watch() as watch:
             programs = watch.programs()
-            self.assertEqual(len(programs), 1)
+            self.assertEqual(len(programs), 2)  # of drops, and of connections that have closed
             self.assertEqual(support.attached(self.nodes.n1, "cni0"), (0, 0))
             watch.stop()
         self.assert_gone(programs)

@@ -119,6 +119,14 @@ inline dpt_tunnel vxlan(std::string_view source, std::string_view destination) {
   return tunnel;
 }
 
+inline dpt_tunnel ipip(std::string_view source, std::string_view destination) {
+  dpt_tunnel tunnel = vxlan(source, destination);
+  tunnel.id = 0;
+  tunnel.port = 0;
+  tunnel.kind = DPT_TUNNEL_IPIP;
+  return tunnel;
+}
+
 /// A packet that is built hop by hop; each hop has the flow of the one before.
 class Builder {
  public:
@@ -232,6 +240,78 @@ inline Packet syn_ack_ipv6() {
       .netfilter(2600, 0, kUplink)
       .netfilter(4000, 2, kUplink, -1, kNftDoChainIpv4)
       .dropped(4100, kUplink, 6, kNftDrop);
+}
+
+inline Drop drop_at(std::uint64_t offset_ns, InterfaceId interface,
+                    std::optional<std::uint32_t> reason, std::uint64_t location) {
+  Drop drop;
+  drop.time_ns = kStart + offset_ns;
+  drop.location = location;
+  drop.reason = reason;
+  drop.interface = interface;
+  drop.stack = {location, kIpRcv};
+  return drop;
+}
+
+inline Drop segment_drop(std::uint64_t offset_ns, std::uint32_t sequence) {
+  Drop drop = drop_at(offset_ns, kUplink, 6, kNftDrop);
+  drop.part = Part{Part::Kind::kSegment, sequence, 1448};
+  return drop;
+}
+
+/// 18 segments of which these died at the uplink, by their place.
+inline Packet lost_segments(std::initializer_list<std::uint32_t> places) {
+  constexpr std::uint32_t kFirst = 4294967000;  // the sequence numbers begin anew amid the packet
+  Packet packet = Builder(tcp("10.244.1.2", 40112, "192.0.2.9", 80, 0x18, kFirst, 7))
+                      .hop(0, DPT_POINT_TC_INGRESS, kVeth)
+                      .hop(8100, DPT_POINT_TC_EGRESS, kUplink)
+                      .end(Verdict::kDropped);
+  packet.segments = 18;
+  packet.part_kind = Part::Kind::kSegment;
+  for (const std::uint32_t place : places) {
+    packet.drops.push_back(segment_drop(9000 + place, kFirst + place * 1448));
+  }
+  packet.drop = packet.drops.front();
+  if (packet.drops.size() == 1) packet.drops.clear();
+  return packet;
+}
+
+/// A multicast of which one member's own firewall dropped its copy.
+inline Packet multicast_with_a_lost_copy() {
+  dpt_flow datagram = flow("10.244.1.2", "239.7.7.7", 17);
+  datagram.l4.port = {7446, 7446};
+  Packet packet = Builder(datagram)
+                      .hop(0, DPT_POINT_TC_INGRESS, kVeth)
+                      .hop(38100, DPT_POINT_DEVICE_RECEIVE, kWebEth0)
+                      .hop(57340, DPT_POINT_SOCKET, kWebEth0)
+                      .end(Verdict::kDelivered);
+  packet.copies = {{kWebEth0, Verdict::kDelivered}, {kClientEth0, Verdict::kDropped}};
+  packet.drops = {drop_at(41000, kClientEth0, 6, kNftDrop)};
+  packet.drops[0].copy = true;
+  return packet;
+}
+
+/// What an INPUT hook of the pod gave to a queue or another.
+inline Packet taken_by_hook(std::uint64_t function, std::uint8_t hook = 0) {
+  return Builder(icmp("10.244.1.2", "10.244.2.3", 8, 11493, 1))
+      .hop(0, DPT_POINT_TC_INGRESS, kVeth)
+      .netfilter(2600, hook, kCni0, 0, function)
+      .end(Verdict::kStolen);
+}
+
+/// What a loop of two nodes does to a packet: each round sent here and received back.
+inline Packet loop_of(std::uint8_t rounds, std::uint8_t ttl) {
+  dpt_flow echo = icmp("10.244.1.2", "10.244.9.9", 8, 11493, 1);
+  echo.ttl = ttl;
+  Packet packet = Builder(echo).hop(0, DPT_POINT_TC_INGRESS, kVeth).end(Verdict::kUnfinished);
+  for (std::uint8_t round = 0; round < rounds; ++round) {
+    echo.ttl = static_cast<std::uint8_t>(ttl - 1 - round);
+    const Packet one = Builder(echo)
+                           .hop(1000 + round * 100U, DPT_POINT_TC_EGRESS, kUplink)
+                           .hop(1040 + round * 100U, DPT_POINT_TC_INGRESS, kUplink);
+    packet.hops.insert(packet.hops.end(), one.hops.begin(), one.hops.end());
+  }
+  return packet;
 }
 
 }  // namespace dptrace::sample

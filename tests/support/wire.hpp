@@ -74,6 +74,7 @@ inline dpt_hop hop(const Where& where, const dpt_flow& flow, std::uint64_t key) 
   hop.ifindex = where.ifindex;
   hop.length = flow.length;
   hop.point = where.point;
+  hop.flags = DPT_HOP_MATCHES;
   hop.flow = flow;
   return hop;
 }

@@ -41,6 +41,7 @@ TEST_CASE("a hop without a tunnel ends before it") {
 
 TEST_CASE("a record of a wrong length is refused, whatever its kind") {
   auto record = drop({1, 0, 1, 2}, echo_request(1), 7, 0x1000, 3);
+  record.hop.skb = 0;  // where a loss keeps its beginning
   for (std::uint16_t kind = 0; kind < 8; ++kind) {
     for (std::uint16_t size = 0; size < sizeof record; ++size) {
       record.hop.event.kind = kind;
@@ -49,7 +50,10 @@ TEST_CASE("a record of a wrong length is refused, whatever its kind") {
           kind == DPT_EVENT_HOP && (size == sizeof(dpt_hop) || size == offsetof(dpt_hop, tunnel));
       const bool is_netfilter = kind == DPT_EVENT_NETFILTER && size == sizeof(dpt_netfilter);
       const bool is_device = kind == DPT_EVENT_DEVICE && size == sizeof(dpt_device);
-      CHECK(decode(bytes_of(record, size)).has_value() == (is_hop || is_netfilter || is_device));
+      const bool is_end = kind == DPT_EVENT_END && size == sizeof(dpt_end);
+      const bool is_lost = kind == DPT_EVENT_LOST && size == sizeof(dpt_lost);
+      const bool is_right = is_hop || is_netfilter || is_device || is_end || is_lost;
+      CHECK(decode(bytes_of(record, size)).has_value() == is_right);
     }
   }
 }
@@ -64,6 +68,15 @@ TEST_CASE("a stack deeper than the record holds is refused") {
   auto dropped = drop({1, 0, 1, 2}, echo_request(1), 7, 0x1000, 3);
   dropped.stack_depth = DPT_STACK_DEPTH + 1;
   CHECK_FALSE(decode(bytes_of(dropped)));
+}
+
+TEST_CASE("a loss that ends before it begins is refused") {
+  dpt_lost lost{};
+  lost.event = {DPT_EVENT_LOST, sizeof lost, 0, 5};
+  lost.since_ns = 5;
+  CHECK(decode(bytes_of(lost)));
+  lost.since_ns = 6;
+  CHECK_FALSE(decode(bytes_of(lost)));
 }
 
 TEST_CASE("a device's name always ends") {

@@ -78,12 +78,13 @@ TEST_CASE("a new kind is marked, and an address stands for a pod without a name"
 TEST_CASE("what is no loss is one line until it is asked for") {
   DropTable shown = table();
   shown.rows.push_back(row(kind(2), 52));
-  shown.rows[1].loss = false;
+  shown.rows[1].end = End::kClosed;
   shown.harmless = {52, 5200};
-  CHECK(has(text(shown), "\nand 52 frees that are no loss (--all shows them)\n"));
+  CHECK(has(text(shown), "\nand 52 normal frees (not losses; --all shows them)\n"));
   CHECK_FALSE(has(text(shown), "NOT_SPECIFIED"));
   CHECK_FALSE(has(text(shown, {.all = true}), "--all"));
-  CHECK(has(text(shown, {.all = true}), "NOT_SPECIFIED UDP at ip_error+0x7e, no loss"));
+  CHECK(
+      has(text(shown, {.all = true}), "NOT_SPECIFIED UDP at ip_error+0x7e, closed by its reader"));
 }
 
 TEST_CASE("what could not be told apart, lost samples, folded rows and counters have their lines") {
@@ -200,7 +201,7 @@ TEST_CASE("appended tables tell only of intervals in which something happened") 
   sink.text.clear();
   CHECK(output->finish(quiet, {1252, 1200, 0, 2 * kSecond}, names()));
   CHECK(has(sink.text, "IP_INADDRERRORS"));
-  CHECK(has(sink.text, "\n1200 lost in 2.000 s, 52 freed without loss\n"));
+  CHECK(has(sink.text, "\n1200 lost in 2.000 s, and 52 normal frees (not losses)\n"));
 }
 
 TEST_CASE("a kind is an object of the contract") {
@@ -224,7 +225,7 @@ TEST_CASE("a kind is an object of the contract") {
 TEST_CASE("JSON tells of an interval only what was counted in it") {
   DropTable shown = table();
   shown.rows.push_back(row(kind(2), 52));
-  shown.rows[1].loss = false;
+  shown.rows[1].end = End::kClosed;
   shown.rows.push_back(row(kind(6), 8));
   shown.rows[2].interval = {};
   shown.other = {70, 7000};
@@ -236,6 +237,8 @@ TEST_CASE("JSON tells of an interval only what was counted in it") {
   REQUIRE(losses.lines().size() == 4);
   REQUIRE(all.lines().size() == 5);
   CHECK(Json::parse(all.lines()[1])["loss"] == false);
+  CHECK(Json::parse(all.lines()[1])["end"] == "closed");
+  CHECK_FALSE(Json::parse(all.lines()[0]).contains("end"));
   const Json other = Json::parse(losses.lines()[1]);
   CHECK(other["type"] == "drop_other");
   CHECK(other["packets"] == 70);

@@ -134,8 +134,31 @@ TEST_CASE("a sample may come before its count, by one interval") {
   rows.add(counts(0));
   const DropTable& table = rows.add(counts(1, {{kind(), 1, {1, 0}}}));
   CHECK(table.rows[0].samples.size() == 1);
-  rows.add(counts(2, {{kind(), 2, {1, 0}}}));
+  rows.add(counts(2, {{kind(6), 2, {1, 0}}}));
   CHECK(table.rows[0].samples.empty());
+}
+
+TEST_CASE("kinds that differ only in what decides whether they are losses share a row") {
+  Names names = sample::names();
+  names.reasons[3] = "NO_SOCKET";
+  DropKind data = kind(3, kIpError, 6), syn = data, fin = data, many = data;
+  data.segment = DPT_SEGMENT_DATA;
+  syn.segment = DPT_SEGMENT_SYN;
+  fin.segment = DPT_SEGMENT_EMPTY;
+  many.packet_type = 1;
+  DropRows rows(names);
+  rows.add_sample(2, drop_sample(7));
+  rows.add(counts(0, {{data, 1, {1, 0}}, {syn, 2, {2, 0}}, {fin, 3, {4, 0}}, {many, 4, {8, 0}}}));
+  const DropTable& table =
+      rows.add(counts(1, {{syn, 2, {16, 0}}, {fin, 3, {32, 0}}, {data, 1, {64, 0}}}));
+  REQUIRE(table.rows.size() == 3);
+  CHECK(table.rows[0].end == End::kLoss);
+  CHECK(table.rows[0].total.packets == 1 + 2 + 16 + 64);
+  CHECK(table.rows[0].samples.size() == 1);
+  CHECK(table.rows[1].end == End::kClosed);
+  CHECK(table.rows[1].total.packets == 4 + 32);
+  CHECK(table.rows[2].end == End::kUnwanted);
+  CHECK(table.losses.packets == 83);
 }
 
 TEST_CASE("all rows together keep no more samples than they may, each its last") {

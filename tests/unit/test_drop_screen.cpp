@@ -19,7 +19,7 @@ DropTableText table_words(const DropTable& table, const Names& names, const Drop
   text.title = {fmt::format("interval {}", table.time_ns)};
   text.head = {"REASON"};
   for (const DropRow& row : table.rows) {
-    if (!row.loss && !style.all) continue;
+    if (!row.is_loss() && !style.all) continue;
     const std::string line =
         fmt::format("{} {}", names.reasons.at(*row.kind.reason), row.total.packets);
     text.rows.push_back({&row, {line, fmt::format("  sample of {}", line)}});
@@ -47,7 +47,7 @@ DropRow row(std::uint32_t reason, std::uint64_t packets, std::uint64_t bytes, do
   row.total = {packets, bytes};
   row.rate = rate;
   row.last_ns = last;
-  row.loss = loss;
+  row.end = loss ? End::kLoss : End::kCopy;
   return row;
 }
 

@@ -35,7 +35,7 @@ TEST_CASE("a dropped packet is the contract's object, member by member") {
       R"("flow":{"family":"ipv4","protocol":"icmp","source":{"ip":"10.244.19.28"},)"
       R"("destination":{"ip":"10.244.6.0"},"icmp":{"type":0,"code":0,"id":11493,"sequence":1}},"hops":[)"
       R"({"offset_ns":0,"point":"tc-ingress","interface":{"name":"veth4722669f","index":33,)"
-      R"("kind":"veth","role":"pod","netns":"4026531840"}},)"
+      R"("kind":"veth","role":"pod","netns":"4026531840","pod":"default/client"}},)"
       R"({"offset_ns":1900,"point":"tc-ingress","interface":{"name":"cni0","index":31,)"
       R"("kind":"bridge","role":"bridge","netns":"4026531840"}},)"
       R"({"offset_ns":2100,"point":"netfilter","netfilter":{"family":"ipv4","hook":"PREROUTING",)"
@@ -108,7 +108,7 @@ TEST_CASE("what is not known is left out") {
   packet.drop->reason.reset();
   CHECK_FALSE(parse(packet, none)["drop"].contains("reason_code"));
   CHECK_FALSE(parse(ping_across_nodes()).contains("drop"));
-  packet.hops[0].flow = {};
+  for (Hop& hop : packet.hops) hop.flow = {};
   json = parse(packet, none);
   CHECK_FALSE(json.contains("flow"));
   CHECK_FALSE(json.contains("length"));
@@ -135,6 +135,111 @@ TEST_CASE("additions to the contract appear only where they say something") {
   CHECK(json["merged_into"] == "0000000000000044");
 }
 
+TEST_CASE("a lost part has its kind, offset and length, and all losses are listed") {
+  const Json one = parse(lost_segments({3}));
+  CHECK(one["drop"]["part"] == Json({{"kind", "segment"}, {"offset", 4048}, {"length", 1448}}));
+  CHECK_FALSE(one.contains("drops"));
+  CHECK_FALSE(one["drop"].contains("copy"));
+  CHECK(one["segments"] == 18);
+  CHECK(one["part_kind"] == "segment");
+  const Json two = parse(lost_segments({3, 9}));
+  REQUIRE(two["drops"].size() == 2);
+  CHECK(two["drops"][1]["part"]["offset"] == 12736);
+  CHECK(two["drops"][1]["offset_ns"] == 9009);
+  CHECK(two["drops"][1]["reason"] == "NETFILTER_DROP");
+  Packet fragment = lost_segments({3});
+  fragment.drop->part = Part{Part::Kind::kFragment, 1480, 1480};
+  CHECK(parse(fragment)["drop"]["part"] ==
+        Json({{"kind", "fragment"}, {"offset", 1480}, {"length", 1480}}));
+}
+
+TEST_CASE("copies have their verdicts, and the lost one its drop") {
+  const Json json = parse(multicast_with_a_lost_copy());
+  CHECK(json["verdict"] == "delivered");
+  CHECK_FALSE(json.contains("drop"));
+  REQUIRE(json["drops"].size() == 1);
+  CHECK(json["drops"][0]["copy"] == true);
+  REQUIRE(json["copies"].size() == 2);
+  CHECK(json["copies"][0]["verdict"] == "delivered");
+  CHECK_FALSE(json["copies"][0].contains("drop"));
+  CHECK(json["copies"][1]["interface"]["name"] == "eth0");
+  CHECK(json["copies"][1]["verdict"] == "dropped");
+  CHECK(json["copies"][1]["drop"]["reason"] == "NETFILTER_DROP");
+  CHECK_FALSE(parse(ping_across_nodes()).contains("copies"));
+}
+
+TEST_CASE("each lost copy has a drop of its own") {
+  Packet packet = multicast_with_a_lost_copy();
+  packet.copies.push_back({kVeth, Verdict::kDropped});
+  packet.copies.push_back({kCni0, Verdict::kDropped});
+  packet.drops.push_back(drop_at(42000, kVeth, 9, kIpError));
+  packet.drops.back().copy = true;
+  const Json copies = parse(packet)["copies"];
+  CHECK(copies[1]["drop"]["reason"] == "NETFILTER_DROP");
+  CHECK(copies[2]["drop"]["reason"] == "IP_INADDRERRORS");
+  CHECK_FALSE(copies[3].contains("drop"));
+}
+
+TEST_CASE("the drop says in which tunnel the packet died") {
+  Packet packet = forwarding_off();
+  packet.drop->tunnel = ipip("192.168.56.11", "192.168.56.12");
+  CHECK(parse(packet)["drop"]["tunnel"] ==
+        Json({{"kind", "ipip"}, {"source", "192.168.56.11"}, {"destination", "192.168.56.12"}}));
+}
+
+TEST_CASE("a packet that may lack hops is not complete, and why") {
+  Packet packet = forwarding_off();
+  CHECK_FALSE(parse(packet).contains("complete"));
+  packet.incomplete = Incomplete::kEventsLost;
+  CHECK(parse(packet)["complete"] == false);
+  CHECK(parse(packet)["incomplete_because"] == "events-lost");
+  packet.incomplete = Incomplete::kNotArmed;
+  CHECK(parse(packet)["incomplete_because"] == "not-armed");
+}
+
+TEST_CASE("what nobody wanted and what found no room is told") {
+  Packet packet = ping_across_nodes();
+  CHECK_FALSE(parse(packet).contains("nobody_wanted"));
+  CHECK_FALSE(parse(packet).contains("reader_closed"));
+  CHECK_FALSE(parse(packet).contains("events_left_out"));
+  packet.nobody_wanted = true;
+  packet.reader_closed = true;
+  packet.unanswered = true;
+  packet.left_out = 7;
+  CHECK(parse(packet)["nobody_wanted"] == true);
+  CHECK(parse(packet)["reader_closed"] == true);
+  CHECK(parse(packet)["unanswered"] == true);
+  CHECK(parse(packet)["events_left_out"] == 7);
+}
+
+TEST_CASE("a retransmission is a note of TCP, and its hops are all there") {
+  Packet packet = syn_to_service();
+  CHECK_FALSE(parse(packet)["flow"]["tcp"].contains("notes"));
+  packet.retransmission = true;
+  CollectingSink sink;
+  const auto output = make_json_output(sink, {});
+  output->packet(packet, names());
+  output->packet(packet, names());
+  const Json json = Json::parse(sink.lines()[1]);
+  CHECK(json["flow"]["tcp"]["notes"] == Json({"retransmission"}));
+  CHECK(json["hops"].size() == 5);
+  CHECK_FALSE(json["hops"][1]["flow"]["tcp"].contains("notes"));
+}
+
+TEST_CASE("a loop's hops are all there") { CHECK(parse(loop_of(62, 64))["hops"].size() == 125); }
+
+TEST_CASE("the flow is that of the first hop which has one") {
+  Packet packet = Builder(dpt_flow{})
+                      .netfilter(0, 3, kClientEth0, -1, kNftDoChainIpv4)
+                      .hop(100, DPT_POINT_DROP, kClientEth0)
+                      .now(icmp("10.244.1.2", "10.244.2.3", 8, 11493, 1))
+                      .dropped(100, kClientEth0, 6, kNftDrop);
+  const Json json = parse(packet);
+  CHECK(json["flow"]["source"]["ip"] == "10.244.1.2");
+  CHECK(json["length"] == 84);
+  CHECK_FALSE(json["hops"][1].contains("flow"));
+}
+
 TEST_CASE("a device name that is not UTF-8 still makes valid JSON") {
   Names names = sample::names();
   names.interfaces[kVeth].name = "bad\xff\"name";
@@ -153,6 +258,10 @@ TEST_CASE("the summary is the contract's object") {
         R"({"type":"summary","schema_version":1,"node_name":"worker-1","packets":1,"dropped":1,)"
         R"("events":14,"events_lost":0,"duration_ns":10000000000})"
         "\n");
+  summary.lost_copies = 2;
+  sink.text.clear();
+  output->summary(summary, names());
+  CHECK(Json::parse(sink.text)["packets_with_dropped_copies"] == 2);
   sink.gone = true;
   CHECK_FALSE(output->packet(forwarding_off(), names()));
 }

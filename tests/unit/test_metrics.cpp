@@ -39,7 +39,7 @@ DropKind kind(InterfaceId interface = kBridge) {
 DropRow row(const DropKind& kind, std::uint64_t packets, bool loss = true) {
   DropRow row;
   row.kind = kind;
-  row.loss = loss;
+  row.end = loss ? End::kLoss : End::kCopy;
   row.interval = {packets, packets * 84};
   row.total = row.interval;
   return row;

@@ -53,3 +53,15 @@ TEST_CASE("what a table still shows keeps its names, and nothing else does") {
   CHECK(node.names.netns.size() == 1);
   CHECK(node.names.pods.empty());
 }
+
+TEST_CASE("the first device of a netns that cannot be entered is lo") {
+  Fixture node;
+  Namer namer(node.names, {});
+  namer.see(0, {kEnded, 1});
+  namer.see(0, {kEnded, 3});
+  const Interface* lo = node.names.interface({kEnded, 1});
+  REQUIRE(lo != nullptr);
+  CHECK(lo->name == "lo");
+  CHECK(lo->role == Role::kLoopback);
+  CHECK(node.names.interface({kEnded, 3}) == nullptr);
+}

@@ -8,7 +8,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
+#include "record/disguise.hpp"
+#include "record/payload.hpp"
 #include "record/reader.hpp"
 #include "record/writer.hpp"
 #include "support/sample_packets.hpp"
@@ -95,11 +98,18 @@ Read read_all(const std::string& path) {
   return read;
 }
 
+/// Of all addresses that have a name.
+std::set<std::string> locations(const Names& names) {
+  std::set<std::string> all;
+  for (const auto& [address, symbol] : names.symbols) all.insert(names.location(address));
+  return all;
+}
+
 bool same(const Names& a, const Names& b) {
   return a.node_name == b.node_name && a.kernel_release == b.kernel_release &&
          a.wall_clock_offset_ns == b.wall_clock_offset_ns && a.home_netns == b.home_netns &&
          a.interfaces == b.interfaces && a.netns == b.netns && a.pods == b.pods &&
-         a.reasons == b.reasons && a.symbols == b.symbols;
+         a.reasons == b.reasons && locations(a) == locations(b);
 }
 
 /// Two chunks of events, with a name between them.
@@ -251,7 +261,7 @@ TEST_CASE("other byte orders and newer formats are refused by name") {
   CHECK(contains(refuse(), "other byte order"));
   header.byte_order = record::kByteOrderMark;
   header.major = record::kMajor + 1;
-  CHECK(contains(refuse(), "recording format 2.0, and this dptrace reads 1.x"));
+  CHECK(contains(refuse(), "recording format 3.0, and this dptrace reads 2.x"));
 }
 
 TEST_CASE("a chunk of a newer minor version is passed over") {
@@ -335,4 +345,195 @@ TEST_CASE("a recording that was not finished is seen to be cut off") {
   const Read read = read_all(file.path());
   CHECK(read.numbers == std::vector<std::uint32_t>{1});
   CHECK(contains(read.error, "cut off"));
+}
+
+TEST_CASE("only its owner may read a recording, and what happened to another mode is said") {
+  const TemporaryFile file;
+  namespace fs = std::filesystem;
+  const auto mode = [&] { return fs::status(file.path()).permissions(); };
+  constexpr auto kOwner = fs::perms::owner_read | fs::perms::owner_write;
+  SECTION("made anew") {
+    fs::remove(file.path());
+    auto writer = Writer::create(file.path(), Names{}, {});
+    REQUIRE(writer);
+    CHECK(mode() == kOwner);
+    CHECK_FALSE(writer->take_warning());
+  }
+  SECTION("there already, for others to read") {
+    fs::permissions(file.path(), kOwner | fs::perms::group_read | fs::perms::others_read);
+    auto writer = Writer::create(file.path(), Names{}, {});
+    REQUIRE(writer);
+    CHECK(mode() == kOwner);
+    const auto warning = writer->take_warning();
+    REQUIRE(warning);
+    CHECK(contains(*warning, file.path() + " could be read by others (mode 0644) and now cannot"));
+    CHECK_FALSE(writer->take_warning());
+  }
+  SECTION("there already, for nobody else") {
+    fs::permissions(file.path(), kOwner);
+    auto writer = Writer::create(file.path(), Names{}, {});
+    REQUIRE(writer);
+    CHECK_FALSE(writer->take_warning());
+  }
+}
+
+namespace {
+
+// Everywhere, aligned or not.
+bool has_kernel_address(std::string_view bytes) {
+  for (std::size_t at = 0; at + 8 <= bytes.size(); ++at) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes.data() + at, sizeof value);
+    if (value >= 0xffff800000000000) return true;
+  }
+  return contains(std::string(bytes), "18446") || contains(std::string(bytes), "0xffff");
+}
+
+template <typename Record>
+Result<> write(Writer& writer, const Record& record) {
+  return writer.events(std::as_bytes(std::span(&record, 1)));
+}
+
+}  // namespace
+
+TEST_CASE("a recording tells no address of the kernel, and which are the same") {
+  const TemporaryFile file;
+  constexpr std::uint64_t kSkb = 0xffff8881034f2e00;
+  constexpr std::uint64_t kOtherSkb = 0xffff8881034f2d00;
+  constexpr std::uint64_t kOfNoName = 0xffffffffc0dead00;
+  auto writer = Writer::create(file.path(), names(), {});
+  REQUIRE(writer);
+  dpt_hop hop{};
+  hop.event = {DPT_EVENT_HOP, sizeof hop, 0, 1};
+  hop.skb = kSkb;
+  REQUIRE(write(*writer, hop));
+  dpt_drop drop{};
+  drop.hop.event = {DPT_EVENT_DROP, sizeof drop, 0, 2};
+  drop.hop.skb = kOtherSkb;
+  drop.location = kIpError;
+  drop.stack_depth = 2;
+  drop.stack[0] = kIpRcv;
+  drop.stack[1] = kOfNoName;
+  drop.stack[2] = 0xffffffff81000000;  // left over
+  REQUIRE(write(*writer, drop));
+  dpt_netfilter netfilter{};
+  netfilter.hop.event = {DPT_EVENT_NETFILTER, sizeof netfilter, 0, 3};
+  netfilter.hop.skb = kSkb;
+  netfilter.function = kNftDoChainIpv4;
+  REQUIRE(write(*writer, netfilter));
+  dpt_end end{};
+  end.event = {DPT_EVENT_END, sizeof end, 0, 4};
+  end.skb = kSkb;
+  end.location = kIpError;
+  REQUIRE(write(*writer, end));
+  REQUIRE(writer->names(names()));
+  REQUIRE(writer->finish(Summary{}));
+  CHECK_FALSE(has_kernel_address(file.content()));
+
+  auto reader = Reader::open(file.path());
+  REQUIRE(reader);
+  const auto read = [&](auto& record) {
+    const auto next = reader->next();
+    REQUIRE(next);
+    REQUIRE(*next);
+    REQUIRE((*next)->size() == sizeof record);
+    std::memcpy(&record, (*next)->data(), sizeof record);
+  };
+  read(hop);
+  read(drop);
+  read(netfilter);
+  read(end);
+  CHECK(hop.skb == 1);
+  CHECK(drop.hop.skb == 2);
+  CHECK(netfilter.hop.skb == hop.skb);
+  CHECK(end.skb == hop.skb);
+  const Names& known = reader->names();
+  CHECK(known.location(drop.location) == names().location(kIpError));
+  CHECK(known.location(end.location) == names().location(kIpError));
+  CHECK(known.location(drop.stack[0]) == names().location(kIpRcv));
+  CHECK(known.function(drop.stack[1]).empty());
+  CHECK(known.location(drop.stack[1]) == "an unknown function");
+  CHECK(drop.stack[2] == 0);
+  CHECK(known.location(netfilter.function) == names().location(kNftDoChainIpv4));
+}
+
+TEST_CASE("the memory for packets' addresses is bounded, and no number is given twice") {
+  record::Disguise disguise;
+  std::set<std::uint64_t> given;
+  const auto skb = [](std::uint64_t i) { return 0xffff888100000000 + i * 256; };
+  for (std::uint64_t i = 0; i < 3 * record::Disguise::kRemembered; ++i) {
+    REQUIRE(given.insert(disguise.skb(skb(i))).second);
+    REQUIRE(disguise.skb(skb(i)) == *given.rbegin());
+    // What goes on being used keeps its number.
+    REQUIRE(disguise.skb(skb(0)) == 1);
+  }
+  CHECK(disguise.skb(0) == 0);
+}
+
+TEST_CASE("who had a number or an address before is kept by a recording") {
+  const TemporaryFile file;
+  Names now = names();
+  auto writer = Writer::create(file.path(), now, {});
+  REQUIRE(writer);
+  now.begin_netns(kClient, 100);
+  now.netns[kClient] = {"", "default/next"};
+  now.begin_pod(address("10.244.1.2"), "default/next", 100);
+  REQUIRE(writer->names(now));
+  // Again, and nothing but that.
+  now.begin_netns(kClient, 200);
+  REQUIRE(writer->names(now));
+  REQUIRE(add(*writer, 1));
+  REQUIRE(writer->finish(Summary{}));
+  const Read read = read_all(file.path());
+  CHECK(read.error.empty());
+  CHECK(read.names.pod_of_netns(kClient, 99) == "default/client");
+  CHECK(read.names.pod_of_netns(kClient, 100) == "default/next");
+  CHECK(read.names.pod_of_netns(kClient, 200).empty());
+  REQUIRE(read.names.interface(kClientEth0, 99) != nullptr);
+  CHECK(read.names.interface(kClientEth0, 99)->name == "eth0");
+  CHECK(read.names.interface(kClientEth0, 100) == nullptr);
+  CHECK(read.names.pod_of_address(address("10.244.1.2"), 99) == "default/client");
+  CHECK(read.names.pod_of_address(address("10.244.1.2"), 100) == "default/next");
+}
+
+TEST_CASE("names from a recording are cleaned, and numbers beyond their type are damage") {
+  const auto read = [](std::string_view payload) {
+    Names names;
+    REQUIRE(record::read_names(payload, names));
+    return names;
+  };
+  const auto names = read(
+      R"({"node_name":"a\u001b[2Jb","interfaces":[{"netns":1,"index":2,"name":"eth\u009b0"}],)"
+      R"("netns":[{"inode":7,"name":"\u202ex","pod":"d/\u0000p"}],"pods":{"10.0.0.1":"\u000a"},)"
+      R"("reasons":[{"code":1,"name":"\u0007"}],"symbols":[{"address":5,"name":"f\u001b","start":4}]})");
+  CHECK(names.node_name == "a\xef\xbf\xbd[2Jb");
+  CHECK(names.interface({1, 2})->name ==
+        "eth\xef\xbf\xbd"
+        "0");
+  CHECK(names.netns.at(7).name == "\xef\xbf\xbdx");
+  CHECK(names.netns.at(7).pod == "d/\xef\xbf\xbdp");
+  CHECK(names.pods.begin()->second == "\xef\xbf\xbd");
+  CHECK(names.reasons.at(1) == "\xef\xbf\xbd");
+  CHECK(names.function(5) == "f\xef\xbf\xbd");
+
+  const auto* bad = GENERATE(
+      R"({"home_netns":4294967296})", R"({"home_netns":-1})", R"({"home_netns":1.5})",
+      R"({"home_netns":1e300})", R"({"home_netns":"1"})", R"({"wall_clock_offset_ns":1e30})",
+      R"({"wall_clock_offset_ns":9223372036854775807})", R"({"node_name":7})",
+      R"({"interfaces":{}})", R"({"interfaces":[7]})", R"({"interfaces":[{"index":99999999999}]})",
+      R"({"netns":[{}]})", R"({"netns":[{"inode":1,"is_node":1}]})", R"({"pods":[]})",
+      R"({"pods":{"10.0.0.1":7}})", R"({"reasons":[{"code":1}]})",
+      R"({"former_netns":[{"inode":1}]})", R"({"former_pods":[{"address":"x","until_ns":1}]})",
+      R"([])", R"(7)", "{");
+  CAPTURE(bad);
+  Names into;
+  CHECK_FALSE(record::read_names(bad, into));
+}
+
+TEST_CASE("a payload that is all brackets or commas costs no memory") {
+  Names into;
+  CHECK_FALSE(record::read_names(std::string(1U << 20, '['), into));
+  std::string flat = "{\"x\":[0";
+  for (int i = 0; i < 1'000'000; ++i) flat += ",0";
+  CHECK_FALSE(record::read_names(flat + "]}", into));
 }

@@ -135,7 +135,7 @@ TEST_CASE(
   CHECK(summary(topology) == "lo=loopback eth0=uplink+ cali0123456789a=pod+");
 }
 
-TEST_CASE("antrea: ports of Open vSwitch are pods, its internal ports bridges") {
+TEST_CASE("antrea: ports of Open vSwitch are pods, its gateway is the node's own port") {
   const auto eth0 = GENERATE(physical(2, "eth0"), veth(2, "eth0"));
   NetnsTopology topology{
       {lo(), eth0, device(3, "ovs-system", "openvswitch", 0), device(4, "br-int", "openvswitch"),
@@ -145,7 +145,7 @@ TEST_CASE("antrea: ports of Open vSwitch are pods, its internal ports bridges") 
       {route(2), route(5), route(5, "10.10.1.1")}};
   CHECK(is_node_like(topology));
   CHECK(summary(topology) ==
-        "lo=loopback eth0=uplink+ ovs-system=bridge br-int=bridge+ antrea-gw0=bridge+ "
+        "lo=loopback eth0=uplink+ ovs-system=bridge br-int=bridge+ antrea-gw0=other+ "
         "genev_sys_6081=overlay+ coredns--e5cc00=pod+");
 }
 
@@ -203,16 +203,27 @@ TEST_CASE("a veth with both ends here belongs to nobody, yet carries packets") {
   CHECK(summary(topology) == "lo=loopback eth0=uplink+ cilium_host=other+");
 }
 
-TEST_CASE("a virtual machine's tap is a pod's, a tun without link header a tunnel") {
+TEST_CASE(
+    "a bridge port is a pod's only with a pod behind it: a tap has none, nor have others of the "
+    "netns") {
   auto tap = device(4, "tap0", "tun");
   tap.master = 3;
+  auto pair = device(7, "pair0", "veth");  // its other end is here, too
+  pair.master = 3;
+  pair.link = 9;
+  auto dummy = device(8, "dummy0", "dummy");
+  dummy.master = 3;
   auto tun = device(5, "tun0", "tun");
   tun.arp_type = ARPHRD_NONE;
-  NetnsTopology topology{
-      {physical(2, "eth0"), device(3, "br0", "bridge"), tap, tun, device(6, "tap1", "tun")},
-      {},
-      {}};
-  CHECK(summary(topology) == "eth0=uplink+ br0=bridge+ tap0=pod+ tun0=overlay+ tap1=other");
+  NetnsTopology topology{{physical(2, "eth0"), device(3, "br0", "bridge"), tap, tun,
+                          device(6, "tap1", "tun"), pair, dummy},
+                         {},
+                         {}};
+  CHECK(summary(topology) ==
+        "eth0=uplink+ br0=bridge+ tap0=other+ tun0=overlay+ tap1=other pair0=other+ dummy0=other");
+  const auto described = interfaces(1, topology);
+  CHECK(described[2].master == 3);
+  CHECK(described[4].master == 0);
 }
 
 TEST_CASE("a netns without devices is like none") {

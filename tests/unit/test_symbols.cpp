@@ -30,6 +30,15 @@ std::string name_at(const Symbols& symbols, std::uint64_t address) {
 
 }  // namespace
 
+TEST_CASE("the addresses of functions with a name") {
+  const auto symbols = Symbols::parse(kText).value();
+  const auto ranges = symbols.ranges(
+      [](std::string_view name) { return name.starts_with("vxlan_") || name == "_text"; });
+  REQUIRE(ranges.size() == 1);  // of the others the end is not known
+  CHECK(ranges[0].begin == 0xffffffffc0a01000);
+  CHECK(ranges[0].size == 0x1000);
+}
+
 TEST_CASE("an address is found in the function that it lies in") {
   const auto symbols = Symbols::parse(kText).value();
   const auto symbol = symbols.find(0xffffffff81c0f55e);

@@ -38,7 +38,7 @@ std::string print_verbose(const Packet& packet) {
 
 std::string interface_text(InterfaceId id, const Names& names) {
   Buffer out;
-  append_interface(out, id, names);
+  append_interface(out, id, names, {});
   return fmt::to_string(out);
 }
 
@@ -196,17 +196,9 @@ TEST_CASE("every verdict has its last line") {
   packet.merged_into = 0;
   packet.segments = 3;
   packet.verdict = Verdict::kDelivered;
-  CHECK(last_line(print(packet)) == "  delivered in 8.1 µs, with 3 more parts");
+  CHECK(last_line(print(packet)) == "  delivered in 8.1 µs, in 3 parts");
   packet.verdict = Verdict::kDropped;
-  CHECK(last_line(print(packet)) == "  DROPPED at eth0 (uplink), with 3 more parts");
-
-  Packet queued = syn_ack_ipv6();
-  queued.drop.reset();
-  queued.hops.back().netfilter->result = 0;
-  queued.verdict = Verdict::kStolen;
-  CHECK(contains(print(queued),
-                 "  stolen by netfilter FORWARD ipv6 (queued to user space or kept by the hook) "
-                 "at eth0 (uplink)\n    after 4.0 µs\n"));
+  CHECK(last_line(print(packet)) == "  DROPPED at eth0 (uplink), in 3 parts");
 }
 
 TEST_CASE("an end that is no loss does not shout") {
@@ -248,6 +240,30 @@ TEST_CASE("names cannot command the terminal") {
   Names all = names();
   all.interfaces[kVeth].name = "a\x1b[31mb\xc2\x9b";
   CHECK(interface_text(kVeth, all) == "a?[31mb? (pod default/client)");
+  // Those of a recording come from anywhere.
+  all.reasons[6] = "R\x1b]0;";
+  all.symbols[kNftDrop].name = "f\x1b[2J";
+  all.symbols[kNftDoChainIpv4].name = "g\x1b[2J";
+  OutputOptions verbose = options();
+  verbose.verbose = true;
+  for (const OutputOptions& one : {options(), verbose}) {
+    const std::string text = print(syn_ack_ipv6(), one, all);
+    CHECK(contains(text, "R?]0; in f?[2J+0x40f"));
+    CHECK_FALSE(contains(text, "\x1b"));
+  }
+  Packet taken = taken_by_hook(kNftDoChainIpv4);
+  CHECK_FALSE(contains(print(taken, options(), all), "\x1b"));
+  Summary summary;
+  summary.drops = {{"R\x1b]0;", 1}};
+  CHECK(contains(summary_text(summary), "1  R?]0;\n"));
+}
+
+TEST_CASE("what left the node did so by the device of the copy that left") {
+  Packet packet = syn_to_service();
+  packet.copies = {{kUplink, Verdict::kLeftNode}, {kWebEth0, Verdict::kUnfinished}};
+  packet.hops.back().interface = kWebEth0;
+  CHECK(last_line(print(packet)) ==
+        "  left the node by eth0 (uplink) after 8.1 µs (1 of 2 copies)");
 }
 
 TEST_CASE("a point that this version does not know prints as its number") {
@@ -360,6 +376,9 @@ TEST_CASE("the summary counts verdicts, drops and events") {
         "         1  IP_INADDRERRORS\n"
         "147 events, none lost\n");
   CHECK(summary_text(Summary{}) == "0 packets in 0.0 µs\n0 events, none lost\n");
+  summary.lost_copies = 2;
+  CHECK(contains(summary_text(summary),
+                 "3 DROPPED, 2 unfinished; of 2 not lost a copy was DROPPED\n"));
 }
 
 TEST_CASE("lost events and forgotten packets are warned of with what to do") {

@@ -15,13 +15,13 @@ namespace {
 
 std::string flow_text(const dpt_flow& flow, const Names& names = {}) {
   FlowWords words;
-  write_flow(words, flow, names);
+  write_flow(words, flow, names, kLatest);
   return std::string(view(words.text));
 }
 
 std::string interface_text(InterfaceId id, const Names& names) {
   Buffer out;
-  append_interface(out, id, names);
+  append_interface(out, id, names, {});
   return fmt::to_string(out);
 }
 

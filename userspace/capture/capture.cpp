@@ -13,24 +13,25 @@
 
 #include "capture/cgroup.hpp"
 #include "capture/lost_events.hpp"
+#include "dptrace/event.h"
 
 namespace dptrace {
 
 namespace {
 
-// As FOLLOW_NS in identity.bpf.h, and something more for records on their way.
-constexpr std::uint64_t kForgetNs = 3'000'000'000;
+// As BELIEF_NS in identity.bpf.h, and something more for records on their way.
+constexpr std::uint64_t kForgetNs = 36'000'000'000;
 
 constexpr const char* kNetfilterFacts =
     "netfilter hooks, their verdicts, and the function that decided";
+constexpr const char* kFunctionFacts = "which function decided at a netfilter hook";
 constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
 
-// Names alone: use counts change all the time.
-std::string loaded_modules() {
-  std::ifstream file("/proc/modules");
-  std::string names, line;
-  while (std::getline(file, line)) names += line.substr(0, line.find(' ')) + ' ';
-  return names;
+std::uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 }  // namespace
@@ -46,73 +47,87 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
     if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
     functions = hook_functions(*symbols.wait());
   }
-  auto object = load_object(settings, node_facts(*links), offers, btf, functions);
-  if (!object && offers.large_network_programs) {
-    offers.large_network_programs = false;
-    object = load_object(settings, node_facts(*links), offers, btf, functions);
-  }
-  if (!object && offers.tracing_functions) {
-    // A probe that this kernel does not take costs its facts, never the trace.
-    offers.tracing_functions = offers.kprobes = false;
-    const auto& message = object.error().message;
-    offers.tracing_refusal = message.substr(0, message.find('\n'));
-    object = load_object(settings, node_facts(*links), offers, btf, {});
-  }
+  auto object = load_object(settings, offers, btf, functions);
   if (!object) return tl::unexpected(object.error());
 
   std::unique_ptr<Capture> capture(new Capture);
   capture->object_ = std::move(*object);
+  auto* data = capture->object_.skeleton->bss;
+  capture->tunnel_ports_.emplace(data->tunnel_ports, &data->tunnel_ports_told);
   // The ring is read from before anything writes to it; exits are attached before entries.
   auto ring = Ring::open(bpf_map__fd(capture->object_.skeleton->maps.ring));
   if (!ring) return tl::unexpected(ring.error());
   capture->ring_ = std::move(*ring);
   capture->attach_netfilter(offers);
   capture->attach_sockets();
-  if (auto attached = capture->attach_tracepoints(); !attached)
-    return tl::unexpected(attached.error());
+  capture->attach_tracepoints();
   // clsact forks: no other thread may run then.
   if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
   if (auto attached = capture->attach_devices(settings, offers, links->size()); !attached) {
     return tl::unexpected(attached.error());
   }
+  if (auto seeing = capture->sees_anything(); !seeing) return tl::unexpected(seeing.error());
   return capture;
 }
 
 Capture::~Capture() = default;
 
-Result<> Capture::attach_tracepoints() {
+std::string Capture::refusal(const char* program) const {
+  const auto found = object_.refusals.find(program);
+  return found == object_.refusals.end() ? "" : found->second;
+}
+
+void Capture::attach_tracepoints() {
   struct Tracepoint {
-    bpf_program* program;
+    const char* program;
     const char* name;
     const char* facts;
   };
-  const auto& programs = object_.skeleton->progs;
-  const std::array<Tracepoint, 4> tracepoints = {{
-      {programs.on_kfree_skb, "kfree_skb", "drops, with the kernel's reason where it has one"},
-      {programs.on_consume_skb, "consume_skb", "packets that the kernel itself answers"},
-      {programs.on_netif_receive_skb, "netif_receive_skb",
-       "packets received by devices of every netns"},
-      {programs.on_net_dev_start_xmit, "net_dev_start_xmit",
-       "packets sent by devices of every netns"},
+  constexpr std::array<Tracepoint, 4> kTracepoints = {{
+      {"on_kfree_skb", "kfree_skb", "drops, with the kernel's reason where it has one"},
+      {"on_consume_skb", "consume_skb", "packets that the kernel itself answers"},
+      {"on_netif_receive_skb", "netif_receive_skb", "packets received by devices of every netns"},
+      {"on_net_dev_start_xmit", "net_dev_start_xmit", "packets sent by devices of every netns"},
   }};
-  for (const auto& tracepoint : tracepoints) {
-    BpfLink link(bpf_program__attach(tracepoint.program));
-    if (!link) {
-      return failure(
-          fmt::format("attaching to tracepoint {}: {}", tracepoint.name, std::strerror(errno)));
+  for (const auto& tracepoint : kTracepoints) {
+    ProbeState state{tracepoint.name, "tp_btf", false, tracepoint.facts,
+                     refusal(tracepoint.program)};
+    if (state.why.empty()) {
+      const auto* program =
+          bpf_object__find_program_by_name(object_.skeleton->obj, tracepoint.program);
+      if (BpfLink link(bpf_program__attach(program)); link) {
+        links_.push_back(std::move(link));
+        state.attached = true;
+      } else {
+        state.why = fmt::format("attaching to the tracepoint: {}", std::strerror(errno));
+      }
     }
-    links_.push_back(std::move(link));
-    probes_.push_back({tracepoint.name, "tp_btf", true, tracepoint.facts, {}});
+    probes_.push_back(std::move(state));
   }
-  return {};
+}
+
+Result<> Capture::sees_anything() const {
+  std::string why;
+  for (const auto& probe : probes_) {
+    const bool is_tracepoint = probe.mechanism == "tp_btf";
+    if (!is_tracepoint && probe.name != "tc") continue;
+    if (probe.attached && (is_tracepoint || devices_->attached() > 0)) return {};
+    if (!probe.why.empty()) why += fmt::format("\n  {}: {}", probe.name, probe.why);
+  }
+  return failure(fmt::format(
+      "nothing can be seen here: neither tc programs nor tracepoints can be attached{}", why));
 }
 
 void Capture::attach_sockets() {
   ProbeState state{"socket", "cgroup_skb", false, kSocketFacts, {}};
-  if (const auto root = open_cgroup_root(); root) {
-    if (BpfLink link(bpf_program__attach_cgroup(object_.network.socket, root->get())); link) {
+  if (object_.network.socket == nullptr) {
+    state.why = refusal("on_socket_receive_w");
+  } else if (const auto root = open_cgroup_root(); root) {
+    if (BpfLink link(bpf_program__attach_cgroup(object_.network.socket, root->directory.get()));
+        link) {
       links_.push_back(std::move(link));
-      state.attached = true;
+      state.attached = root->narrower.empty();
+      state.why = root->narrower;
     } else {
       state.why = fmt::format("attaching to the root cgroup: {}", std::strerror(errno));
     }
@@ -124,46 +139,72 @@ void Capture::attach_sockets() {
 
 void Capture::attach_netfilter(const KernelOffers& offers) {
   ProbeState state{"nf_hook_slow", "fexit", false, kNetfilterFacts, {}};
-  if (!offers.tracing_functions) {
-    state.why =
-        fmt::format("this kernel refuses fentry and fexit programs: {}", offers.tracing_refusal);
-    probes_.push_back(std::move(state));
-    return;
+  state.why = offers.tracing_functions
+                  ? refusal("on_nf_hook_slow")
+                  : fmt::format("this kernel refuses fentry and fexit programs: {}",
+                                offers.tracing_refusal);
+  if (state.why.empty()) {
+    if (BpfLink link(bpf_program__attach(object_.skeleton->progs.on_nf_hook_slow)); link) {
+      links_.push_back(std::move(link));
+      state.attached = true;
+    } else {
+      state.why = fmt::format("attaching to the function: {}", std::strerror(errno));
+    }
   }
-  if (BpfLink link(bpf_program__attach(object_.skeleton->progs.on_nf_hook_slow)); link) {
-    links_.push_back(std::move(link));
-    state.attached = true;
-  } else {
-    state.why = std::strerror(errno);
-  }
+  const bool attached = state.attached;
   probes_.push_back(std::move(state));
+  if (attached) attach_hook_functions();
+}
+
+void Capture::attach_hook_functions() {
   for (std::size_t slot = 0; slot < object_.by_fentry.size(); ++slot) {
+    const auto& function = object_.by_fentry[slot];
     auto* program = bpf_object__find_program_by_name(
         object_.skeleton->obj, fmt::format("on_hook_function_{}", slot).c_str());
-    if (BpfLink link(bpf_program__attach(program)); link) links_.push_back(std::move(link));
+    if (BpfLink link(bpf_program__attach(program)); link) {
+      links_.push_back(std::move(link));
+      note_probed(function);
+    } else {
+      object_.by_kprobe.push_back(function);
+    }
   }
-  for (const auto& function : object_.by_kprobe) attach_kprobe(function);
+  ProbeState state{"hook functions", "fentry, kprobe", false, kFunctionFacts, {}};
+  for (const auto& function : object_.by_kprobe) {
+    if (const auto why = attach_kprobe(function); !why.empty() && state.why.empty())
+      state.why = fmt::format("not those of {}: {}", function.name, why);
+  }
+  state.attached = state.why.empty();
+  probes_.push_back(std::move(state));
   modules_ = loaded_modules();
 }
 
-void Capture::attach_kprobe(const HookFunction& function) {
-  if (BpfLink link(bpf_program__attach_kprobe(object_.skeleton->progs.on_hook_function, false,
-                                              function.name.c_str()));
-      link) {
-    links_.push_back(std::move(link));
-  } else {
-    warnings_.push_back(fmt::format("what {} decides is told without its name: kprobe: {}",
-                                    function.name, std::strerror(errno)));
+std::string Capture::attach_kprobe(const HookFunction& function) {
+  if (bpf_program__fd(object_.skeleton->progs.on_hook_function) < 0) {
+    const auto refused = refusal("on_hook_function");
+    return refused.empty() ? "this kernel has neither fentry nor kprobes for it" : refused;
   }
+  BpfLink link(bpf_program__attach_kprobe(object_.skeleton->progs.on_hook_function, false,
+                                          function.name.c_str()));
+  if (!link) return fmt::format("kprobe: {}", std::strerror(errno));
+  links_.push_back(std::move(link));
+  note_probed(function);
+  return {};
 }
 
-bool Capture::follow_modules() {
-  if (bpf_program__fd(object_.skeleton->progs.on_hook_function) < 0) return false;
+void Capture::note_probed(const HookFunction& function) {
+  // Without it, what this function or one before it decides is told without a name.
+  const std::uint8_t is_probed = 1;
+  bpf_map_update_elem(bpf_map__fd(object_.skeleton->maps.probed), &function.address, &is_probed,
+                      BPF_ANY);
+}
+
+void Capture::follow_modules() {
+  if (bpf_program__fd(object_.skeleton->progs.on_hook_function) < 0) return;
   auto modules = loaded_modules();
-  if (modules == modules_) return false;
+  if (modules == modules_) return;
   modules_ = std::move(modules);
   const auto symbols = Symbols::load();
-  if (!symbols) return false;
+  if (!symbols) return;
   const auto is_known = [](const std::vector<HookFunction>& list, const std::string& name) {
     return std::any_of(list.begin(), list.end(),
                        [&](const HookFunction& known) { return known.name == name; });
@@ -171,29 +212,43 @@ bool Capture::follow_modules() {
   for (const auto& function : hook_functions(*symbols)) {
     if (is_known(object_.by_fentry, function.name) || is_known(object_.by_kprobe, function.name))
       continue;
-    attach_kprobe(function);
+    if (const auto why = attach_kprobe(function); !why.empty())
+      warnings_.push_back(
+          fmt::format("what {} decides is told without its name: {}", function.name, why));
     object_.by_kprobe.push_back(function);
   }
-  return true;
 }
 
 Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
                                  std::size_t links) {
   const auto& network = object_.network;
-  const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
-                       bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
-  auto tc = choose_tc(fds, offers.tcx, links);
-  if (!tc) return tl::unexpected(tc.error());
-  auto devices = Devices::start(std::move(*tc), settings.interfaces, object_.skeleton->bss->covered,
-                                !settings.every_probe);
+  ProbeState state{"tc", offers.tcx ? "tcx" : "clsact", false, {}, {}};
+  std::unique_ptr<Tc> tc;
+  if (network.l2_in == nullptr) {
+    for (const auto* program :
+         {"dptrace_l2_in_w", "dptrace_l2_out_w", "dptrace_l3_in_w", "dptrace_l3_out_w"})
+      if (state.why.empty()) state.why = refusal(program);
+  } else {
+    const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
+                         bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
+    if (auto chosen = choose_tc(fds, offers.tcx, links); chosen) {
+      tc = std::move(*chosen);
+      state.mechanism = tc->mechanism();
+    } else {
+      state.why = chosen.error().message;
+    }
+  }
+  auto devices =
+      Devices::start(std::move(tc), settings.interfaces, HomeDevices(object_.skeleton->bss->home),
+                     !settings.every_probe, *tunnel_ports_);
   if (!devices) return tl::unexpected(devices.error());
   devices_ = std::move(*devices);
-  probes_.push_back({"tc",
-                     std::string(devices_->mechanism()),
-                     true,
-                     fmt::format("{} devices of this network namespace, before their queues",
-                                 devices_->attached()),
-                     {}});
+  state.facts = fmt::format("{} devices of this network namespace, before their queues",
+                            devices_->attached());
+  if (state.why.empty() && devices_->attached() == 0) state.why = devices_->first_refusal();
+  state.attached = state.why.empty();
+  if (!state.attached) state.facts = "devices of this network namespace, before their queues";
+  probes_.push_back(std::move(state));
   return {};
 }
 
@@ -209,15 +264,41 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd
       ::poll(descriptors.data(), descriptors.size(), static_cast<int>(timeout.count()));
   if (ready < 0 && errno != EINTR)
     return failure(fmt::format("waiting for events: {}", std::strerror(errno)));
-  if (ready > 0 && descriptors[1].revents != 0) devices_->follow();
+  if (ready > 0 && descriptors[1].revents != 0 && devices_->follow()) on_links_();
 
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  complete_until_ = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-                    static_cast<std::uint64_t>(now.tv_nsec);
+  complete_until_ = monotonic_ns();
   forget_following();
-  ring_->read(receive);
+  if (tell_lost(complete_until_, receive)) ring_->read(receive);
   return {};
+}
+
+void Capture::begin(const Receiver& receive) {
+  lost_since_ns_ = monotonic_ns();
+  lost_ = lost_before_ = count_lost();
+  ring_->read([&](std::span<const std::byte> record) {
+    dpt_event event{};
+    if (record.size() >= sizeof event) std::memcpy(&event, record.data(), sizeof event);
+    return event.kind != DPT_EVENT_DEVICE || receive(record);
+  });
+}
+
+std::uint64_t Capture::count_lost() const {
+  return lost_events(bpf_map__fd(object_.skeleton->maps.counts)) +
+         missed_runs(*object_.skeleton->obj);
+}
+
+// What was lost after the count is told the next time, with a beginning that is before it.
+bool Capture::tell_lost(std::uint64_t begin_ns, const Receiver& receive) {
+  const std::uint64_t now_lost = count_lost();
+  const std::uint64_t records = now_lost - lost_;
+  const std::uint64_t since_ns = std::exchange(lost_since_ns_, begin_ns);
+  lost_ = now_lost;
+  if (records == 0) return true;
+  dpt_lost lost{};
+  lost.event = {DPT_EVENT_LOST, sizeof lost, 0, monotonic_ns()};
+  lost.since_ns = since_ns;
+  lost.records = records;
+  return receive(std::as_bytes(std::span(&lost, 1)));
 }
 
 void Capture::forget_following() {
@@ -227,10 +308,6 @@ void Capture::forget_following() {
     // Not if the programs have just renewed it.
     following.compare_exchange_strong(since, 0, std::memory_order_relaxed);
   }
-}
-
-std::uint64_t Capture::lost() const {
-  return lost_events(bpf_map__fd(object_.skeleton->maps.counts));
 }
 
 std::vector<std::string> Capture::take_warnings() {

@@ -9,6 +9,7 @@
 #include "capture/probe.hpp"
 #include "capture/ring.hpp"
 #include "capture/settings.hpp"
+#include "capture/tunnel_ports.hpp"
 #include "model/result.hpp"
 #include "node/symbols.hpp"
 
@@ -30,39 +31,62 @@ class Capture {
     kForOne,   ///< until the first record
   };
 
+  /// Forgets what was seen so far, when not everything was attached yet, but for the devices:
+  /// `receive` gets those. What is seen from now on is whole, but for packets under way.
+  void begin(const Receiver& receive);
   /// Waits for records, changed links or `wake_fd` becoming readable, at most `timeout`, then hands
-  /// over all records there are.
+  /// over all records there are; before them, where any were lost since the last time, one of
+  /// DPT_EVENT_LOST.
   Result<> poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd, const Receiver& receive);
   /// CLOCK_MONOTONIC time before which no record is still to come.
   std::uint64_t complete_until() const { return complete_until_; }
-  /// Records that found no room in the ring, of all kinds and CPUs.
-  std::uint64_t lost() const;
+  /// As told by DPT_EVENT_LOST since begin(): records that found no room in the ring, and hits that
+  /// the kernel kept from a program which was running.
+  std::uint64_t lost() const { return lost_ - lost_before_; }
 
   const ProbeStates& probes() const { return probes_; }
+  /// Called when links of the own netns have changed, before the records that follow.
+  void on_links(std::function<void()> on_links) { on_links_ = std::move(on_links); }
+  /// To be told the links of other network namespaces; those of the own one are followed.
+  TunnelPorts& tunnel_ports() { return *tunnel_ports_; }
   std::vector<std::string> take_warnings();
-  /// Probes the hook functions of modules that were loaded meanwhile. True when there were any:
-  /// their symbols are new.
-  bool follow_modules();
+  /// Probes the hook functions of modules that were loaded meanwhile.
+  void follow_modules();
 
  private:
   Capture() = default;
-  Result<> attach_tracepoints();
+  void attach_tracepoints();
   void attach_sockets();
   void attach_netfilter(const KernelOffers& offers);
-  void attach_kprobe(const HookFunction& function);
+  void attach_hook_functions();
+  /// Why it could not be; empty: it is.
+  std::string attach_kprobe(const HookFunction& function);
+  /// Its entry is told from now on.
+  void note_probed(const HookFunction& function);
   Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
                           std::size_t links);
+  /// Why the kernel did not take a program; empty: it did.
+  std::string refusal(const char* program) const;
+  Result<> sees_anything() const;
+  std::uint64_t count_lost() const;
+  /// False when `receive` wants no more.
+  bool tell_lost(std::uint64_t begin_ns, const Receiver& receive);
   /// Once nothing was followed for a while, packets that do not match cost less again.
   void forget_following();
 
   LoadedObject object_;
   std::vector<BpfLink> links_;
   std::string modules_;  ///< as /proc/modules had them last
+  std::optional<TunnelPorts> tunnel_ports_;
   std::unique_ptr<Devices> devices_;
+  std::function<void()> on_links_ = [] {};
   std::unique_ptr<Ring> ring_;
   ProbeStates probes_;
   std::vector<std::string> warnings_;
   std::uint64_t complete_until_ = 0;
+  std::uint64_t lost_ = 0;           ///< as counted last
+  std::uint64_t lost_before_ = 0;    ///< likewise, at begin()
+  std::uint64_t lost_since_ns_ = 0;  ///< time before which all that was lost is in lost_
 };
 
 }  // namespace dptrace

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -83,6 +84,13 @@ Result<BothDirections> filters_of(std::uint32_t ifindex) {
   return BothDirections{std::move(*in), std::move(*out)};
 }
 
+void remove_empty_qdisc(std::uint32_t ifindex) {
+  const auto left = filters_of(ifindex);
+  if (!left || !left->empty()) return;
+  auto qdisc = hook_of(ifindex, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
+  bpf_tc_hook_destroy(&qdisc);
+}
+
 // Removes the filters of these owners (handles without kMadeQdisc) and, with the last of them, a
 // qdisc of our making.
 int remove_filters(std::uint32_t ifindex, const std::set<std::uint32_t>& owners) {
@@ -100,12 +108,7 @@ int remove_filters(std::uint32_t ifindex, const std::set<std::uint32_t>& owners)
   };
   remove(filters->in, BPF_TC_INGRESS);
   remove(filters->out, BPF_TC_EGRESS);
-  if (!made_qdisc) return removed;
-  const auto left = filters_of(ifindex);
-  if (left && left->empty()) {
-    auto qdisc = hook_of(ifindex, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
-    bpf_tc_hook_destroy(&qdisc);
-  }
+  if (made_qdisc) remove_empty_qdisc(ifindex);
   return removed;
 }
 
@@ -199,8 +202,25 @@ class Clsact final : public Tc {
       error = add(ifindex, BPF_TC_EGRESS, l2 ? programs_.l2_out : programs_.l3_out, handle);
     if (error == 0) return {};
     detach(ifindex);
+    // Without a filter nothing tells whose it is.
+    if (created == 0) remove_empty_qdisc(ifindex);
     return failure(
         fmt::format("attaching tc programs to interface {}: {}", ifindex, std::strerror(-error)));
+  }
+
+  std::string what_is_wrong(std::uint32_t ifindex) const override {
+    if (!attached_.contains(ifindex)) return {};
+    const auto present = filters_of(ifindex);
+    if (!present) return {};  // the device is going
+    const auto is_own = [this](const TcFilter& filter) {
+      return is_ours(filter) && (filter.handle & ~kMadeQdisc) == owner_;
+    };
+    if (std::none_of(present->in.begin(), present->in.end(), is_own) ||
+        std::none_of(present->out.begin(), present->out.end(), is_own))
+      return "somebody has removed dptrace's tc filters";
+    if (present->any([](const TcFilter& filter) { return !is_ours(filter); }))
+      return "somebody has added tc filters";
+    return {};
   }
 
   void detach(std::uint32_t ifindex) override {
@@ -240,7 +260,11 @@ Result<int> remove_stale_filters() {
   int removed = 0;
   for (const auto ifindex : all_interfaces()) {
     const auto filters = filters_of(ifindex);
-    if (!filters) return tl::unexpected(filters.error());
+    if (!filters) {
+      std::array<char, IF_NAMESIZE> name{};
+      if (if_indextoname(ifindex, name.data()) == nullptr) continue;  // it has just gone
+      return tl::unexpected(filters.error());
+    }
     std::set<std::uint32_t> dead;
     filters->any([&](const TcFilter& filter) {
       const std::uint32_t owner = filter.handle & ~kMadeQdisc;

@@ -2,29 +2,34 @@
 
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <net/if.h>
 
 #include <algorithm>
+#include <array>
 
 #include "dptrace/config.h"
+#include "node/netns.hpp"
 
 namespace dptrace {
 
 Devices::Devices(std::unique_ptr<Tc> tc, LinkMonitor monitor, std::vector<std::string> patterns,
-                 std::uint8_t* covered, bool mark_covered)
+                 HomeDevices home, bool mark_covered, TunnelPorts& tunnel_ports)
     : tc_(std::move(tc)),
       monitor_(std::move(monitor)),
       patterns_(std::move(patterns)),
-      covered_(covered),
-      mark_covered_(mark_covered) {}
+      home_(home),
+      mark_covered_(mark_covered),
+      tunnel_ports_(tunnel_ports),
+      home_netns_(current_netns()) {}
 
 Result<std::unique_ptr<Devices>> Devices::start(std::unique_ptr<Tc> tc,
-                                                std::vector<std::string> patterns,
-                                                std::uint8_t* covered, bool mark_covered) {
+                                                std::vector<std::string> patterns, HomeDevices home,
+                                                bool mark_covered, TunnelPorts& tunnel_ports) {
   // Listening begins before the first look, so that nothing is missed in between.
-  auto monitor = LinkMonitor::start();
+  auto monitor = LinkMonitor::start(true);
   if (!monitor) return tl::unexpected(monitor.error());
-  std::unique_ptr<Devices> devices(
-      new Devices(std::move(tc), std::move(*monitor), std::move(patterns), covered, mark_covered));
+  std::unique_ptr<Devices> devices(new Devices(
+      std::move(tc), std::move(*monitor), std::move(patterns), home, mark_covered, tunnel_ports));
   if (auto reconciled = devices->reconcile(); !reconciled)
     return tl::unexpected(reconciled.error());
   for (const auto& pattern : devices->patterns_) {
@@ -42,13 +47,24 @@ Result<std::unique_ptr<Devices>> Devices::start(std::unique_ptr<Tc> tc,
   return devices;
 }
 
-void Devices::follow() {
+bool Devices::follow() {
   // What changed matters little: one look at everything is cheap and cannot drift.
   bool changed = false;
-  changed |= !monitor_.drain([&](const LinkChange&) { changed = true; });
-  if (!changed) return;
+  std::set<std::uint32_t> suspects;
+  changed |= !monitor_.drain([&](const LinkChange& change) {
+    if (change.tc_only) {
+      suspects.insert(change.link.index);
+      return;
+    }
+    changed = true;
+    // A new one may have its number already.
+    if (change.gone) forget(change.link.index);
+  });
+  for (const auto index : suspects) check(index);
+  if (!changed) return false;
   if (const auto reconciled = reconcile(); !reconciled)
     warnings_.push_back(reconciled.error().message);
+  return true;
 }
 
 bool Devices::is_wanted(const Link& link) const {
@@ -58,36 +74,80 @@ bool Devices::is_wanted(const Link& link) const {
   });
 }
 
-void Devices::set_covered(std::uint32_t ifindex, bool value) {
-  if (mark_covered_ && ifindex < DPT_MAX_IFINDEX) covered_[ifindex] = value ? 1 : 0;
+bool Devices::set_home(std::uint32_t ifindex, std::uint32_t flag, bool value) {
+  const auto flags = home_.flags(ifindex);
+  return home_.set(ifindex, value ? flags | flag : flags & ~flag);
+}
+
+void Devices::set_uplinks() {
+  std::set<std::uint32_t> uplinks;
+  for (const auto& [ifindex, role] : roles(topology_)) {
+    if (role == Role::kUplink) uplinks.insert(ifindex);
+  }
+  for (const auto ifindex : uplinks_) {
+    if (!uplinks.contains(ifindex)) set_home(ifindex, DPT_HOME_UPLINK, false);
+  }
+  for (const auto ifindex : uplinks) set_home(ifindex, DPT_HOME_UPLINK, true);
+  uplinks_ = std::move(uplinks);
+}
+
+// A crossing is told once: by the tc programs, or where those would not be known, by tracepoints.
+Result<> Devices::cover(const Link& link) {
+  auto attached = tc_->attach(link.index, link.arp_type);
+  if (!attached || !mark_covered_ || set_home(link.index, DPT_HOME_COVERED, true)) return attached;
+  tc_->detach(link.index);
+  return failure("too many devices have numbers like its own");
+}
+
+void Devices::forget(std::uint32_t ifindex) {
+  refused_.erase(ifindex);
+  if (attached_.erase(ifindex) == 0) return;
+  set_home(ifindex, DPT_HOME_COVERED, false);
+  tc_->detach(ifindex);
+}
+
+void Devices::check(std::uint32_t ifindex) {
+  if (!attached_.contains(ifindex)) return;
+  const auto wrong = tc_->what_is_wrong(ifindex);
+  if (wrong.empty()) return;
+  forget(ifindex);
+  const Link* link = topology_.link(ifindex);
+  if (link == nullptr) return;
+  // Not again: it might be in the way of theirs.
+  refuse(*link, wrong);
+}
+
+void Devices::refuse(const Link& link, const std::string& why) {
+  refused_.insert(link.index);
+  if (first_refusal_.empty()) first_refusal_ = why;
+  warnings_.push_back(fmt::format("{} is seen by tracepoints only: {}", link.name, why));
+}
+
+void Devices::attach(const Link& link) {
+  const auto result = cover(link);
+  if (result) {
+    attached_.insert(link.index);
+    return;
+  }
+  std::array<char, IF_NAMESIZE> name{};
+  if (if_indextoname(link.index, name.data()) == nullptr) return;  // it has just gone
+  refuse(link, result.error().message);
 }
 
 Result<> Devices::reconcile() {
   auto topology = read_topology();
   if (!topology) return tl::unexpected(topology.error());
   topology_ = std::move(*topology);
+  set_uplinks();
+  tunnel_ports_.set(home_netns_, topology_.links);
   std::set<std::uint32_t> wanted;
   for (const auto& link : topology_.links) {
     if (!is_wanted(link)) continue;
     wanted.insert(link.index);
-    if (attached_.contains(link.index) || refused_.contains(link.index)) continue;
-    if (const auto result = tc_->attach(link.index, link.arp_type); result) {
-      attached_.insert(link.index);
-      set_covered(link.index, true);
-    } else {
-      refused_.insert(link.index);
-      warnings_.push_back(
-          fmt::format("{} is seen by tracepoints only: {}", link.name, result.error().message));
-    }
+    if (tc_ && !attached_.contains(link.index) && !refused_.contains(link.index)) attach(link);
   }
-  for (auto index = attached_.begin(); index != attached_.end();) {
-    if (wanted.contains(*index)) {
-      ++index;
-      continue;
-    }
-    set_covered(*index, false);
-    tc_->detach(*index);
-    index = attached_.erase(index);
+  for (const auto index : std::set(attached_)) {
+    if (!wanted.contains(index)) forget(index);
   }
   std::erase_if(refused_, [&](std::uint32_t index) { return !wanted.contains(index); });
   return {};

@@ -38,6 +38,7 @@ std::string ask_for_tracing(const KernelBtf& btf) {
 KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   KernelOffers offers;
   offers.drop_reasons = btf.tracepoint_arguments("kfree_skb") >= 3;
+  offers.consume_locations = btf.tracepoint_arguments("consume_skb") >= 2;
   offers.tcx = btf.has_enumerator("bpf_attach_type", "BPF_TCX_INGRESS");
   // Commands of the same age as the verifiers that are meant (6.9, 6.17): asking takes too long.
   offers.direct_reads = btf.has_enumerator("bpf_cmd", "BPF_PROG_STREAM_READ_BY_FD");

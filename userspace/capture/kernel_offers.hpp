@@ -9,8 +9,10 @@
 namespace dptrace {
 
 struct KernelOffers {
-  bool drop_reasons = false;       ///< kfree_skb has the reason as its third argument (5.17)
-  bool tcx = false;                ///< 6.6
+  bool drop_reasons = false;  ///< kfree_skb has the reason as its third argument (5.17)
+  bool consume_locations =
+      false;         ///< consume_skb says from where as its second argument (6.3 to 6.5)
+  bool tcx = false;  ///< 6.6
   bool tracing_functions = false;  ///< fentry and fexit programs load and attach
   std::string tracing_refusal;     ///< why not
   bool kprobes = false;

@@ -15,7 +15,7 @@ namespace {
 // Layout of struct dpt_counts in emit.bpf.h.
 struct Counts {
   std::uint64_t written;
-  std::array<std::uint64_t, DPT_EVENT_DEVICE + 1> lost;
+  std::array<std::uint64_t, DPT_EVENT_END + 1> lost;
 };
 
 }  // namespace
@@ -27,6 +27,22 @@ std::uint64_t lost_events(int counts) {
   std::uint64_t sum = 0;
   for (const auto& cpu : per_cpu) {
     for (const auto lost : cpu.lost) sum += lost;
+  }
+  return sum;
+}
+
+std::uint64_t missed_runs(int program) {
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof info;
+  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.recursion_misses : 0;
+}
+
+std::uint64_t missed_runs(const bpf_object& object) {
+  std::uint64_t sum = 0;
+  const bpf_program* program = nullptr;
+  while ((program = bpf_object__next_program(&object, const_cast<bpf_program*>(program))) !=
+         nullptr) {
+    if (const int fd = bpf_program__fd(program); fd >= 0) sum += missed_runs(fd);
   }
   return sum;
 }

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <ctime>
+#include <utility>
 #include <vector>
 
+#include "model/foreign.hpp"
 #include "node/roles.hpp"
 
 namespace dptrace {
@@ -13,13 +17,40 @@ namespace {
 // A netns whose devices could not be told is not asked for again before this time has passed.
 constexpr std::chrono::seconds kPause{1};
 
+constexpr std::uint32_t kLoopbackIndex = 1;
+
 std::string kind_of(const dpt_device& device) {
   constexpr std::uint16_t kArphrdLoopback = 772;
-  if (device.kind[0] != '\0') return device.kind;
+  if (device.kind[0] != '\0') return clean_name(device.kind);
   return device.type == kArphrdLoopback ? "loopback" : "device";
 }
 
+std::int64_t clock_ns(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+// As of now; clocks that are set meanwhile are not known of.
+std::int64_t realtime_ahead_ns() { return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC); }
+
+std::uint64_t to_monotonic(std::int64_t realtime_ns) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, realtime_ns - realtime_ahead_ns()));
+}
+
+std::int64_t to_realtime(std::uint64_t monotonic_ns) {
+  return static_cast<std::int64_t>(monotonic_ns) + realtime_ahead_ns();
+}
+
+// Packets wait for their end no longer.
+constexpr std::uint64_t kFormerNs = 300'000'000'000;
+
 }  // namespace
+
+Namer::Namer(Names& names, Symbols symbols)
+    : names_(names),
+      symbols_(std::move(symbols)),
+      start_ns_(static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))) {}
 
 void Namer::see(const Event& event) {
   if (const auto* device = std::get_if<dpt_device>(&event)) {
@@ -30,6 +61,8 @@ void Namer::see(const Event& event) {
     see_place({drop->hop.netns, drop->hop.ifindex});
     name_address(drop->location);
     for (std::size_t i = 0; i < drop->stack_depth; ++i) name_address(drop->stack[i]);
+  } else if (const auto* end = std::get_if<dpt_end>(&event)) {
+    if (end->location != 0) name_address(end->location);
   } else if (const auto* netfilter = std::get_if<dpt_netfilter>(&event)) {
     see_place({netfilter->hop.netns, netfilter->hop.ifindex});
     // The address of a function itself, not one behind a call.
@@ -39,8 +72,8 @@ void Namer::see(const Event& event) {
 
 void Namer::name_address(std::uint64_t address, std::uint64_t ahead) {
   if (names_.symbols.contains(address)) return;
-  if (auto symbol = symbols_.find(address + ahead))
-    names_.symbols.emplace(address, std::move(*symbol));
+  if (const auto symbol = symbols_.find(address + ahead))
+    names_.symbols.emplace(address, Symbol{clean_name(symbol->name), symbol->start});
 }
 
 void Namer::see(std::uint64_t location, InterfaceId interface) {
@@ -67,6 +100,18 @@ void Namer::keep(const std::set<InterfaceId>& interfaces, const std::set<Address
   });
   // What was forgotten may be met again at once.
   described_.clear();
+  forget_former();
+}
+
+void Namer::forget_former() {
+  std::erase_if(made_, [&](const auto& entry) { return !names_.netns.contains(entry.first); });
+  std::erase_if(wired_, [&](auto inode) { return !names_.netns.contains(inode); });
+  const auto now_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC));
+  const auto is_recent = [&](const auto&, std::uint64_t until_ns) {
+    return until_ns + kFormerNs > now_ns;
+  };
+  names_.former_netns.keep(is_recent);
+  names_.former_pods.keep(is_recent);
 }
 
 void Namer::forget_gone() {
@@ -93,6 +138,7 @@ void Namer::forget_gone() {
   }
   gone_ = std::move(gone);
   described_.clear();
+  forget_former();
 }
 
 // Of other namespaces that are there still, the devices are few and go with them.
@@ -103,15 +149,20 @@ bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
 }
 
 void Namer::see_place(InterfaceId id) {
-  if (id.index != 0 && id.netns != 0 && !names_.interfaces.contains(id)) describe(id.netns);
+  if (id.index == 0 || id.netns == 0 || names_.interfaces.contains(id)) return;
+  describe(id.netns);
+  // In every netns, also in one that cannot be entered, this is the first device.
+  if (id.index == kLoopbackIndex && !names_.interfaces.contains(id))
+    names_.interfaces[id] = {id, "lo", "loopback", Role::kLoopback};
 }
 
 void Namer::see_device(const dpt_device& device) {
   const InterfaceId id{device.netns, device.ifindex};
+  name_netns(device.netns);  // before: of another netns than the one that is known
   auto& interface = names_.interfaces[id];
   // The kernel's own word, good also for a device that is gone before it could be asked for.
   interface.id = id;
-  interface.name = device.name;
+  interface.name = clean_name(device.name);
   interface.kind = kind_of(device);
   interface.mtu = device.mtu;
   described_.erase(device.netns);
@@ -124,62 +175,123 @@ void Namer::describe(std::uint32_t netns) {
   if (!is_first && now - entry->second < kPause) return;
   entry->second = now;
 
+  name_netns(netns);
+  described_[netns] = now;
   const auto topology =
       netns == names_.home_netns ? read_topology() : describe_netns(netns_finder_, netns);
-  if (topology) {
-    for (auto& interface : interfaces(netns, *topology)) {
-      // Numbers of other netns mean something only in the one that gave them.
-      const Link* link = topology->link(interface.id.index);
-      if (netns == names_.home_netns && link != nullptr && link->peer_elsewhere) {
-        interface.peer_netns = netns_finder_.find_nsid(link->peer_nsid);
-        name_netns(interface.peer_netns);
-      }
-      names_.interfaces[interface.id] = std::move(interface);
-    }
+  if (!topology) return;
+  on_links_(netns, topology->links);
+  netns_finder_.follow_names();  // numbers of peers are used again, too
+  names_.netns[netns].is_node = is_node_like(*topology);
+  wired_.insert(netns);
+  for (auto& interface : interfaces(netns, *topology)) {
+    const Link* link = topology->link(interface.id.index);
+    if (link != nullptr && link->peer_elsewhere) find_peer(interface, *link);
+    names_.interfaces[interface.id] = std::move(interface);
   }
-  name_netns(netns);
 }
 
-void Namer::name_netns(std::uint32_t netns) {
-  if (netns == 0) return;
+void Namer::describe_all() {
+  describe(names_.home_netns);
+  for (const auto& [netns, place] : std::map(netns_finder_.find_all())) describe(netns);
+  described_.clear();
+}
+
+void Namer::links_changed() { described_.erase(names_.home_netns); }
+
+// A veth that leads to another node, or to what is wired like one, leads to no pod.
+void Namer::find_peer(Interface& interface, const Link& link) {
+  const std::uint32_t peer = netns_finder_.find_nsid(interface.id.netns, link.peer_nsid);
+  if (peer == 0) return;
+  interface.peer_netns = peer;
+  name_netns(peer);
+  // The end that a pod has of its own veth stays a pod's.
+  if (interface.role != Role::kPod || !names_.netns[interface.id.netns].is_node) return;
+  if (!names_.netns[peer].pod.empty()) return;
+  if (!wired_.contains(peer)) describe(peer);
+  if (names_.netns[peer].is_node) interface.role = Role::kOther;
+}
+
+// The one door for what a netns is called. The number of one that ended is soon another's: what it
+// was called stays that of the packets from before. While there is no other, it keeps the name and
+// the pod that it had.
+bool Namer::name_netns(std::uint32_t netns) {
+  if (netns == 0) return false;
+  const auto place = netns_finder_.find(netns);
+  std::optional<std::uint64_t> since_ns;
+  if (place) {
+    since_ns = since_of_another(netns, *place);
+    made_[netns] = place->made_ns;
+  }
+  if (since_ns) pods_changed_ |= pods_.refresh();
+  const std::string* pod = pods_.by_netns(netns);
+  const auto known = names_.netns.find(netns);
+  const bool had_pod = known != names_.netns.end() && !known->second.pod.empty();
+  if (!since_ns && pod != nullptr && had_pod && known->second.pod != *pod)
+    since_ns = to_monotonic(pods_.netns_written(netns));
+  if (since_ns) begin_netns(netns, *since_ns);
   auto& name = names_.netns[netns];
-  if (const auto place = netns_finder_.find(netns)) name.name = place->name;
-  if (const auto* pod = pods_.by_netns(netns)) name.pod = *pod;
+  if (place) name.name = clean_name(place->name);
+  if (pod != nullptr) name.pod = *pod;
+  return since_ns.has_value();
 }
 
-// The number of a netns that ended is soon another's, who is not to be told under its name. While
-// there is no other, it keeps the name and the pod that it had.
+// When the netns that the number means now was made, where that is another than the one that is
+// known.
+std::optional<std::uint64_t> Namer::since_of_another(std::uint32_t netns, const NetnsPlace& place) {
+  const auto made = made_.find(netns);
+  const std::int64_t known_ns = made == made_.end() ? 0 : made->second;
+  if (place.made_ns == known_ns) return {};
+  // It has lost its name: its own, or it is another that never had one.
+  if (place.made_ns == 0) return to_monotonic(clock_ns(CLOCK_REALTIME));
+  const std::uint64_t since_ns = to_monotonic(place.made_ns);
+  // What was there before the first event was only not found under its name yet.
+  if (known_ns == 0 && since_ns <= start_ns_) return {};
+  return since_ns;
+}
+
+void Namer::begin_netns(std::uint32_t netns, std::uint64_t since_ns) {
+  names_.begin_netns(netns, since_ns);
+  described_.erase(netns);
+  wired_.erase(netns);
+}
+
 void Namer::forget_predecessors() {
-  if (netns_finder_.names_changed()) netns_finder_.find_all();
+  netns_finder_.follow_names();
   if (netns_finder_.searches() == compared_) return;
   compared_ = netns_finder_.searches();
-  std::vector<std::uint32_t> reborn;
+  std::vector<std::uint32_t> met;
   for (const auto& [inode, place] : netns_finder_.found()) {
-    const auto known = names_.netns.find(inode);
-    if (known == names_.netns.end() || known->second.name.empty()) continue;
-    if (known->second.name != place.name) reborn.push_back(inode);
+    if (names_.netns.contains(inode)) met.push_back(inode);
   }
-  for (const auto inode : reborn) {
-    names_.netns[inode] = {};
-    described_.erase(inode);
-    describe(inode);
+  for (const auto inode : met) {
+    if (name_netns(inode)) describe(inode);
   }
-}
-
-void Namer::renew_symbols() {
-  if (auto symbols = Symbols::load()) symbols_ = std::move(*symbols);
 }
 
 void Namer::refresh_pods() {
-  const bool changed = pods_.refresh();
+  pods_changed_ |= pods_.refresh();
   forget_predecessors();
-  if (!changed) return;
-  for (const auto& [address, pod] : pods_.addresses()) names_.pods[address] = pod;
-  for (const auto& [netns, pod] : pods_.netns()) {
-    auto& name = names_.netns[netns];
-    name.pod = pod;
-    // By its name it is told from the next one of that number.
-    if (name.name.empty()) name_netns(netns);
+  const bool is_first = !std::exchange(pods_read_, true);
+  if (!std::exchange(pods_changed_, false)) return;
+  for (const auto& [address, pod] : pods_.addresses()) name_pod(address, pod, is_first);
+  std::set<std::uint32_t> inodes;  // naming them may read the pods anew
+  for (const auto& [netns, pod] : pods_.netns()) inodes.insert(netns);
+  for (const auto netns : inodes) {
+    if (name_netns(netns)) describe(netns);
+  }
+}
+
+// What is there before the first event was there all along, whatever the clock of its file system
+// says: that may be another machine's.
+void Namer::name_pod(const Address& address, const std::string& pod, bool is_first) {
+  const auto known = names_.pods.find(address);
+  if (known != names_.pods.end() && known->second == pod) return;
+  const auto since_ns = to_monotonic(pods_.since(address, to_realtime(start_ns_)));
+  if (!is_first && since_ns > start_ns_) {
+    names_.begin_pod(address, pod, since_ns);
+  } else {
+    names_.pods[address] = pod;
   }
 }
 

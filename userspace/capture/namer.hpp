@@ -2,20 +2,26 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "model/event.hpp"
 #include "model/names.hpp"
+#include "node/live_symbols.hpp"
 #include "node/netns.hpp"
 #include "node/pods.hpp"
-#include "node/symbols.hpp"
 
 namespace dptrace {
 
 class Namer {
  public:
-  Namer(Names& names, Symbols symbols) : names_(names), symbols_(std::move(symbols)) {}
+  Namer(Names& names, Symbols symbols);
+
+  using OnLinks = std::function<void(std::uint32_t netns, const std::vector<Link>& links)>;
+  /// To be called with all links of a netns whenever they were read.
+  void on_links(OnLinks on_links) { on_links_ = std::move(on_links); }
 
   /// To be called with every event before the timeline gets it.
   void see(const Event& event);
@@ -29,10 +35,14 @@ class Namer {
   /// Forgets what was found gone the last time, and is gone still: for those who cannot say what
   /// they need, but need nothing for longer than the time between two calls.
   void forget_gone();
-  /// Modules have come: their functions are known from now on.
-  void renew_symbols();
-  /// Pods that came up since the last time; a netns with the number of one that ended loses its
-  /// name and pod.
+  /// All devices of all network namespaces there are, so that none is to be asked for while packets
+  /// wait. The kernel takes some 0.2 ms for each namespace.
+  void describe_all();
+  /// Of the own netns: a device that is met next may be new.
+  void links_changed();
+  /// Pods that came up since the last time. A netns with the number of one that ended, or a pod
+  /// with the address, is known by its own name from when it was made; to be called before packets
+  /// are told.
   void refresh_pods();
   /// Of the node's pods, as of the last refresh.
   const std::map<Address, std::string>& pod_addresses() const { return pods_.addresses(); }
@@ -42,7 +52,13 @@ class Namer {
   void see_place(InterfaceId id);
   void see_device(const dpt_device& device);
   void describe(std::uint32_t netns);
-  void name_netns(std::uint32_t netns);
+  void forget_former();
+  void find_peer(Interface& interface, const Link& link);
+  /// True: it is another one than the one that had the number.
+  bool name_netns(std::uint32_t netns);
+  std::optional<std::uint64_t> since_of_another(std::uint32_t netns, const NetnsPlace& place);
+  void begin_netns(std::uint32_t netns, std::uint64_t since_ns);
+  void name_pod(const Address& address, const std::string& pod, bool is_first);
   void forget_predecessors();
   bool is_gone(InterfaceId id, const NetnsTopology* home,
                const std::map<std::uint32_t, NetnsPlace>& netns) const;
@@ -54,10 +70,16 @@ class Namer {
   };
 
   Names& names_;
-  Symbols symbols_;
+  LiveSymbols symbols_;
+  OnLinks on_links_ = [](std::uint32_t, const std::vector<Link>&) {};
   NetnsFinder netns_finder_;
   Pods pods_;
+  const std::uint64_t start_ns_;  ///< CLOCK_MONOTONIC; events are later
   std::map<std::uint32_t, std::chrono::steady_clock::time_point> described_;
+  bool pods_changed_ = false;                   ///< since names_ was told of them
+  bool pods_read_ = false;                      ///< the first time, before the first event
+  std::set<std::uint32_t> wired_;               ///< of these Netns::is_node is known
+  std::map<std::uint32_t, std::int64_t> made_;  ///< NetnsPlace::made_ns of the netns that is known
   std::uint64_t compared_ = 0;  ///< the search of netns_finder_ that was compared with the names
   Gone gone_;                   ///< as of the last forget_gone()
 };

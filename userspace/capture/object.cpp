@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -16,9 +17,8 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::array<std::uint16_t, 2> kUsualVxlanPorts = {8472, 4789};
-constexpr std::uint16_t kUsualGenevePort = 6081;
 constexpr std::size_t kLogTail = 2000;
+constexpr std::string_view kOnHookFunction = "on_hook_function_";
 
 // libbpf talks through a plain function; what it said last explains a failure.
 std::string& libbpf_log() {
@@ -41,8 +41,7 @@ std::string log_tail() {
   return log.substr(log.size() > kLogTail ? log.size() - kLogTail : 0);
 }
 
-void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const NodeFacts& node,
-               const KernelOffers& offers) {
+void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const KernelOffers& offers) {
   dpt_config config{};
   config.pod_count = static_cast<std::uint32_t>(settings.pods.size());
   config.peer_count = static_cast<std::uint32_t>(settings.peers.size());
@@ -51,60 +50,76 @@ void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const Nod
   config.port = settings.port;
   config.any_protocol = !settings.protocol.has_value();
   config.protocol = settings.protocol.value_or(0);
-  config.home_netns = node.home_netns;
+  config.home_netns = current_netns();
   config.reads_directly = offers.direct_reads;
   config.has_drop_reason = offers.drop_reasons;
-  config.geneve_port = node.geneve_port != 0 ? node.geneve_port : kUsualGenevePort;
-  std::vector<std::uint16_t> ports(kUsualVxlanPorts.begin(), kUsualVxlanPorts.end());
-  for (const auto port : node.vxlan_ports) {
-    if (ports.size() < DPT_MAX_VXLAN_PORTS &&
-        std::find(ports.begin(), ports.end(), port) == ports.end()) {
-      ports.push_back(port);
-    }
-  }
-  std::copy(ports.begin(), ports.end(), config.vxlan_ports);
+  config.has_consume_location = offers.consume_locations;
   std::memcpy(&skeleton.rodata->config, &config, sizeof config);
   bpf_map__set_max_entries(skeleton.maps.ring, static_cast<std::uint32_t>(settings.ring_bytes));
 }
 
-NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large) {
+bool is_refused(const Refusals& refusals, const bpf_program* program) {
+  return refusals.contains(bpf_program__name(program));
+}
+
+NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large,
+                                        const Refusals& refusals) {
   const auto& programs = skeleton.progs;
-  const NetworkPrograms chosen =
+  NetworkPrograms chosen =
       large
           ? NetworkPrograms{programs.dptrace_l2_in, programs.dptrace_l2_out, programs.dptrace_l3_in,
                             programs.dptrace_l3_out, programs.on_socket_receive}
           : NetworkPrograms{programs.dptrace_l2_in_w, programs.dptrace_l2_out_w,
                             programs.dptrace_l3_in_w, programs.dptrace_l3_out_w,
                             programs.on_socket_receive_w};
+  const auto tc = {chosen.l2_in, chosen.l2_out, chosen.l3_in, chosen.l3_out};
+  if (std::any_of(tc.begin(), tc.end(),
+                  [&](const bpf_program* program) { return is_refused(refusals, program); })) {
+    chosen.l2_in = chosen.l2_out = chosen.l3_in = chosen.l3_out = nullptr;
+  }
+  if (is_refused(refusals, chosen.socket)) chosen.socket = nullptr;
   for (auto* program : {chosen.l2_in, chosen.l2_out, chosen.l3_in, chosen.l3_out, chosen.socket}) {
-    bpf_program__set_autoload(program, true);
+    if (program != nullptr) bpf_program__set_autoload(program, true);
   }
   return chosen;
+}
+
+bool is_large(const dptrace_bpf& skeleton, std::string_view name) {
+  const auto& programs = skeleton.progs;
+  const auto large = {programs.dptrace_l2_in, programs.dptrace_l2_out, programs.dptrace_l3_in,
+                      programs.dptrace_l3_out, programs.on_socket_receive};
+  return std::any_of(large.begin(), large.end(), [&](const bpf_program* program) {
+    return bpf_program__name(program) == name;
+  });
 }
 
 // Gives each function the cheapest program that the kernel has for it.
 void place_hook_functions(LoadedObject& object, const KernelOffers& offers, const KernelBtf& btf,
                           const std::vector<HookFunction>& functions) {
   auto& skeleton = *object.skeleton;
-  if (!offers.tracing_functions) return;
+  const auto& refusals = object.refusals;
+  // Without it they would tell nothing.
+  if (!offers.tracing_functions || is_refused(refusals, skeleton.progs.on_nf_hook_slow)) return;
   bpf_program__set_autoload(skeleton.progs.on_nf_hook_slow, true);
+  const bool kprobes = offers.kprobes && !is_refused(refusals, skeleton.progs.on_hook_function);
   for (const auto& function : functions) {
     const std::size_t slot = object.by_fentry.size();
     auto* program = slot < DPT_HOOK_FUNCTIONS
                         ? bpf_object__find_program_by_name(
-                              skeleton.obj, fmt::format("on_hook_function_{}", slot).c_str())
+                              skeleton.obj, fmt::format("{}{}", kOnHookFunction, slot).c_str())
                         : nullptr;
-    if (program != nullptr && btf.find_function(function.name) &&
+    if (program != nullptr && !refusals.contains(function.name) &&
+        btf.find_function(function.name) &&
         bpf_program__set_attach_target(program, 0, function.name.c_str()) == 0) {
       bpf_program__set_autoload(program, true);
       skeleton.rodata->hook_functions[slot] = function.address;
       object.by_fentry.push_back(function);
-    } else if (offers.kprobes) {
+    } else if (kprobes) {
       object.by_kprobe.push_back(function);
     }
   }
   // Also when there is none yet: modules are loaded later.
-  if (offers.kprobes) bpf_program__set_autoload(skeleton.progs.on_hook_function, true);
+  if (kprobes) bpf_program__set_autoload(skeleton.progs.on_hook_function, true);
 }
 
 Result<Skeleton> open_object() {
@@ -128,45 +143,85 @@ void leave_out(std::initializer_list<bpf_map*> maps) {
   for (auto* map : maps) bpf_map__set_autocreate(map, false);
 }
 
+// What the watch alone needs, and what was refused.
+void leave_out(const LoadedObject& object) {
+  const auto& maps = object.skeleton->maps;
+  leave_out({maps.watch_counts_even, maps.watch_counts_odd, maps.watch_other, maps.watch_pods,
+             maps.watch_closed, maps.watch_half_open});
+  for (const auto& [name, why] : object.refusals) {
+    auto* program = bpf_object__find_program_by_name(object.skeleton->obj, name.c_str());
+    if (program != nullptr) bpf_program__set_autoload(program, false);
+  }
+}
+
+// The number of a fentry program of netfilter.bpf.c; SIZE_MAX: it is none of them.
+std::size_t hook_function_slot(std::string_view program) {
+  std::size_t slot = SIZE_MAX;
+  if (program.starts_with(kOnHookFunction)) {
+    const auto number = program.substr(kOnHookFunction.size());
+    std::from_chars(number.data(), number.data() + number.size(), slot);
+  }
+  return slot;
+}
+
 }  // namespace
 
-NodeFacts node_facts(const std::vector<Link>& links) {
-  NodeFacts facts;
-  facts.home_netns = current_netns();
-  for (const auto& link : links) {
-    if (link.vxlan_port != 0) facts.vxlan_ports.push_back(link.vxlan_port);
-    if (link.geneve_port != 0) facts.geneve_port = link.geneve_port;
+Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers,
+                            const KernelBtf& btf) {
+  // Where the kernel refuses to tell what became of connections, the drops are counted all the
+  // same.
+  Refusals refusals;
+  for (;;) {
+    auto skeleton = open_object();
+    if (!skeleton) return skeleton;
+    configure(**skeleton, settings, offers);
+    const auto& programs = (*skeleton)->progs;
+    const bool has_requests = !offers.drop_reasons && offers.tracing_functions &&
+                              btf.find_function("inet_rtx_syn_ack").has_value();
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, (*skeleton)->obj) {
+      const bool is_wanted = program == programs.on_drop_watch ||
+                             program == programs.on_tcp_state ||
+                             (has_requests && program == programs.on_syn_ack_again);
+      bpf_program__set_autoload(program, is_wanted && !is_refused(refusals, program));
+    }
+    const auto& maps = (*skeleton)->maps;
+    leave_out({maps.slots, maps.followed, maps.translated, maps.arrivals, maps.dropped});
+    const auto loaded = load(**skeleton);
+    if (loaded) return skeleton;
+    auto refusal = refusal_of(libbpf_log());
+    if (!refusal || refusal->program == bpf_program__name(programs.on_drop_watch) ||
+        !refusals.emplace(refusal->program, refusal->why).second)
+      return tl::unexpected(loaded.error());
   }
-  return facts;
 }
 
-Result<Skeleton> load_watch(const CaptureSettings& settings, const NodeFacts& node,
-                            const KernelOffers& offers) {
-  auto skeleton = open_object();
-  if (!skeleton) return skeleton;
-  configure(**skeleton, settings, node, offers);
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, (*skeleton)->obj) {
-    bpf_program__set_autoload(program, program == (*skeleton)->progs.on_drop_watch);
+Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
+                                 const KernelBtf& btf, const std::vector<HookFunction>& functions) {
+  Refusals refusals;
+  bool large = offers.large_network_programs;
+  for (;;) {
+    auto skeleton = open_object();
+    if (!skeleton) return tl::unexpected(skeleton.error());
+    LoadedObject object{std::move(*skeleton), {}, {}, {}, refusals};
+    configure(*object.skeleton, settings, offers);
+    leave_out(object);
+    object.network = choose_network_programs(*object.skeleton, large, refusals);
+    place_hook_functions(object, offers, btf, functions);
+    const auto loaded = load(*object.skeleton);
+    if (loaded) return object;
+    auto refusal = refusal_of(libbpf_log());
+    if (!refusal) return tl::unexpected(loaded.error());
+    if (large && is_large(*object.skeleton, refusal->program)) {
+      large = false;
+      continue;
+    }
+    // Each of them stands for the function that it was put on.
+    if (const auto slot = hook_function_slot(refusal->program); slot < object.by_fentry.size())
+      refusal->program = object.by_fentry[slot].name;
+    if (!refusals.emplace(refusal->program, refusal->why).second)
+      return tl::unexpected(loaded.error());
   }
-  leave_out({(*skeleton)->maps.followed, (*skeleton)->maps.dropped});
-  if (auto loaded = load(**skeleton); !loaded) return tl::unexpected(loaded.error());
-  return skeleton;
-}
-
-Result<LoadedObject> load_object(const CaptureSettings& settings, const NodeFacts& node,
-                                 const KernelOffers& offers, const KernelBtf& btf,
-                                 const std::vector<HookFunction>& functions) {
-  auto skeleton = open_object();
-  if (!skeleton) return tl::unexpected(skeleton.error());
-  LoadedObject object{std::move(*skeleton), {}, {}, {}};
-  configure(*object.skeleton, settings, node, offers);
-  object.network = choose_network_programs(*object.skeleton, offers.large_network_programs);
-  place_hook_functions(object, offers, btf, functions);
-  const auto& maps = object.skeleton->maps;
-  leave_out({maps.watch_counts_even, maps.watch_counts_odd, maps.watch_other, maps.watch_pods});
-  if (auto loaded = load(*object.skeleton); !loaded) return tl::unexpected(loaded.error());
-  return object;
 }
 
 }  // namespace dptrace

@@ -7,9 +7,10 @@
 #include <memory>
 
 #include "dptrace/config.h"
+#include "dptrace/watch.h"
 #include "node/owned_fd.hpp"
 
-// It uses the types of config.h without including it.
+// It uses the types of these without including them.
 #include "dptrace.skel.h"
 
 namespace dptrace {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "capture/skeleton.hpp"
@@ -24,6 +25,9 @@ class Tc {
   virtual std::string_view mechanism() const = 0;
   /// Both directions or none. `arp_type` is ARPHRD_* and tells whether packets have a link header.
   virtual Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) = 0;
+  /// Empty while the programs on it see all packets. Else what keeps them from that: somebody has
+  /// taken them away, or has put filters beside them that may end the row first.
+  virtual std::string what_is_wrong(std::uint32_t ifindex) const = 0;
   /// Also for a device that is gone.
   virtual void detach(std::uint32_t ifindex) = 0;
 };

@@ -21,6 +21,10 @@ class Mixed final : public Tc {
     return tcx_->attach(ifindex, arp_type);
   }
 
+  std::string what_is_wrong(std::uint32_t ifindex) const override {
+    return clsact_->what_is_wrong(ifindex);
+  }
+
   void detach(std::uint32_t ifindex) override {
     clsact_->detach(ifindex);
     tcx_->detach(ifindex);

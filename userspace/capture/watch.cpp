@@ -1,7 +1,9 @@
 #include "capture/watch.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -10,6 +12,7 @@
 
 #include "capture/lost_events.hpp"
 #include "capture/object.hpp"
+#include "node/netns.hpp"
 
 namespace dptrace {
 
@@ -35,13 +38,20 @@ DropKind kind_of(const dpt_kind_key& key) {
   kind.family = key.family;
   if (key.family != 0) {
     kind.protocol = key.of.ip.protocol;
-    kind.icmp_type = key.of.ip.icmp_type;
+    const auto& of = key.of.ip.of;
+    if (kind.protocol == IPPROTO_TCP) {
+      kind.segment = static_cast<dpt_segment>(of.segment);
+    } else {
+      kind.icmp_type = of.icmp_type;
+    }
   } else {
     kind.ethertype = __builtin_bswap16(key.of.ethertype);
   }
   kind.multicast = (key.flags & DPT_KIND_MULTICAST) != 0;
-  kind.other_host = (key.flags & DPT_KIND_OTHER_HOST) != 0;
-  kind.tcp_fin = (key.flags & DPT_KIND_TCP_FIN) != 0;
+  kind.flooded = (key.flags & DPT_KIND_FLOODED) != 0;
+  kind.over = (key.flags & DPT_KIND_OVER) != 0;
+  kind.half_open = (key.flags & DPT_KIND_HALF_OPEN) != 0;
+  kind.packet_type = key.packet_type;
   if (const Address pod(key.pod); pod != Address()) kind.pod = pod;
   return kind;
 }
@@ -52,26 +62,22 @@ DropCount sum_of(const dpt_kind_count* per_cpu, std::size_t count) {
   return sum;
 }
 
-// Drops that came while the program was counting another on the same CPU: the kernel leaves those
-// out since 6.1.
-std::uint64_t missed(int program) {
-  bpf_prog_info info{};
-  std::uint32_t size = sizeof info;
-  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.recursion_misses : 0;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, const KernelBtf& btf) {
-  const auto links = read_links();
+  auto links = LinkMonitor::start();
   if (!links) return tl::unexpected(links.error());
-  auto skeleton = load_watch(settings, node_facts(*links), KernelOffers::ask(btf));
+  auto skeleton = load_watch(settings, KernelOffers::ask(btf), btf);
   if (!skeleton) return tl::unexpected(skeleton.error());
   std::unique_ptr<Watch> watch(new Watch);
   watch->skeleton_ = std::move(*skeleton);
   watch->is_filtered_ = !settings.pods.empty() || !settings.peers.empty() || settings.port != 0 ||
                         settings.protocol.has_value();
   const auto& maps = watch->skeleton_->maps;
+  auto* data = watch->skeleton_->bss;
+  watch->tunnel_ports_.emplace(data->tunnel_ports, &data->tunnel_ports_told);
+  watch->links_.emplace(std::move(*links));
+  watch->read_links();
 
   auto ring = Ring::open(bpf_map__fd(maps.ring));
   if (!ring) return tl::unexpected(ring.error());
@@ -89,12 +95,46 @@ Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, cons
   return watch;
 }
 
+void Watch::follow_links() {
+  bool changed = false;
+  changed |= !links_->drain([&](const LinkChange&) { changed = true; });
+  if (changed) read_links();
+}
+
+void Watch::read_links() {
+  if (const auto links = dptrace::read_links()) tunnel_ports_->set(current_netns(), *links);
+}
+
 ProbeStates Watch::probes() const {
-  return {{"kfree_skb", "tp_btf", link_ != nullptr, "every drop", {}}};
+  ProbeStates probes{{"kfree_skb", "tp_btf", link_ != nullptr, "every drop", {}},
+                     {"inet_sock_set_state",
+                      "tp_btf",
+                      states_link_ != nullptr,
+                      "what was under way to a TCP connection that had closed",
+                      {}}};
+  if (!skeleton_->rodata->config.has_drop_reason) {
+    probes.push_back({"inet_rtx_syn_ack",
+                      "fentry",
+                      requests_link_ != nullptr,
+                      "repeated SYNs that a half-open connection has taken",
+                      {}});
+  }
+  return probes;
+}
+
+void Watch::pass_over(const std::vector<dpt_range>& functions) {
+  auto& bss = *skeleton_->bss;
+  const auto count = std::min<std::size_t>(functions.size(), DPT_WATCH_HELPERS);
+  std::copy_n(functions.begin(), count, bss.watch_helpers);
+  bss.watch_helper_count = static_cast<std::uint32_t>(count);
 }
 
 Result<> Watch::start() {
   begin_ns_ = monotonic_ns();
+  auto* states = skeleton_->progs.on_tcp_state;
+  if (bpf_program__fd(states) >= 0) states_link_.reset(bpf_program__attach(states));
+  auto* requests = skeleton_->progs.on_syn_ack_again;
+  if (bpf_program__fd(requests) >= 0) requests_link_.reset(bpf_program__attach(requests));
   link_.reset(bpf_program__attach(skeleton_->progs.on_drop_watch));
   if (link_) return {};
   return failure(fmt::format("attaching to tracepoint kfree_skb: {}", std::strerror(errno)));
@@ -167,7 +207,7 @@ void Watch::finish(DropCounts& counts, const Receiver& receive) {
   counts.other = {uncounted_now.packets - uncounted_.packets,
                   uncounted_now.bytes - uncounted_.bytes};
   uncounted_ = uncounted_now;
-  const std::uint64_t missed_now = missed(bpf_program__fd(skeleton_->progs.on_drop_watch));
+  const std::uint64_t missed_now = missed_runs(bpf_program__fd(skeleton_->progs.on_drop_watch));
   (is_filtered_ ? counts.not_examined : counts.other.packets) += missed_now - missed_;
   missed_ = missed_now;
   const std::uint64_t lost = lost_events(bpf_map__fd(skeleton_->maps.counts));
@@ -190,6 +230,8 @@ Result<DropCounts> Watch::read(const Receiver& receive) {
 
 Result<DropCounts> Watch::stop(const Receiver& receive) {
   link_.reset();
+  states_link_.reset();
+  requests_link_.reset();
   DropCounts counts;
   counts.begin_ns = begin_ns_;
   counts.end_ns = begin_ns_ = monotonic_ns();

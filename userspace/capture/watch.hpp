@@ -11,11 +11,13 @@
 #include "capture/ring.hpp"
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
+#include "capture/tunnel_ports.hpp"
 #include "dptrace/watch.h"
 #include "model/address.hpp"
 #include "model/drop_counts.hpp"
 #include "model/result.hpp"
 #include "node/kernel_btf.hpp"
+#include "node/link_monitor.hpp"
 
 namespace dptrace {
 
@@ -32,10 +34,21 @@ class Watch {
   /// was given room for, and some are left out.
   bool set_pods(const std::set<Address>& pods);
 
-  /// Counts from now on; with the pods that were set before.
+  /// Functions that free packets for others: a kind's location is then in their caller. The first
+  /// DPT_WATCH_HELPERS of them.
+  void pass_over(const std::vector<dpt_range>& functions);
+
+  /// Counts from now on; with the pods and functions that were set before.
   Result<> start();
 
   ProbeStates probes() const;
+
+  /// To be told the links of other network namespaces.
+  TunnelPorts& tunnel_ports() { return *tunnel_ports_; }
+  /// Becomes readable when links of this netns change.
+  int links_fd() const { return links_->fd(); }
+  /// Tells the programs the tunnels' ports as they are now.
+  void follow_links();
 
   /// Becomes readable when samples should be taken before the interval is over.
   int ring_fd() const { return ring_->fd(); }
@@ -48,6 +61,7 @@ class Watch {
 
  private:
   Watch() = default;
+  void read_links();
   int counts_map(std::uint32_t epoch) const;
   Result<> wait_for_programs();
   Result<> drain(std::uint32_t epoch, DropCounts& counts);
@@ -56,7 +70,11 @@ class Watch {
 
   Skeleton skeleton_;
   BpfLink link_;
+  BpfLink states_link_;
+  BpfLink requests_link_;  ///< kernels without reasons only
   std::unique_ptr<Ring> ring_;
+  std::optional<TunnelPorts> tunnel_ports_;
+  std::optional<LinkMonitor> links_;
   OwnedFd grace_;  ///< an array of maps, see wait_for_programs()
   std::set<Address> pods_;
   std::uint64_t begin_ns_ = 0;

@@ -9,6 +9,7 @@
 #include "cli/prerequisites.hpp"
 #include "node/capabilities.hpp"
 #include "node/kernel_version.hpp"
+#include "node/netns.hpp"
 
 namespace dptrace {
 
@@ -33,6 +34,16 @@ void check_rights(Findings& findings) {
   }
 }
 
+void check_netns(Findings& findings) {
+  const bool first = is_first_netns();
+  findings.push_back(
+      {"network namespace", first, false, "the node's own devices, before their queues",
+       first ? ""
+             : "this is not the network namespace that the machine starts with: of the node's own "
+               "devices nothing is known here but what tracepoints see (in a pod: hostNetwork: "
+               "true)"});
+}
+
 // The probes are tried for real, on a filter that no packet matches.
 void check_probes(Findings& findings, Prerequisites& node) {
   CaptureSettings settings;
@@ -44,8 +55,8 @@ void check_probes(Findings& findings, Prerequisites& node) {
     return;
   }
   for (const auto& probe : (*capture)->probes()) {
-    findings.push_back({fmt::format("{} ({})", probe.name, probe.mechanism), probe.attached,
-                        probe.mechanism == "tp_btf", probe.facts, probe.why});
+    findings.push_back({fmt::format("{} ({})", probe.name, probe.mechanism), probe.attached, false,
+                        probe.facts, probe.why});
   }
   const bool reasons = !node.btf.drop_reasons().empty();
   findings.push_back(
@@ -69,6 +80,7 @@ Findings examine() {
   const auto symbols = Symbols::load();
   findings.push_back({"kernel symbols", symbols.has_value(), true, "names of functions",
                       symbols ? "" : symbols.error().message});
+  check_netns(findings);
   if (auto node = meet_prerequisites()) check_probes(findings, *node);
   return findings;
 }

@@ -1,6 +1,7 @@
 // `dptrace drops`: the drop-watch.
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -19,7 +20,10 @@
 #include "cli/presenter.hpp"
 #include "cli/version.hpp"
 #include "decode/decode.hpp"
+#include "model/drop_stack.hpp"
+#include "node/capabilities.hpp"
 #include "node/loss_counters.hpp"
+#include "os/privileges.hpp"
 #include "output/drop_output.hpp"
 #include "output/metrics_server.hpp"
 #include "screen/drop_display.hpp"
@@ -45,6 +49,16 @@ bool wants_counters(const CaptureSettings& filter) {
   return filter.pods.empty() && filter.peers.empty() && filter.port == 0 && !filter.protocol;
 }
 
+// Everything is attached. The maps are still read and written: where CAP_SYS_ADMIN does not stand
+// for it, CAP_BPF does. The rest is for names.
+Result<> give_up_attaching() {
+  const auto capabilities = Capabilities::read();
+  if (!capabilities) return tl::unexpected(capabilities.error());
+  if (capabilities->holds(CAP_SYS_ADMIN))
+    return keep_capabilities({CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYSLOG});
+  return keep_capabilities({CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYSLOG});
+}
+
 std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink) {
   if (command.json) return make_drop_json_output(sink, command.all);
   DropTableStyle style;
@@ -64,7 +78,11 @@ class Drops {
         names_(names),
         namer_(names, std::move(symbols)),
         rows_(names),
-        output_(make_output(command, sink_)) {}
+        output_(make_output(command, sink_)) {
+    namer_.on_links([this](std::uint32_t netns, const std::vector<Link>& links) {
+      watch_.tunnel_ports().set(netns, links);
+    });
+  }
 
   Result<> run(const OwnedFd& signals) {
     watch_node();
@@ -95,6 +113,7 @@ class Drops {
   Result<> follow(const OwnedFd& signals, std::uint64_t start) {
     if (auto shown = start_display(); !shown) return shown;
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
+    if (auto given_up = give_up_attaching(); !given_up) return given_up;
     const auto interval = static_cast<std::uint64_t>(command_.interval.count());
     std::uint64_t due = start + interval;
     const std::uint64_t end = end_of_watch(start);
@@ -144,17 +163,20 @@ class Drops {
     return start + static_cast<std::uint64_t>(command_.duration->count());
   }
 
-  // Until `until`, or a signal, or a key, or a program thinks that the ring should be emptied.
+  // Until `until`, or a signal, or a key, or a device changes, or a program thinks that the ring
+  // should be emptied.
   Result<> wait(int signals, std::uint64_t until, std::uint64_t now) const {
     // A descriptor below 0 is passed over.
-    std::array<pollfd, 3> descriptors = {{{signals, POLLIN, 0},
+    std::array<pollfd, 4> descriptors = {{{signals, POLLIN, 0},
                                           {watch_.ring_fd(), POLLIN, 0},
+                                          {watch_.links_fd(), POLLIN, 0},
                                           {display_ ? display_->fd() : -1, POLLIN, 0}}};
     const std::uint64_t left = until > now ? until - now : 0;
     const timespec timeout = {static_cast<time_t>(left / kSecond),
                               static_cast<long>(left % kSecond)};
     if (ppoll(descriptors.data(), descriptors.size(), &timeout, nullptr) < 0 && errno != EINTR)
       return failure(fmt::format("waiting for drops: {}", std::strerror(errno)));
+    watch_.follow_links();
     return {};
   }
 
@@ -285,6 +307,7 @@ Result<Started> start(CaptureSettings settings) {
   if (!watch) return tl::unexpected(watch.error());
   auto& symbols = node->symbols.wait();
   if (!symbols) return tl::unexpected(symbols.error());
+  (*watch)->pass_over(symbols->ranges(frees_for_others));
   return Started{std::move(*watch), std::move(names), std::move(*symbols)};
 }
 

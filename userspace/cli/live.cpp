@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "cli/exit_status.hpp"
+#include "model/foreign.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -45,12 +46,12 @@ Names names_of_node(const KernelBtf& btf) {
   Names names;
   utsname host{};
   uname(&host);
-  names.node_name = host.nodename;
-  names.kernel_release = host.release;
+  names.node_name = clean_name(host.nodename);
+  names.kernel_release = clean_name(host.release);
   names.wall_clock_offset_ns = static_cast<std::int64_t>(now_ns(CLOCK_REALTIME)) -
                                static_cast<std::int64_t>(now_ns(CLOCK_MONOTONIC));
   names.home_netns = current_netns();
-  names.reasons = btf.drop_reasons();
+  for (const auto& [code, name] : btf.drop_reasons()) names.reasons[code] = clean_name(name);
   return names;
 }
 

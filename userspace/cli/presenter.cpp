@@ -6,7 +6,6 @@
 #include <cstdlib>
 
 #include "cli/exit_status.hpp"
-#include "model/drop_stack.hpp"
 
 namespace dptrace {
 
@@ -21,12 +20,6 @@ std::unique_ptr<Output> make_output(const ShowOptions& options, std::vector<Addr
   output.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
   return options.json ? make_json_output(sink, std::move(output))
                       : make_text_output(sink, std::move(output));
-}
-
-std::string drop_key(const Drop& drop, const Names& names) {
-  if (!drop.reason) return names.function(drop.location);
-  const auto found = names.reasons.find(*drop.reason);
-  return found == names.reasons.end() ? std::to_string(*drop.reason) : found->second;
 }
 
 }  // namespace
@@ -45,13 +38,12 @@ Presenter::Presenter(const ShowOptions& options, std::vector<Address> pods)
     : options_(options), output_(make_output(options, std::move(pods), sink_)) {}
 
 bool Presenter::is_shown(const Packet& packet) const {
-  return !options_.drops_only || packet.verdict == Verdict::kDropped;
+  return !options_.drops_only || lost_anything(packet);
 }
 
 void Presenter::packet(const Packet& packet, const Names& names) {
   if (is_done() || !is_shown(packet)) return;
-  ++summary_.packets[static_cast<std::size_t>(packet.verdict)];
-  if (packet.drop) ++summary_.drops[drop_key(*packet.drop, names)];
+  summary_.count(packet, names);
   open_ = output_->packet(packet, names);
 }
 
@@ -65,8 +57,7 @@ void Presenter::finish(const Summary& figures, const Names& names) {
 }
 
 int Presenter::exit_status() const {
-  const bool dropped = summary_.packets[static_cast<std::size_t>(Verdict::kDropped)] != 0;
-  return options_.fail_on_drop && dropped ? kDropSeen : kSuccess;
+  return options_.fail_on_drop && summary_.lost_anything() ? kDropSeen : kSuccess;
 }
 
 }  // namespace dptrace

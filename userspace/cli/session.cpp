@@ -21,8 +21,11 @@ Session::Session(const ShowOptions& options, std::vector<Address> pods, const Na
       receiver_([this](Packet&& packet) { presenter_.packet(packet, names_); }) {}
 
 void Session::take(const Event& event) {
-  ++events_;
-  timeline_.advance(time_of(event), receiver_);
+  // A loss is told before the events that it is among, and counted apart from them.
+  if (!std::holds_alternative<dpt_lost>(event)) {
+    ++events_;
+    timeline_.advance(time_of(event), receiver_);
+  }
   timeline_.add(event);
 }
 

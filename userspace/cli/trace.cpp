@@ -33,17 +33,15 @@ void tell_start(const Capture& capture) {
     if (!probe.attached)
       fmt::print(stderr, "dptrace: not seen here: {} ({})\n", probe.facts, probe.why);
   }
-  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "dptrace: following; Ctrl-C ends\n");
 }
 
 // Says while it happens that events are lost, not more often than people can read.
 class LossWarning {
  public:
   void check(const Capture& capture, std::uint64_t now) {
-    if (now < next_ns_) return;
-    next_ns_ = now + kWarnEveryNs;
     const std::uint64_t lost = capture.lost();
-    if (lost == told_) return;
+    if (lost == told_ || now < next_ns_) return;
+    next_ns_ = now + kWarnEveryNs;
     fmt::print(stderr,
                "dptrace: {} events lost so far: packets are missing hops. Give a larger "
                "--ring-size, or narrow the "
@@ -64,16 +62,25 @@ class Trace {
         capture_(capture),
         names_(names),
         namer_(names, std::move(symbols)),
-        session_(command.show, command.capture.pods, names) {}
+        session_(command.show, command.capture.pods, names) {
+    namer_.on_links([this](std::uint32_t netns, const std::vector<Link>& links) {
+      capture_.tunnel_ports().set(netns, links);
+    });
+    capture_.on_links([this] { namer_.links_changed(); });
+  }
 
   Result<> run(const OwnedFd& signals) {
     if (!command_.write_file.empty()) {
       auto writer = record::Writer::create(command_.write_file, names_, command_.capture.pods);
       if (!writer) return tl::unexpected(writer.error());
       writer_.emplace(std::move(*writer));
+      if (const auto warning = writer_->take_warning())
+        fmt::print(stderr, "dptrace: {}\n", *warning);
     }
+    get_ready();
     start_ns_ = now_ns(CLOCK_MONOTONIC);
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
+    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "dptrace: following; Ctrl-C ends\n");
     Result<> result;
     while (result && !session_.is_done() && left().count() > 0 && !signal_came(signals)) {
       result = round(signals.get());
@@ -90,6 +97,16 @@ class Trace {
   int exit_status() const { return session_.exit_status(); }
 
  private:
+  // The first packet is told as all others are: with pods, devices and every probe.
+  void get_ready() {
+    watch_node();
+    namer_.describe_all();
+    capture_.begin([&](std::span<const std::byte> record) {
+      if (const auto event = decode(record)) namer_.see(*event);
+      return true;
+    });
+  }
+
   // Of --duration; whole milliseconds, not a moment too early.
   std::chrono::milliseconds left() const {
     if (!command_.duration) return std::chrono::milliseconds::max();
@@ -105,12 +122,12 @@ class Trace {
     });
     if (!polled) return polled;
     if (!result) return result;
+    watch_node();  // before what this round saw is told
     if (writer_) {
       // Each round is whole in the file: what was written survives a crash.
       if (auto written = writer_->names(names_); !written) return written;
       if (auto written = writer_->flush(); !written) return written;
     }
-    watch_node();
     const std::uint64_t now = capture_.complete_until();
     session_.advance(now);
     loss_warning_.check(capture_, now);
@@ -136,13 +153,14 @@ class Trace {
     malloc_trim(0);
   }
 
-  // Pods and kernel modules come and go; once a second is soon enough.
+  // Pods come and go, and take numbers and addresses of others with them. For kernel modules once a
+  // second is soon enough.
   void watch_node() {
+    namer_.refresh_pods();
     const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
     if (now < next_watch_ns_) return;
     next_watch_ns_ = now + kWatchEveryNs;
-    namer_.refresh_pods();
-    if (capture_.follow_modules()) namer_.renew_symbols();
+    capture_.follow_modules();
     if (next_forget_ns_ != 0 && now >= next_forget_ns_) namer_.forget_gone();
     if (now >= next_forget_ns_) next_forget_ns_ = now + kForgetEveryNs;
   }

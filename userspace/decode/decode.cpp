@@ -8,6 +8,9 @@ namespace dptrace {
 
 namespace {
 
+// Sums of times and durations must not overflow.
+constexpr std::uint64_t kLatestNs = std::uint64_t{1} << 62;
+
 template <typename T>
 T copy_of(std::span<const std::byte> record) {
   T value{};
@@ -44,6 +47,7 @@ Result<Event> decode(std::span<const std::byte> record) {
   const auto event = copy_of<dpt_event>(record);
   if (event.size != record.size())
     return malformed(event, fmt::format("it came as {} bytes", record.size()));
+  if (event.time_ns > kLatestNs) return malformed(event, "its time is centuries away");
   switch (event.kind) {
     case DPT_EVENT_HOP: {
       if (record.size() != sizeof(dpt_hop) && record.size() != offsetof(dpt_hop, tunnel)) {
@@ -68,6 +72,15 @@ Result<Event> decode(std::span<const std::byte> record) {
       device.name[DPT_NAME_LENGTH - 1] = '\0';
       device.kind[DPT_NAME_LENGTH - 1] = '\0';
       return Event(device);
+    }
+    case DPT_EVENT_END:
+      if (record.size() != sizeof(dpt_end)) return malformed(event, "wrong length");
+      return Event(copy_of<dpt_end>(record));
+    case DPT_EVENT_LOST: {
+      if (record.size() != sizeof(dpt_lost)) return malformed(event, "wrong length");
+      const auto lost = copy_of<dpt_lost>(record);
+      if (lost.since_ns > lost.event.time_ns) return malformed(event, "it ends before it begins");
+      return Event(lost);
     }
     default:
       return malformed(event, "unknown kind");

@@ -7,50 +7,68 @@ namespace dptrace {
 
 namespace {
 
-// Prefixes; the last ones are how the tracepoint reaches the tracer's program.
-constexpr std::array<std::string_view, 17> kHelpers = {"kfree_skb",
-                                                       "__kfree_skb",
-                                                       "sk_skb_reason_drop",
-                                                       "consume_skb",
-                                                       "__tcf_kfree_skb_list",
-                                                       "skb_queue_purge",
-                                                       "__skb_queue_purge",
-                                                       "__dev_kfree_skb_any",
-                                                       "dev_kfree_skb_any",
-                                                       "skb_release_data",
-                                                       "dev_kfree_skb_irq",
-                                                       "__dev_kfree_skb_irq",
-                                                       "trace_event_raw_event_",
-                                                       "__traceiter_",
-                                                       "__bpf_trace_",
-                                                       "bpf_",
-                                                       "__bpf_prog_"};
+using Frames = std::span<const std::uint64_t>;
+
+// Prefixes.
+constexpr std::array<std::string_view, 12> kFreeForOthers = {
+    "kfree_skb",         "sk_skb_reason_drop", "__tcf_kfree_skb_list", "skb_queue_purge",
+    "__skb_queue_purge", "skb_rbtree_purge",   "skb_errqueue_purge",   "__dev_kfree_skb_any",
+    "dev_kfree_skb_any", "dev_kfree_skb_irq",  "__dev_kfree_skb_irq",  "rtnl_kfree_skbs"};
+
+// Likewise; the last ones are how the tracepoint reaches the tracer's program.
+constexpr std::array<std::string_view, 8> kOthers = {
+    "__kfree_skb",  "consume_skb", "skb_release_data", "trace_event_raw_event_", "__traceiter_",
+    "__bpf_trace_", "bpf_",        "__bpf_prog_"};
+
+template <std::size_t Size>
+bool begins_as_one_of(std::string_view function, const std::array<std::string_view, Size>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return function.starts_with(name); });
+}
 
 std::string_view name_of(std::uint64_t address, const Names& names) {
   const auto symbol = names.symbols.find(address);
   return symbol == names.symbols.end() ? std::string_view() : symbol->second.name;
 }
 
-}  // namespace
-
-bool is_freeing_helper(std::string_view function) {
-  return std::any_of(kHelpers.begin(), kHelpers.end(),
-                     [&](std::string_view helper) { return function.starts_with(helper); });
-}
-
-std::span<const std::uint64_t> dropping_stack(const Drop& drop, const Names& names) {
+// The stack from the first frame on, not before the kernel's location, that is not skipped.
+template <typename Skipped>
+Frames stack_behind(const Drop& drop, const Names& names, Skipped is_skipped) {
   // What stands before the kernel's location is how the tracepoint reached the tracer.
   auto begin = std::find(drop.stack.begin(), drop.stack.end(), drop.location);
   if (begin == drop.stack.end()) begin = drop.stack.begin();
   const auto dropper = std::find_if(begin, drop.stack.end(), [&](std::uint64_t address) {
-    return !is_freeing_helper(name_of(address, names));
+    return !is_skipped(name_of(address, names));
   });
   return {dropper, drop.stack.end()};
+}
+
+}  // namespace
+
+bool frees_for_others(std::string_view function) {
+  return begins_as_one_of(function, kFreeForOthers);
+}
+
+bool is_freeing_helper(std::string_view function) {
+  return frees_for_others(function) || begins_as_one_of(function, kOthers);
+}
+
+std::span<const std::uint64_t> dropping_stack(const Drop& drop, const Names& names) {
+  return stack_behind(drop, names, is_freeing_helper);
 }
 
 std::uint64_t dropping_location(const Drop& drop, const Names& names) {
   if (!is_freeing_helper(name_of(drop.location, names))) return drop.location;
   const auto stack = dropping_stack(drop, names);
+  return stack.empty() ? drop.location : stack.front();
+}
+
+std::uint64_t freeing_location(const Drop& drop, const Names& names) {
+  if (!frees_for_others(name_of(drop.location, names))) return drop.location;
+  // Without the location in it the stack does not tell.
+  if (std::find(drop.stack.begin(), drop.stack.end(), drop.location) == drop.stack.end())
+    return drop.location;
+  const auto stack = stack_behind(drop, names, frees_for_others);
   return stack.empty() ? drop.location : stack.front();
 }
 

@@ -11,6 +11,9 @@
 
 namespace dptrace {
 
+/// A function that frees packets for its caller, who alone knows why.
+bool frees_for_others(std::string_view function);
+
 /// A function that allocates, queues or frees packets for its caller, or is the tracer's own.
 bool is_freeing_helper(std::string_view function);
 
@@ -20,6 +23,9 @@ std::span<const std::uint64_t> dropping_stack(const Drop& drop, const Names& nam
 /// Address in the function that dropped the packet: the kernel's location, or where that is in a
 /// helper the first frame of the stack that is not.
 std::uint64_t dropping_location(const Drop& drop, const Names& names);
+
+/// The same, but of helpers only what frees for others is passed over: as the drop-watch counts.
+std::uint64_t freeing_location(const Drop& drop, const Names& names);
 
 /// Without what the compiler appends to a function's name: `.constprop.0`, `.isra.0`, `.part.0`.
 std::string_view source_name(std::string_view function);

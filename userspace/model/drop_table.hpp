@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "dptrace/event.h"
+#include "dptrace/watch.h"
 #include "model/address.hpp"
+#include "model/end.hpp"
 #include "model/interface.hpp"
 #include "model/packet.hpp"
 
@@ -17,20 +18,31 @@ namespace dptrace {
 /// Drops that are alike.
 struct DropKind {
   std::optional<std::uint32_t> reason;  ///< nothing on kernels without reasons
-  std::uint64_t location = 0;           ///< return address into the freeing function
+  /// Return address into the function that freed it, helpers that free for others passed over.
+  std::uint64_t location = 0;
   InterfaceId interface;
   std::uint8_t family = 0;  ///< 4, 6; 0: not IP
   std::uint8_t protocol = 0;
   std::uint8_t icmp_type = 0;
   std::uint16_t ethertype = 0;  ///< of what is not IP; 0: none
-  bool multicast = false;       ///< meant for many, by address
-  bool other_host = false;      ///< a frame for another host
-  bool tcp_fin = false;         ///< ends a TCP connection; told only on kernels without reasons
   std::optional<Address> pod;   ///< the end of the packet that is a known pod's
+  // These decide whether it was a loss and are not shown, see are_shown_as_one().
+  std::uint8_t packet_type = 0;  ///< PACKET_*
+  bool multicast = false;        ///< its IP destination is a multicast address or the broadcast one
+  bool flooded = false;          ///< as DPT_HOP_FLOODED
+  dpt_segment segment = DPT_SEGMENT_UNKNOWN;  ///< TCP
+  bool over = false;       ///< TCP: its receiver had closed the connection not long ago
+  bool half_open = false;  ///< TCP: as DPT_KIND_HALF_OPEN
+
+  /// By its IP destination or that of its frame.
+  bool is_for_many() const;
 
   friend bool operator==(const DropKind&, const DropKind&) = default;
   friend bool operator<(const DropKind& a, const DropKind& b);
 };
+
+/// Do they differ only in what decides whether they are losses?
+bool are_shown_as_one(const DropKind& a, const DropKind& b);
 
 struct DropCount {
   std::uint64_t packets = 0;
@@ -60,11 +72,12 @@ struct DropOwner {
 };
 
 struct DropRow {
-  DropKind kind;
+  DropKind kind;         ///< the first of those that are counted here, all shown as one
   std::uint64_t id = 0;  ///< of the kind, the same in all tables of a watch
+  std::vector<std::uint64_t> more_ids;  ///< of the other kinds
   DropOwner owner;
-  bool loss = true;  ///< false: one of the frees that are no loss
-  DropCount total;   ///< since the watch began
+  End end = End::kLoss;
+  DropCount total;  ///< since the watch began
   DropCount interval;
   double rate = 0;             ///< packets per second, in this interval
   double rate_before = 0;      ///< ... and in the one before
@@ -72,6 +85,12 @@ struct DropRow {
   std::uint64_t last_ns = 0;   ///< no later than the end of the interval it was last counted in
   bool is_new = false;         ///< first counted in this interval, and not the first one
   std::vector<DropSample> samples;  ///< the last ones, oldest first
+
+  /// When numbers and addresses meant what they mean in this row.
+  std::uint64_t named_at_ns() const {
+    return samples.empty() ? last_ns : samples.back().drop.time_ns;
+  }
+  bool is_loss() const { return end == End::kLoss; }
 };
 
 /// A counter of the kernel's that rises with losses that free no packet the watch can see.

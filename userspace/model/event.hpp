@@ -7,6 +7,6 @@
 
 namespace dptrace {
 
-using Event = std::variant<dpt_hop, dpt_drop, dpt_netfilter, dpt_device>;
+using Event = std::variant<dpt_hop, dpt_drop, dpt_netfilter, dpt_device, dpt_end, dpt_lost>;
 
 }  // namespace dptrace

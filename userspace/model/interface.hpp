@@ -29,6 +29,9 @@ struct Interface {
   Role role = Role::kOther;
   std::uint32_t mtu = 0;
   std::uint32_t peer_netns = 0;  ///< of a veth: netns of its other end, 0: not known
+  /// Index of the bridge, bond or datapath in its netns that it is a port of; 0: none, or not
+  /// known.
+  std::uint32_t master = 0;
 
   friend bool operator==(const Interface&, const Interface&) = default;
 };

@@ -1,27 +1,26 @@
-// kfree_skb fires for much that is no loss: the rules that tell, as data.
+// kfree_skb fires for much that is no loss: the rules that tell, as data. What they are given is in
+// freed.hpp, of a trace's drop and of a watch's kind alike.
 #pragma once
 
 #include "model/drop_table.hpp"
+#include "model/end.hpp"
+#include "model/freed.hpp"
 #include "model/names.hpp"
 #include "model/packet.hpp"
 
 namespace dptrace {
 
-enum class End {
-  kLoss,
-  kTaken,    ///< a protocol handler had understood it
-  kNothing,  ///< a part, a copy, a leftover
-};
+End end_of(const Freed& freed);
 
-/// What the free of a packet with this flow was, to one who follows the packet and so knows of its
-/// copies.
-End end_of(const Drop& drop, const dpt_flow& flow, const Names& names);
-
-/// Is this how the kernel frees what TIME_WAIT has answered? So it frees what no socket takes, too;
-/// only whether the connection was closed before tells them apart.
-bool may_be_time_wait(const Drop& drop, const Names& names);
+/// What the free of a packet was, to one who follows the packet and so knows of its copies. `hop`
+/// is the place of the free: flow, flags, packet type, interface.
+End end_of(const Drop& drop, const dpt_hop& hop, const Names& names);
 
 /// What the frees of this kind were, to one who sees nothing else of the packets.
 End end_of(const DropKind& kind, const Names& names);
+
+/// Is this how the kernel frees a TCP segment that meets no connection, or one in TIME_WAIT? Only
+/// whether the connection was over before tells whether anything was lost.
+bool may_be_time_wait(const Drop& drop, const Names& names);
 
 }  // namespace dptrace

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "model/address.hpp"
+#include "model/former.hpp"
 #include "model/interface.hpp"
 
 namespace dptrace {
@@ -19,10 +21,17 @@ struct Symbol {
 };
 
 struct Netns {
-  std::string name;  ///< as `ip netns` knows it, empty: none
-  std::string pod;   ///< `namespace/name`, empty: not a pod's, or not known
+  std::string name;      ///< as `ip netns` knows it, empty: none
+  std::string pod;       ///< `namespace/name`, empty: not a pod's, or not known
+  bool is_node = false;  ///< it is wired like a node's: bridges, tunnels, pods behind it
 
   friend bool operator==(const Netns&, const Netns&) = default;
+};
+
+/// A netns that ended, and whose number is another's now.
+struct FormerNetns {
+  Netns netns;
+  std::map<std::uint32_t, Interface> interfaces;  ///< by index
 };
 
 struct Names {
@@ -36,12 +45,30 @@ struct Names {
   std::map<Address, std::string> pods;           ///< `namespace/name` by address
   std::map<std::uint32_t, std::string> reasons;  ///< drop reasons, without SKB_DROP_REASON_
   std::map<std::uint64_t, Symbol> symbols;       ///< by the address that was looked up
+  Former<std::uint32_t, FormerNetns> former_netns;
+  Former<Address, std::string> former_pods;  ///< empty: an address that was no pod's
+
+  // Who had the number or the address at a time (CLOCK_MONOTONIC): that of the event.
 
   /// Null when the interface was never met.
-  const Interface* interface(InterfaceId id) const;
+  const Interface* interface(InterfaceId id, std::uint64_t at_ns = kLatest) const;
+  /// Null when nothing is known of it.
+  const Netns* netns_at(std::uint32_t inode, std::uint64_t at_ns) const;
+  /// `namespace/name`; empty: no pod's, or not known.
+  std::string_view pod_of_netns(std::uint32_t inode, std::uint64_t at_ns) const;
+  std::string_view pod_of_address(const Address& address, std::uint64_t at_ns) const;
+  /// The pod that the interface is in, or whose other end it is.
+  std::string_view pod_of(InterfaceId id, std::uint64_t at_ns) const;
+
+  /// From `since_ns` on the number means another netns, of which nothing is known yet.
+  void begin_netns(std::uint32_t inode, std::uint64_t since_ns);
+  /// From `since_ns` on the address is this pod's.
+  void begin_pod(const Address& address, std::string pod, std::uint64_t since_ns);
+
   /// `ip_error`, or empty when not known.
   std::string function(std::uint64_t address) const;
-  /// `ip_error+0x7e`, or the address in hexadecimal when not known.
+  /// `ip_error+0x7e`, or the address in hexadecimal when not known; `an unknown function` where it
+  /// is none of the kernel's, as in recordings.
   std::string location(std::uint64_t address) const;
 };
 

@@ -1,5 +1,6 @@
 #include "model/packet.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace dptrace {
@@ -20,6 +21,18 @@ std::string_view point_name(std::uint8_t point) {
     default:
       return {};
   }
+}
+
+const dpt_flow& Packet::flow() const {
+  const auto known =
+      std::find_if(hops.begin(), hops.end(), [](const Hop& hop) { return hop.flow.family != 0; });
+  return known == hops.end() ? hops.front().flow : known->flow;
+}
+
+bool lost_anything(const Packet& packet) {
+  return packet.verdict == Verdict::kDropped ||
+         std::any_of(packet.drops.begin(), packet.drops.end(),
+                     [](const Drop& drop) { return drop.loss; });
 }
 
 }  // namespace dptrace

@@ -13,6 +13,9 @@
 
 namespace dptrace {
 
+/// Why hops of a packet may be missing.
+enum class Incomplete : std::uint8_t { kNo, kEventsLost, kNotArmed };
+
 enum class Verdict : std::uint8_t { kDelivered, kLeftNode, kDropped, kStolen, kUnfinished };
 inline constexpr std::size_t kVerdicts = 5;
 
@@ -28,6 +31,8 @@ struct NetfilterVerdict {
   std::uint8_t hook = 0;       ///< NF_INET_*
   std::int32_t result = 0;     ///< of nf_hook_slow: 1 accept, 0 stolen or queued, below 0 drop
   std::uint64_t function = 0;  ///< address of the hook function that decided; 0: not known
+
+  friend bool operator==(const NetfilterVerdict&, const NetfilterVerdict&) = default;
 };
 
 struct Hop {
@@ -39,10 +44,22 @@ struct Hop {
   std::uint64_t function = 0;
   InterfaceId interface;
   dpt_flow flow{};
+  /// Which of the packet's skbs: 0 the first, then its copies and parts as they were met.
+  std::uint16_t branch = 0;
   std::uint8_t point = 0;  ///< enum dpt_point
   bool new_flow = false;   ///< the tuple differs from that of the hop before (NAT)
   std::optional<dpt_tunnel> tunnel;
   std::optional<NetfilterVerdict> netfilter;
+};
+
+/// What of a packet an skb carries: a TCP segment of it, or an IP fragment.
+struct Part {
+  enum class Kind : std::uint8_t { kSegment, kFragment };
+  Kind kind = Kind::kSegment;
+  std::uint32_t offset = 0;  ///< a segment's TCP sequence number; a fragment's byte offset
+  std::uint32_t length = 0;  ///< bytes of payload
+
+  friend bool operator==(const Part&, const Part&) = default;
 };
 
 struct Drop {
@@ -52,19 +69,41 @@ struct Drop {
   InterfaceId interface;
   std::vector<std::uint64_t> stack;  ///< return addresses, innermost first
   bool loss = true;                  ///< false: one of the ends that are no loss (shown by --all)
+  std::optional<Part> part;          ///< that died, where it was not the whole packet
+  bool copy = false;                 ///< a copy died: of a flood, a multicast, a mirror
+  std::optional<dpt_tunnel> tunnel;  ///< the packet died inside this outer one
+};
+
+/// What became of one of the copies of a packet that went to many: a flood, a multicast.
+struct Copy {
+  InterfaceId interface;  ///< where it was seen last
+  Verdict verdict = Verdict::kUnfinished;
+
+  friend bool operator==(const Copy&, const Copy&) = default;
 };
 
 struct Packet {
   std::uint64_t id = 0;
   Verdict verdict = Verdict::kUnfinished;
-  std::vector<Hop> hops;  ///< in time order, never empty
-  std::optional<Drop> drop;
-  /// How many skbs carried parts of it (GSO, fragments) beside the first.
+  std::vector<Hop> hops;     ///< in time order, never empty
+  std::optional<Drop> drop;  ///< the one that decided
+  /// All losses of parts or copies, where there was another than `drop`; else empty.
+  std::vector<Drop> drops;
+  std::vector<Copy> copies;  ///< that ended apart from each other; empty: there was but one way
+  Incomplete incomplete = Incomplete::kNo;
+  bool retransmission = false;  ///< of TCP data that an earlier packet had carried
+  /// The largest number of parts (GSO segments, fragments) that any one device saw of it; 0: whole.
   std::uint32_t segments = 0;
+  std::optional<Part::Kind> part_kind;  ///< of those parts; nothing: not known
+  std::uint32_t left_out = 0;           ///< events beyond what is kept of one packet
+  bool reader_closed = false;  ///< delivered, but to a connection that its reader had closed
+  bool unanswered = false;     ///< unfinished: asked a listener for a connection, in vain so far
+  bool nobody_wanted = false;  ///< a multicast or broadcast that all who got it threw away
   /// packet_id of the packet that GRO merged this one into, 0: none.
   std::uint64_t merged_into = 0;
 
-  const dpt_flow& flow() const { return hops.front().flow; }
+  /// Of the first hop that has one: the hook that drops a packet may know nothing of it any more.
+  const dpt_flow& flow() const;
   std::uint64_t start_ns() const { return hops.front().time_ns; }
   /// Of the last hop or, when it died after that, of the drop.
   std::uint64_t end_ns() const {
@@ -72,5 +111,8 @@ struct Packet {
   }
   std::uint64_t duration_ns() const { return end_ns() - start_ns(); }
 };
+
+/// Was the packet lost, or a part of it, or the copy that one of its receivers should have had?
+bool lost_anything(const Packet& packet);
 
 }  // namespace dptrace

@@ -6,18 +6,28 @@
 #include <map>
 #include <string>
 
+#include "model/names.hpp"
 #include "model/packet.hpp"
 
 namespace dptrace {
 
 struct Summary {
   std::array<std::uint64_t, kVerdicts> packets{};  ///< shown packets by verdict
-  std::map<std::string, std::uint64_t> drops;  ///< by reason name (by function where there is none)
+  /// Shown packets that were not lost, of which one receiver's copy was.
+  std::uint64_t lost_copies = 0;
+  /// By reason name (by function where there is none): packets that lost anything for it.
+  std::map<std::string, std::uint64_t> drops;
   std::uint64_t events = 0;
   std::uint64_t events_lost = 0;
   std::uint64_t forgotten = 0;  ///< packets ended early because too many were being followed
   std::uint64_t duration_ns = 0;
 
+  /// A packet was shown.
+  void count(const Packet& packet, const Names& names);
+  /// Was anything of a shown packet lost?
+  bool lost_anything() const {
+    return packets[static_cast<std::size_t>(Verdict::kDropped)] != 0 || lost_copies != 0;
+  }
   std::uint64_t total() const {
     std::uint64_t sum = 0;
     for (const auto count : packets) sum += count;

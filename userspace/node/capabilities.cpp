@@ -40,7 +40,7 @@ const std::vector<Capability>& Capabilities::used() {
   static const std::vector<Capability> used = {
       {CAP_BPF, "CAP_BPF", "loading BPF programs", true},
       {CAP_PERFMON, "CAP_PERFMON", "attaching to tracepoints and kernel functions", true},
-      {CAP_NET_ADMIN, "CAP_NET_ADMIN", "attaching to network devices", true},
+      {CAP_NET_ADMIN, "CAP_NET_ADMIN", "attaching to network devices and to sockets", false},
       {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "looking into the network namespaces of pods", false},
       {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "finding network namespaces that have no name", false},
       {CAP_SYSLOG, "CAP_SYSLOG", "the names of kernel functions", false},
@@ -49,9 +49,9 @@ const std::vector<Capability>& Capabilities::used() {
 }
 
 bool Capabilities::has(std::uint8_t capability) const {
-  if (effective_ >> capability & 1) return true;
+  if (holds(capability)) return true;
   const bool implied = capability == CAP_BPF || capability == CAP_PERFMON;
-  return implied && (effective_ >> CAP_SYS_ADMIN & 1);
+  return implied && holds(CAP_SYS_ADMIN);
 }
 
 std::vector<Capability> Capabilities::missing() const {

@@ -27,6 +27,7 @@ class Capabilities {
   /// All that dptrace can use.
   static const std::vector<Capability>& used();
 
+  bool holds(std::uint8_t capability) const { return (effective_ >> capability & 1) != 0; }
   /// CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON too, as in the kernel.
   bool has(std::uint8_t capability) const;
   std::vector<Capability> missing() const;

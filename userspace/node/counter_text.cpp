@@ -10,7 +10,6 @@ namespace {
 
 // Columns of /proc/net/softnet_stat.
 constexpr std::size_t kSoftnetDropped = 1;
-constexpr std::size_t kSoftnetTimeSqueeze = 2;
 constexpr std::size_t kSoftnetCpu = 12;
 
 // Cuts off what comes before `end`, and `end`.
@@ -92,10 +91,8 @@ std::vector<NamedCounter> parse_softnet(std::string_view text) {
     if (values.size() <= kSoftnetCpu) continue;
     const auto cpu = number(values[kSoftnetCpu], 16);
     const auto dropped = number(values[kSoftnetDropped], 16);
-    const auto squeezed = number(values[kSoftnetTimeSqueeze], 16);
-    if (!cpu || !dropped || !squeezed) continue;
+    if (!cpu || !dropped) continue;
     found.push_back({"dropped", static_cast<std::uint32_t>(*cpu), *dropped});
-    found.push_back({"time_squeeze", static_cast<std::uint32_t>(*cpu), *squeezed});
   }
   return found;
 }

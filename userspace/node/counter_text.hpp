@@ -28,8 +28,9 @@ std::vector<NamedCounter> parse_snmp6(std::string_view text,
 std::vector<NamedCounter> parse_per_cpu_stat(std::string_view text,
                                              std::span<const std::string_view> wanted);
 
-/// /proc/net/softnet_stat, which has no names: `dropped` and `time_squeeze`, 32 bits, of each CPU
-/// that is online. The CPU's number is told since 5.10; a line without it is left out.
+/// /proc/net/softnet_stat, which has no names: `dropped`, 32 bits, of each CPU that is online. A
+/// budget that ran out (time_squeeze) loses nothing. The CPU's number is told since 5.10; a line
+/// without it is left out.
 std::vector<NamedCounter> parse_softnet(std::string_view text);
 
 }  // namespace dptrace

@@ -14,8 +14,27 @@ constexpr std::size_t kBufferBytes = 65536;
 // Receive buffer of the socket: several hundred devices may change at once.
 constexpr int kQueueBytes = 4 << 20;
 
+bool is_of_tc(const nlmsghdr* message) {
+  switch (message->nlmsg_type) {
+    case RTM_NEWQDISC:
+    case RTM_DELQDISC:
+    case RTM_NEWTFILTER:
+    case RTM_DELTFILTER:
+      return mnl_nlmsg_get_payload_len(message) >= sizeof(tcmsg);
+    default:
+      return false;
+  }
+}
+
 int on_message(const nlmsghdr* message, void* context) {
   auto& changes = *static_cast<std::vector<LinkChange>*>(context);
+  if (is_of_tc(message)) {
+    LinkChange change{{}, false, true};
+    const auto* tc = static_cast<const tcmsg*>(mnl_nlmsg_get_payload(message));
+    change.link.index = static_cast<std::uint32_t>(tc->tcm_ifindex);
+    changes.push_back(std::move(change));
+    return MNL_CB_OK;
+  }
   if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) return MNL_CB_OK;
   if (auto link = parse_link(message)) {
     changes.push_back({std::move(*link), message->nlmsg_type == RTM_DELLINK});
@@ -25,8 +44,8 @@ int on_message(const nlmsghdr* message, void* context) {
 
 }  // namespace
 
-Result<LinkMonitor> LinkMonitor::start() {
-  auto socket = open_route_netlink(RTMGRP_LINK);
+Result<LinkMonitor> LinkMonitor::start(bool with_tc) {
+  auto socket = open_route_netlink(RTMGRP_LINK | (with_tc ? RTMGRP_TC : 0));
   if (!socket) {
     return failure(
         fmt::format("following network interfaces by netlink: {}", std::strerror(errno)));

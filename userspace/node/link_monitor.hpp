@@ -11,13 +11,15 @@ namespace dptrace {
 
 struct LinkChange {
   Link link;
-  bool gone = false;  ///< else new or changed
+  bool gone = false;     ///< else new or changed
+  bool tc_only = false;  ///< its tc filters or qdiscs changed; of .link only the index is known
 };
 
 class LinkMonitor {
  public:
-  /// Tells changes from now on: to miss none, start before the first read_links().
-  static Result<LinkMonitor> start();
+  /// Tells changes from now on: to miss none, start before the first read_links(). `with_tc`: also
+  /// those of tc filters and qdiscs.
+  static Result<LinkMonitor> start(bool with_tc = false);
 
   /// Becomes readable when there are changes.
   int fd() const { return mnl_socket_get_fd(socket_.get()); }

@@ -5,6 +5,7 @@
 #include <linux/net_namespace.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -58,6 +59,13 @@ bool is_number(const std::string& text) {
                                       [](char digit) { return digit >= '0' && digit <= '9'; });
 }
 
+// Longer than the steps of the clock that file systems have: until then a time may hide a change.
+constexpr std::int64_t kSettledNs = 100'000'000;
+
+std::int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
 template <typename Visit>
 void for_each_file(const std::string& directory, Visit visit) {
   std::error_code error;
@@ -75,7 +83,18 @@ std::uint32_t netns_of_file(const std::string& path) {
   return static_cast<std::uint32_t>(file.st_ino);
 }
 
+// The kernel gives the file its time when the netns is made or, without a name, looked at.
+std::int64_t time_netns_was_made(const std::string& path) {
+  struct stat file {};
+  return stat(path.c_str(), &file) == 0 ? nanoseconds(file.st_mtim) : 0;
+}
+
 std::uint32_t current_netns() { return netns_of_file(kOwnNetns); }
+
+bool is_first_netns() {
+  // A setting of the whole machine, which the others are not shown.
+  return access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0;
+}
 
 Result<> enter_netns(int netns) {
   if (setns(netns, CLONE_NEWNET) == 0) return {};
@@ -90,8 +109,11 @@ NetnsFinder::NetnsFinder(Places places, std::chrono::milliseconds pause)
 std::optional<NetnsPlace> NetnsFinder::find(std::uint32_t inode) {
   if (inode == 0) return {};
   auto place = found_.find(inode);
-  // Processes end, and inode numbers are used again.
-  if (place != found_.end() && netns_of_file(place->second.path) == inode) return place->second;
+  // Processes end, and inode numbers are used again, also under the same name.
+  if (place != found_.end() && netns_of_file(place->second.path) == inode) {
+    if (place->second.made_ns != 0) place->second.made_ns = time_netns_was_made(place->second.path);
+    return place->second;
+  }
   if (place != found_.end()) found_.erase(place);
   if (!is_time_to_search()) return {};
   search();
@@ -123,21 +145,41 @@ const std::map<std::uint32_t, NetnsPlace>& NetnsFinder::find_all() {
   return found_;
 }
 
-std::uint32_t NetnsFinder::find_nsid(std::int32_t nsid) {
-  if (nsid < 0) return 0;
-  const auto known = by_nsid_.find(nsid);
-  if (known != by_nsid_.end()) return known->second;
-  if (is_time_to_search()) search();
+// As the calling thread's netns numbers them.
+Result<NetnsFinder::Nsids> NetnsFinder::nsids_here() const {
   const auto socket = open_route_netlink();
-  if (!socket) return 0;
-  by_nsid_.clear();
+  if (!socket) return failure(fmt::format("asking for numbers: {}", std::strerror(errno)));
+  Nsids nsids;
   for (const auto& [inode, place] : found_) {
     const OwnedFd file(::open(place.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) continue;
-    if (const auto id = nsid_of(socket.get(), file.get()); id >= 0) by_nsid_[id] = inode;
+    if (const auto id = nsid_of(socket.get(), file.get()); id >= 0) nsids[id] = inode;
   }
-  const auto found = by_nsid_.find(nsid);
-  return found == by_nsid_.end() ? 0 : found->second;
+  return nsids;
+}
+
+std::uint32_t NetnsFinder::find_nsid(std::uint32_t inode, std::int32_t nsid) {
+  if (nsid < 0) return 0;
+  const auto look_up = [&]() -> std::uint32_t {
+    const auto nsids = nsids_.find(inode);
+    if (nsids == nsids_.end()) return 0;
+    const auto found = nsids->second.find(nsid);
+    return found == nsids->second.end() ? 0 : found->second;
+  };
+  if (const auto known = look_up()) return known;
+  if (is_time_to_search()) search();
+  if (nsids_.contains(inode)) return 0;
+  Result<Nsids> nsids;
+  if (inode == current_netns()) {
+    nsids = nsids_here();
+  } else {
+    const auto file = open(inode);
+    if (!file) return 0;
+    nsids = in_netns(file->get(), [&] { return nsids_here(); });
+  }
+  if (!nsids) return 0;
+  nsids_[inode] = std::move(*nsids);
+  return look_up();
 }
 
 // All zero for a directory that is not there.
@@ -153,10 +195,19 @@ std::vector<timespec> NetnsFinder::name_times() const {
 
 bool NetnsFinder::names_changed() const {
   const auto now = name_times();
-  return !std::equal(name_times_.begin(), name_times_.end(), now.begin(), now.end(),
-                     [](const timespec& a, const timespec& b) {
-                       return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-                     });
+  return unsettled_ || !std::equal(name_times_.begin(), name_times_.end(), now.begin(), now.end(),
+                                   [](const timespec& a, const timespec& b) {
+                                     return nanoseconds(a) == nanoseconds(b);
+                                   });
+}
+
+bool NetnsFinder::follow_names() {
+  if (!names_changed()) return false;
+  ++searches_;
+  nsids_.clear();
+  std::erase_if(found_, [](const auto& entry) { return !entry.second.name.empty(); });
+  search_names();
+  return true;
 }
 
 bool NetnsFinder::is_time_to_search() {
@@ -167,21 +218,33 @@ bool NetnsFinder::is_time_to_search() {
 }
 
 void NetnsFinder::search() {
-  name_times_ = name_times();  // before: what comes meanwhile is a change
   ++searches_;
   found_.clear();
-  by_nsid_.clear();
-  for (const auto& directory : places_.named) {
-    for_each_file(directory, [&](const std::string& name) {
-      const auto path = directory + "/" + name;
-      if (const auto inode = netns_of_file(path)) found_.try_emplace(inode, NetnsPlace{name, path});
-    });
-  }
+  nsids_.clear();
+  search_names();
   for_each_file(places_.proc, [&](const std::string& process) {
     if (!is_number(process)) return;
     const auto path = places_.proc + "/" + process + "/ns/net";
-    if (const auto inode = netns_of_file(path)) found_.try_emplace(inode, NetnsPlace{"", path});
+    if (const auto inode = netns_of_file(path)) found_.try_emplace(inode, NetnsPlace{"", path, 0});
   });
+}
+
+void NetnsFinder::search_names() {
+  name_times_ = name_times();  // before: what comes meanwhile is a change
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  unsettled_ = std::any_of(name_times_.begin(), name_times_.end(), [&](const timespec& time) {
+    return nanoseconds(now) - nanoseconds(time) < kSettledNs;
+  });
+  std::map<std::uint32_t, NetnsPlace> named;
+  for (const auto& directory : places_.named) {
+    for_each_file(directory, [&](const std::string& name) {
+      const auto path = directory + "/" + name;
+      if (const auto inode = netns_of_file(path))
+        named.try_emplace(inode, NetnsPlace{name, path, time_netns_was_made(path)});
+    });
+  }
+  for (auto& [inode, place] : named) found_.insert_or_assign(inode, std::move(place));
 }
 
 Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode) {

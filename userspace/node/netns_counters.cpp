@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/netlink.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -140,7 +141,7 @@ SourceReading read_softnet_counters() {
 }
 
 std::uint64_t netns_cookie() {
-  const OwnedFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   std::uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
   if (!socket || getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {

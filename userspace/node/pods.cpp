@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "model/foreign.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -96,13 +97,14 @@ std::string read_file(const std::string& path) {
 }  // namespace
 
 std::optional<Pod> parse_cni_result(std::string_view json) {
+  if (!is_modest_json(json)) return {};
   const Json cache = Json::parse(json, nullptr, false);
   if (cache.is_discarded() || text_of(cache, "kind") != "cniCacheV1") return {};
   const auto name_space = argument(cache, "K8S_POD_NAMESPACE");
   const auto name = argument(cache, "K8S_POD_NAME");
   const Json* result = member(cache, "result");
   if (name_space.empty() || name.empty() || result == nullptr) return {};
-  Pod pod{name_space + "/" + name, result_addresses(*result), text_of(cache, "netns")};
+  Pod pod{clean_name(name_space + "/" + name), result_addresses(*result), text_of(cache, "netns")};
   if (pod.netns_path.empty()) pod.netns_path = sandbox(*result);
   return pod;
 }
@@ -125,7 +127,21 @@ const std::string* Pods::by_address(const Address& address) const {
 
 const std::string* Pods::by_netns(std::uint32_t inode) const {
   const auto found = by_netns_.find(inode);
-  return found == by_netns_.end() ? nullptr : &found->second;
+  if (found == by_netns_.end()) return nullptr;
+  // A result may be left behind when its netns is gone, and the number another's.
+  return netns_of_file(netns_files_.at(inode).path) == inode ? &found->second : nullptr;
+}
+
+std::int64_t Pods::netns_written(std::uint32_t inode) const {
+  const auto found = netns_files_.find(inode);
+  return found == netns_files_.end() ? 0 : found->second.written_ns;
+}
+
+std::int64_t Pods::since(const Address& address, std::int64_t after_ns) const {
+  const auto found = since_.find(address);
+  if (found == since_.end()) return 0;
+  const auto& [netns_made_ns, written_ns] = found->second;
+  return netns_made_ns > after_ns ? netns_made_ns : written_ns;
 }
 
 bool Pods::is_unchanged(Directory& directory) {
@@ -151,7 +167,7 @@ bool Pods::read(Directory& directory) {
     const std::string path = entry->path();
     struct stat status {};
     if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    File file{nanoseconds(status.st_mtim), status.st_size, {}, 0};
+    File file{nanoseconds(status.st_mtim), status.st_size, {}, 0, 0};
     const auto before = directory.files.find(path);
     const bool is_known = before != directory.files.end() && before->second.size == file.size &&
                           before->second.modified_ns == file.modified_ns;
@@ -163,9 +179,12 @@ bool Pods::read(Directory& directory) {
       file.pod = parse_cni_result(read_file(path));
       changed |= file.pod.has_value();
     }
-    if (file.pod && file.netns == 0) {
-      file.netns = netns_of_file(file.pod->netns_path);
-      changed |= file.netns != 0;
+    if (file.pod) {
+      // Of a netns that is gone the number may be another's; the result was left behind.
+      const auto netns = netns_of_file(file.pod->netns_path);
+      changed |= netns != file.netns;
+      file.netns = netns;
+      if (netns != 0) file.netns_made_ns = time_netns_was_made(file.pod->netns_path);
     }
     directory.unsettled |= !file.pod && !is_settled;
     files.emplace(path, std::move(file));
@@ -192,10 +211,17 @@ void Pods::index() {
            std::make_pair(b->netns != 0, b->modified_ns);
   });
   by_address_.clear();
+  since_.clear();
   by_netns_.clear();
+  netns_files_.clear();
   for (const auto* file : files) {
-    for (const auto& address : file->pod->addresses) by_address_[address] = file->pod->name;
-    if (file->netns != 0) by_netns_[file->netns] = file->pod->name;
+    for (const auto& address : file->pod->addresses) {
+      by_address_[address] = file->pod->name;
+      since_[address] = {file->netns_made_ns, file->modified_ns};
+    }
+    if (file->netns == 0) continue;
+    by_netns_[file->netns] = file->pod->name;
+    netns_files_[file->netns] = {file->pod->netns_path, file->modified_ns};
   }
 }
 

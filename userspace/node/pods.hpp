@@ -38,6 +38,11 @@ class Pods {
   const std::string* by_netns(std::uint32_t inode) const;
 
   const std::map<Address, std::string>& addresses() const { return by_address_; }
+  /// CLOCK_REALTIME since when the address is its pod's: when its netns was made or, where that is
+  /// not known or before `after_ns`, the plugin's result written.
+  std::int64_t since(const Address& address, std::int64_t after_ns) const;
+  /// CLOCK_REALTIME of when the result of the netns's pod was written; 0: there is none.
+  std::int64_t netns_written(std::uint32_t inode) const;
   const std::map<std::uint32_t, std::string>& netns() const { return by_netns_; }
 
  private:
@@ -46,6 +51,7 @@ class Pods {
     std::int64_t size = 0;
     std::optional<Pod> pod;
     std::uint32_t netns = 0;
+    std::int64_t netns_made_ns = 0;  // 0: not known
   };
   struct Directory {
     std::string path;
@@ -59,8 +65,19 @@ class Pods {
   void index();
 
   std::vector<Directory> directories_;
+  struct Since {
+    std::int64_t netns_made_ns = 0;
+    std::int64_t written_ns = 0;
+  };
+
   std::map<Address, std::string> by_address_;
+  std::map<Address, Since> since_;
   std::map<std::uint32_t, std::string> by_netns_;
+  struct NetnsOfPod {
+    std::string path;
+    std::int64_t written_ns = 0;
+  };
+  std::map<std::uint32_t, NetnsOfPod> netns_files_;
 };
 
 }  // namespace dptrace

@@ -8,6 +8,8 @@
 #include <set>
 #include <string_view>
 
+#include "model/foreign.hpp"
+
 namespace dptrace {
 
 namespace {
@@ -102,14 +104,18 @@ Indices ways_out(const NetnsTopology& topology) {
 // What is the same for every device of a netns.
 struct Wiring {
   explicit Wiring(const NetnsTopology& topology)
-      : node_like(is_node_like(topology)), out(ways_out(topology)) {}
+      : node_like(is_node_like(topology)), out(ways_out(topology)), held(with_subnet(topology)) {}
 
   bool node_like;
   Indices out;
+  Indices held;  // devices with an address of a subnet
 };
 
 Role role_in(const Wiring& wiring, const Link& link) {
   if (link.flags & IFF_LOOPBACK) return Role::kLoopback;
+  // An internal port with an address is the node's own port on Open vSwitch (antrea-gw0), not the
+  // bridge that others are ports of.
+  if (link.kind == "openvswitch" && wiring.held.contains(link.index)) return Role::kOther;
   if (is_one_of(link, kBridges)) return Role::kBridge;
   if (is_one_of(link, kTunnels) || is_vpn(link)) return Role::kOverlay;
   const Role to_outside = wiring.node_like ? Role::kUplink : Role::kPod;
@@ -119,7 +125,6 @@ Role role_in(const Wiring& wiring, const Link& link) {
     return is_one_of(link, kPairs) || !wiring.node_like ? Role::kPod : Role::kOther;
   }
   if (is_one_of(link, kShared) && wiring.out.contains(link.index)) return to_outside;
-  if (link.kind == "tun" && link.master != 0) return Role::kPod;
   return Role::kOther;
 }
 
@@ -165,7 +170,9 @@ bool is_datapath_device(const Link& link, Role role) {
     case Role::kOther:
       break;
   }
-  return is_one_of(link, kPairs);
+  const bool is_tap_of_bridge = link.kind == "tun" && link.master != 0;
+  return is_one_of(link, kPairs) || is_tap_of_bridge ||
+         (link.kind == "openvswitch" && link.is_up());
 }
 
 bool is_datapath_device(const Link& link, const NetnsTopology& topology) {
@@ -175,7 +182,8 @@ bool is_datapath_device(const Link& link, const NetnsTopology& topology) {
 Interface to_interface(const Link& link, std::uint32_t netns, Role role) {
   std::string kind = link.kind;
   if (kind.empty()) kind = role == Role::kLoopback ? "loopback" : "device";
-  return {{netns, link.index}, link.name, kind, role, link.mtu, 0};
+  return {{netns, link.index}, clean_name(link.name), clean_name(kind), role, link.mtu, 0,
+          link.master};
 }
 
 std::vector<Interface> interfaces(std::uint32_t netns, const NetnsTopology& topology) {

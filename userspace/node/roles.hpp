@@ -14,13 +14,15 @@
 //
 // Roles, the first that fits:
 //   loopback: IFF_LOOPBACK.
-//   bridge: bridge, openvswitch (its internal ports).
+//   other: an internal port of Open vSwitch with an address of a subnet: the node's own port.
+//   bridge: bridge, openvswitch.
 //   overlay: vxlan, geneve, ipip, gre, sit, ip6tnl, wireguard, ..., and tun without a link header.
 //   uplink, in a node: physical devices, bond, team, vlan; a veth to another netns or a macvlan
 //     that is a way out.
-//   pod: any other veth to another netns; a tap that is a port of a bridge; in a pod, whatever
-//     leads out of it.
-//   other: dummy (kube-ipvs0, flannel.null), ifb, vrf, a veth with both ends here, ...
+//   pod: any other veth to another netns, unless that is known to be like a node's (see Namer); in
+//     a pod, whatever leads out of it.
+//   other: a tap (of a virtual machine), dummy (kube-ipvs0, flannel.null), ifb, vrf, a veth with
+//   both ends here, ...
 //
 // A way out is a device with a default route or a route by a gateway, the underlay of a tunnel, or
 // the device that holds a tunnel's local address. Where there is none but a tunnel is up (its

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "node/owned_fd.hpp"
 
@@ -83,13 +86,14 @@ class Symbols::Builder {
       hidden_ = true;
       return;
     }
-    auto& [entries, names] = symbols_;
+    auto& entries = symbols_.entries_;
+    auto& names = symbols_.names_;
     sorted_ &= entries.empty() || entries.back().address <= line->address;
     entries.push_back({line->address, static_cast<std::uint32_t>(names.size())});
     names.append(line->name).push_back('\0');
   }
 
-  Result<Symbols> finish() {
+  Result<Symbols> finish(std::string modules) {
     if (symbols_.entries_.empty() && hidden_) {
       return failure(
           fmt::format("reading {}: the kernel hides its addresses ({})", kFile, kRemedy));
@@ -101,12 +105,14 @@ class Symbols::Builder {
     if (!sorted_) sort();
     symbols_.entries_.shrink_to_fit();
     symbols_.names_.shrink_to_fit();
+    symbols_.modules_ = std::move(modules);
     return std::move(symbols_);
   }
 
  private:
   void sort() {
-    auto& [entries, names] = symbols_;
+    auto& entries = symbols_.entries_;
+    auto& names = symbols_.names_;
     const auto lower = [](const Entry& a, const Entry& b) { return a.address < b.address; };
     // Stable: of several names for one address the kernel itself prints the first.
     std::stable_sort(entries.begin(), entries.end(), lower);
@@ -125,8 +131,42 @@ class Symbols::Builder {
   bool sorted_ = true;
 };
 
+// `nf_tables 352256 0 - Live 0xffffffffc0a1b000`: use counts and users change all the time.
+std::string loaded_modules() {
+  std::ifstream file("/proc/modules");
+  std::string modules, line;
+  while (std::getline(file, line)) {
+    const auto address = line.find(" 0x");
+    modules += line.substr(0, line.find(' '));
+    if (address != std::string::npos)
+      modules += line.substr(address, line.find(' ', address + 1) - address);
+    modules += '\n';
+  }
+  return modules;
+}
+
+// The kernel shows addresses to whoever may see them when the file is opened. A service manager may
+// open it for a service, as its standard input, which then needs no CAP_SYSLOG. That is then of
+// another mount of procfs.
+bool is_symbols(int fd) {
+  struct statfs system {};
+  std::array<char, 64> path{};
+  if (fstatfs(fd, &system) != 0 || system.f_type != PROC_SUPER_MAGIC) return false;
+  const auto length =
+      readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), path.data(), path.size());
+  return length > 0 &&
+         std::string_view(path.data(), static_cast<std::size_t>(length)).ends_with("/kallsyms");
+}
+
+OwnedFd open_symbols() {
+  if (is_symbols(STDIN_FILENO) && lseek(STDIN_FILENO, 0, SEEK_SET) == 0)
+    return OwnedFd(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+  return OwnedFd(::open(kFile, O_RDONLY | O_CLOEXEC));
+}
+
 Result<Symbols> Symbols::load() {
-  const OwnedFd file(::open(kFile, O_RDONLY | O_CLOEXEC));
+  auto modules = loaded_modules();
+  const OwnedFd file = open_symbols();
   if (!file) return failure(fmt::format("opening {}: {}", kFile, std::strerror(errno)));
   Builder builder;
   std::array<char, 65536> buffer;
@@ -135,7 +175,7 @@ Result<Symbols> Symbols::load() {
     const ssize_t got = read(file.get(), buffer.data() + kept, buffer.size() - kept);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failure(fmt::format("reading {}: {}", kFile, std::strerror(errno)));
-    if (got == 0) return builder.finish();
+    if (got == 0) return builder.finish(std::move(modules));
     const auto rest = builder.add_lines({buffer.data(), kept + static_cast<std::size_t>(got)});
     if (rest.size() == buffer.size()) {
       return failure(fmt::format("reading {}: a line without an end", kFile));
@@ -145,10 +185,10 @@ Result<Symbols> Symbols::load() {
   }
 }
 
-Result<Symbols> Symbols::parse(std::string_view text) {
+Result<Symbols> Symbols::parse(std::string_view text, std::string modules) {
   Builder builder;
   builder.add(builder.add_lines(text));
-  return builder.finish();
+  return builder.finish(std::move(modules));
 }
 
 std::optional<Symbol> Symbols::find(std::uint64_t return_address) const {
@@ -179,6 +219,19 @@ std::optional<std::uint64_t> Symbols::address(std::string_view name) const {
       std::lower_bound(entries_.begin(), entries_.end(), offset,
                        [](const Entry& entry, std::uint32_t value) { return entry.name < value; });
   return found->address;
+}
+
+std::vector<dpt_range> Symbols::ranges(bool is_wanted(std::string_view name)) const {
+  std::vector<dpt_range> ranges;
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (!is_wanted(names_.data() + entry->name)) continue;
+    const auto next = std::find_if(
+        entry, entries_.end(), [&](const Entry& other) { return other.address != entry->address; });
+    if (next == entries_.end() || next->address - entry->address > kLongestFunction) continue;
+    if (!ranges.empty() && ranges.back().begin == entry->address) continue;
+    ranges.push_back({entry->address, next->address - entry->address});
+  }
+  return ranges;
 }
 
 Result<Symbols>& SymbolsReading::wait() {

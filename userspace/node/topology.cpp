@@ -9,19 +9,6 @@ namespace dptrace {
 
 namespace {
 
-void append_address(const nlmsghdr* message, std::vector<InterfaceAddress>& addresses) {
-  if (mnl_nlmsg_get_payload_len(message) < sizeof(ifaddrmsg)) return;
-  const auto* info = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(message));
-  std::optional<Address> address;
-  std::optional<Address> local;  // IFA_ADDRESS is the peer's on a point-to-point device
-  for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
-    if (mnl_attr_get_type(attribute) == IFA_ADDRESS) address = address_attribute(attribute);
-    if (mnl_attr_get_type(attribute) == IFA_LOCAL) local = address_attribute(attribute);
-  });
-  if (!local) local = address;
-  if (local) addresses.push_back({info->ifa_index, *local, info->ifa_prefixlen});
-}
-
 // RTA_VIA: the gateway of an IPv4 route is an IPv6 address.
 bool is_gateway(const nlattr* attribute) {
   const auto type = mnl_attr_get_type(attribute);
@@ -54,7 +41,22 @@ void append_multipath(const nlattr* multipath, bool is_default, std::vector<Next
   }
 }
 
-void append_next_hops(const nlmsghdr* message, std::vector<NextHop>& next_hops) {
+}  // namespace
+
+void parse_address(const nlmsghdr* message, std::vector<InterfaceAddress>& addresses) {
+  if (mnl_nlmsg_get_payload_len(message) < sizeof(ifaddrmsg)) return;
+  const auto* info = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(message));
+  std::optional<Address> address;
+  std::optional<Address> local;  // IFA_ADDRESS is the peer's on a point-to-point device
+  for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == IFA_ADDRESS) address = address_attribute(attribute);
+    if (mnl_attr_get_type(attribute) == IFA_LOCAL) local = address_attribute(attribute);
+  });
+  if (!local) local = address;
+  if (local) addresses.push_back({info->ifa_index, *local, info->ifa_prefixlen});
+}
+
+void parse_next_hops(const nlmsghdr* message, std::vector<NextHop>& next_hops) {
   if (mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return;
   const auto* info = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
   if (info->rtm_table != RT_TABLE_MAIN || info->rtm_type != RTN_UNICAST) return;
@@ -79,8 +81,6 @@ void append_next_hops(const nlmsghdr* message, std::vector<NextHop>& next_hops) 
   if (next_hop.index != 0) next_hops.push_back(next_hop);
 }
 
-}  // namespace
-
 const Link* NetnsTopology::link(std::uint32_t index) const {
   const auto found = std::find_if(links.begin(), links.end(),
                                   [&](const Link& link) { return link.index == index; });
@@ -88,13 +88,13 @@ const Link* NetnsTopology::link(std::uint32_t index) const {
 }
 
 Result<std::vector<InterfaceAddress>> read_addresses() {
-  return dump<InterfaceAddress>({"addresses", RTM_GETADDR, AF_UNSPEC}, append_address);
+  return dump<InterfaceAddress>({"addresses", RTM_GETADDR, AF_UNSPEC}, parse_address);
 }
 
 Result<std::vector<NextHop>> read_next_hops() {
-  auto next_hops = dump<NextHop>({"routes", RTM_GETROUTE, AF_INET}, append_next_hops);
+  auto next_hops = dump<NextHop>({"routes", RTM_GETROUTE, AF_INET}, parse_next_hops);
   if (!next_hops) return next_hops;
-  const auto ipv6 = dump<NextHop>({"IPv6 routes", RTM_GETROUTE, AF_INET6}, append_next_hops);
+  const auto ipv6 = dump<NextHop>({"IPv6 routes", RTM_GETROUTE, AF_INET6}, parse_next_hops);
   if (!ipv6) return ipv6;
   next_hops->insert(next_hops->end(), ipv6->begin(), ipv6->end());
 

@@ -35,6 +35,10 @@ struct NetnsTopology {
   const Link* link(std::uint32_t index) const;
 };
 
+/// Appends what a message of the kernel says, if it is whole.
+void parse_address(const nlmsghdr* message, std::vector<InterfaceAddress>& addresses);
+void parse_next_hops(const nlmsghdr* message, std::vector<NextHop>& next_hops);
+
 Result<std::vector<InterfaceAddress>> read_addresses();
 Result<std::vector<NextHop>> read_next_hops();
 /// All three, of the calling thread's netns.

@@ -7,11 +7,11 @@ namespace dptrace {
 
 namespace {
 
-void add_pod(JsonLine& json, const Address& address, const Names& names) {
+void add_pod(JsonLine& json, const Address& address, const Names& names, std::uint64_t at_ns) {
   json.object("pod", [&] {
     json.member("ip", address.text());
-    const auto pod = names.pods.find(address);
-    if (pod != names.pods.end()) json.member("pod", pod->second);
+    const auto pod = names.pod_of_address(address, at_ns);
+    if (!pod.empty()) json.member("pod", pod);
   });
 }
 
@@ -22,7 +22,7 @@ class DropJsonOutput final : public DropOutput {
   bool interval(const DropTable& table, const Names& names) override {
     bool open = true;
     for (const auto& row : table.rows) {
-      if (row.interval.packets != 0 && (row.loss || all_))
+      if (row.interval.packets != 0 && (row.is_loss() || all_))
         open = open && write_row(table, row, names);
     }
     if (table.other_interval.packets != 0) open = open && write_other(table, names);
@@ -55,15 +55,16 @@ class DropJsonOutput final : public DropOutput {
     JsonLine json = begin("drop_kind", table, names);
     add_reason(json, row.kind.reason, names);
     json.member("location", names.location(row.kind.location));
-    add_interface(json, "interface", row.kind.interface, names);
+    add_interface(json, "interface", row.kind.interface, names, row.named_at_ns());
     if (row.kind.family != 0) json.member("family", row.kind.family == 4 ? "ipv4" : "ipv6");
     if (const auto protocol = drop_protocol_name(row.kind); !protocol.empty())
       json.member("protocol", protocol);
     if (row.kind.family != 0 && (row.kind.protocol == kIcmp || row.kind.protocol == kIcmpv6))
       json.member("icmp_type", row.kind.icmp_type);
-    if (row.kind.multicast) json.member("multicast", true);
-    if (row.kind.pod) add_pod(json, *row.kind.pod, names);
-    json.member("loss", row.loss);
+    if (row.kind.is_for_many()) json.member("multicast", true);
+    if (row.kind.pod) add_pod(json, *row.kind.pod, names, row.named_at_ns());
+    json.member("loss", row.is_loss());
+    if (!row.is_loss()) json.member("end", end_name(row.end));
     json.member("packets", row.total.packets);
     json.member("bytes", row.total.bytes);
     json.member("interval_packets", row.interval.packets);
@@ -80,7 +81,7 @@ class DropJsonOutput final : public DropOutput {
     json.object("sample", [&] {
       add_time(json, "time", sample.drop.time_ns, clock_, names);
       json.member("length", sample.length);
-      add_flow(json, "flow", sample.flow, names);
+      add_flow(json, "flow", sample.flow, names, sample.drop.time_ns);
       if (sample.tunnel) add_tunnel(json, "tunnel", *sample.tunnel);
       add_stack(json, "stack", sample.drop, names);
     });
@@ -99,7 +100,7 @@ class DropJsonOutput final : public DropOutput {
     JsonLine json = begin("drop_counter", table, names);
     json.member("group", counter.group);
     json.member("name", counter.name);
-    add_interface(json, "interface", counter.interface, names);
+    add_interface(json, "interface", counter.interface, names, kLatest);
     json.member("total", counter.total);
     json.member("interval", counter.interval);
     json.member("interval_ns", table.interval_ns);

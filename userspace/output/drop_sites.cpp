@@ -27,12 +27,14 @@ constexpr std::string_view kGenericXdp = "an XDP program (generic mode) dropped 
 constexpr std::string_view kVethXdp = "an XDP program on the veth dropped it";
 constexpr std::string_view kTcpState =
     "not acceptable to the TCP socket: old, out of window or wrong state";
+constexpr std::string_view kQueueReader =
+    "NFQUEUE: its reader dropped it or has gone, or a later hook dropped it";
 constexpr std::string_view kRawCopy =
     "no ping socket; usual where a raw socket has already taken a copy";
 
 // Each sentence names all that the function's drops on 5.10, 6.1, 6.12 and 7.2 were seen or read to
 // mean.
-constexpr std::array<Site, 51> kSites = {{
+constexpr std::array<Site, 57> kSites = {{
     {"ip_error", "no route, forwarding off on the ingress device, or a route that refuses"},
     {"ip_rcv_finish_core", "source refused: reverse path filter or martian source"},
     {"ip_forward", "TTL reached 0, larger than the MTU with DF set, or refused by IPsec policy"},
@@ -47,6 +49,13 @@ constexpr std::array<Site, 51> kSites = {{
     {"__neigh_event_send", "the next hop did not answer, or too many packets waited for it"},
     {"nf_hook_slow", "a netfilter hook: iptables, nftables, conntrack, NAT or IPVS"},
     {"nft_do_chain", "an nftables rule or chain policy (also of iptables-nft)"},
+    {"nf_queue", "NFQUEUE: no program reads this queue, it is full, or no memory for it"},
+    {"nfqnl_enqueue_packet",
+     "NFQUEUE: the queue is full, or its segments were queued in its place"},
+    {"nf_reinject", kQueueReader},
+    {"nfqnl_reinject", kQueueReader},
+    {"nfqnl_recv_verdict", kQueueReader},
+    {"nfqnl_flush", kQueueReader},
     {"tcp_v4_rcv", kNoTcpSocket},
     {"tcp_v6_rcv", kNoTcpSocket},
     {"tcp_v4_do_rcv", kTcpState},

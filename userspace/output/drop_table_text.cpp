@@ -123,18 +123,18 @@ std::string count_words(std::uint64_t count, std::string_view one, std::string_v
   return fmt::format("{} {}", count, count == 1 ? one : many);
 }
 
-std::string interface_words(InterfaceId id, const Names& names) {
+std::string interface_words(InterfaceId id, const Names& names, std::uint64_t at_ns) {
   Buffer out;
-  append_interface(out, id, names);
+  append_interface(out, id, names, {at_ns});
   return out.size() == 0 ? "no interface" : text_of(out);
 }
 
-std::string pod_words(const Address& address, const Names& names) {
-  const auto pod = names.pods.find(address);
+std::string pod_words(const Address& address, const Names& names, std::uint64_t at_ns) {
+  const auto pod = names.pod_of_address(address, at_ns);
   Buffer out;
   append(out, "pod ");
-  if (pod != names.pods.end()) {
-    append_name(out, pod->second);
+  if (!pod.empty()) {
+    append_name(out, pod);
   } else {
     append_address(out, address.bytes);
   }
@@ -143,7 +143,7 @@ std::string pod_words(const Address& address, const Names& names) {
 
 void add_flow(Lines& lines, const DropSample& sample, const Names& names) {
   FlowWords words;
-  write_flow(words, sample.flow, names);
+  write_flow(words, sample.flow, names, sample.drop.time_ns);
   const std::string_view text = view(words.text);
   lines.piece(text.substr(0, words.destination));
   lines.piece(text.substr(words.destination, words.details - words.destination));
@@ -164,16 +164,16 @@ void add_kind(Lines& lines, const DropRow& row, const Names& names) {
   append_drop_protocol(out, row.kind);
   lines.piece(view(out));
   lines.piece(" at " + names.location(row.kind.location));
-  if (!row.loss) lines.piece(", no loss");
+  if (!row.is_loss()) lines.piece(fmt::format(", {}", end_words(row.end)));
 }
 
 void add_place(Lines& lines, const DropRow& row, const Names& names) {
-  lines.piece(interface_words(row.kind.interface, names));
-  if (row.kind.pod) lines.piece(", " + pod_words(*row.kind.pod, names));
+  lines.piece(interface_words(row.kind.interface, names, row.named_at_ns()));
+  if (row.kind.pod) lines.piece(", " + pod_words(*row.kind.pod, names, row.named_at_ns()));
 }
 
 std::optional<Style> style_of(const DropRow& row) {
-  if (!row.loss) return Style::kDim;
+  if (!row.is_loss()) return Style::kDim;
   if (row.is_new) return Style::kWarn;
   return row.interval.packets != 0 ? std::optional(Style::kHead) : std::nullopt;
 }
@@ -202,7 +202,7 @@ std::vector<std::string> title_lines(const DropTable& table, const Names& names,
   DropCount lost = table.other_interval;
   std::size_t kinds = 0;
   for (const auto& row : table.rows) {
-    if (!row.loss) continue;
+    if (!row.is_loss()) continue;
     lost += row.interval;
     if (row.interval.packets != 0) ++kinds;
   }
@@ -237,7 +237,7 @@ void add_counter(Lines& lines, const LossCounter& counter, const Names& names) {
   append_name(name, counter.name);
   lines.piece(view(name));
   Buffer place;
-  append_interface(place, counter.interface, names);
+  append_interface(place, counter.interface, names, {});
   if (place.size() != 0) lines.piece(", " + text_of(place));
   lines.piece(fmt::format(": {}", counter.total));
   if (counter.interval != 0) lines.piece(fmt::format(" (+{})", counter.interval));
@@ -248,9 +248,9 @@ std::vector<std::string> tail_lines(const DropTable& table, const Names& names,
   Lines lines(style);
   if (!style.all && table.harmless.packets != 0) {
     lines.begin("and ", kSample, Style::kDim);
-    lines.piece(count_words(table.harmless.packets, "free", "frees"));
-    lines.piece(table.harmless.packets == 1 ? " that is no loss" : " that are no loss");
-    lines.piece(" (--all shows them)");
+    lines.piece(count_words(table.harmless.packets, "normal free", "normal frees"));
+    lines.piece(table.harmless.packets == 1 ? " (not a loss; --all shows it)"
+                                            : " (not losses; --all shows them)");
   }
   if (table.folded_rows != 0) {
     lines.begin("and ", kSample);
@@ -287,8 +287,8 @@ DropTableText drop_table_text(const DropTable& table, const Names& names,
   text.title = title_lines(table, names, style);
   text.head = head_lines(style);
   for (const auto& row : table.rows) {
-    const bool is_shown =
-        (row.loss || style.all) && (style.idle || row.interval.packets != 0 || row.rate_before > 0);
+    const bool is_shown = (row.is_loss() || style.all) &&
+                          (style.idle || row.interval.packets != 0 || row.rate_before > 0);
     if (is_shown) text.rows.push_back({&row, row_lines(table, row, names, style)});
   }
   text.tail = tail_lines(table, names, style);

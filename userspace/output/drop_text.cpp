@@ -27,7 +27,7 @@ class DropTextOutput final : public DropOutput {
     auto lines = drop_table_lines(table, names, style_);
     Buffer duration;
     append_duration(duration, summary.duration_ns);
-    lines.push_back(fmt::format("{} lost in {}, {} freed without loss", summary.dropped,
+    lines.push_back(fmt::format("{} lost in {}, and {} normal frees (not losses)", summary.dropped,
                                 view(duration), summary.packets - summary.dropped));
     return write(lines);
   }

@@ -47,6 +47,22 @@ void append_drop_protocol(Buffer& out, const DropKind& kind) {
   }
 }
 
+std::string_view end_words(End end) {
+  switch (end) {
+    case End::kTaken:
+      return "no loss: its protocol was done with it";
+    case End::kCopy:
+      return "no loss: a part or a copy";
+    case End::kUnwanted:
+      return "no loss: for others";
+    case End::kClosed:
+      return "closed by its reader";
+    case End::kLoss:
+      break;
+  }
+  return "lost";
+}
+
 std::string drop_protocol_name(const DropKind& kind) {
   if (kind.family == 0) {
     if (kind.ethertype == kArp) return "arp";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "model/drop_table.hpp"
 #include "model/names.hpp"
@@ -14,6 +15,9 @@ void append_drop_reason(Buffer& out, const DropKind& kind, const Names& names);
 
 /// `UDP`, `ICMP echo request`, `ARP`, `IPv6 UDP`, `ethertype 0x88cc`, `no packet`.
 void append_drop_protocol(Buffer& out, const DropKind& kind);
+
+/// `closed by its reader`, `no loss: for others`.
+std::string_view end_words(End end);
 
 /// As JSON and metrics name it: `udp`, `icmpv6`, `132`, `arp`, `0x88cc`; empty: not a packet.
 std::string drop_protocol_name(const DropKind& kind);

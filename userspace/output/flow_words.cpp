@@ -12,12 +12,11 @@ constexpr std::string_view kArrow = " → ";
 constexpr std::uint16_t kMoreFragments = 0x2000;
 constexpr std::uint16_t kOffsetMask = 0x1fff;  // in units of 8 bytes
 
-void append_pod(Buffer& out, const dpt_address& address, const Names& names) {
-  if (names.pods.empty()) return;
-  const auto pod = names.pods.find(Address(address));
-  if (pod == names.pods.end()) return;
+void append_pod(Buffer& out, const dpt_address& address, const Names& names, std::uint64_t at_ns) {
+  const auto pod = names.pod_of_address(Address(address), at_ns);
+  if (pod.empty()) return;
   append(out, " (");
-  append_name(out, pod->second);
+  append_name(out, pod);
   out.push_back(')');
 }
 
@@ -105,24 +104,24 @@ void append_address(Buffer& out, const dpt_address& address) {
   if (inet_ntop(AF_INET6, b, text, sizeof text) != nullptr) append(out, text);
 }
 
-void append_new_tuple(Buffer& out, const dpt_flow& flow, const dpt_flow* before,
-                      const Names& names) {
+void append_new_tuple(Buffer& out, const dpt_flow& flow, const dpt_flow* before, const Names& names,
+                      std::uint64_t at_ns) {
   const auto is_new = [&](const dpt_address& address) {
     return before == nullptr || (Address(address) != Address(before->source) &&
                                  Address(address) != Address(before->destination));
   };
   append_end(out, flow, true);
-  if (is_new(flow.source)) append_pod(out, flow.source, names);
+  if (is_new(flow.source)) append_pod(out, flow.source, names, at_ns);
   append(out, kArrow);
   append_end(out, flow, false);
-  if (is_new(flow.destination)) append_pod(out, flow.destination, names);
+  if (is_new(flow.destination)) append_pod(out, flow.destination, names, at_ns);
   if (is_echo(flow.protocol, flow.l4.icmp.type) &&
       (before == nullptr || before->l4.icmp.id != flow.l4.icmp.id)) {
     fmt::format_to(fmt::appender(out), " id {}", flow.l4.icmp.id);
   }
 }
 
-void write_flow(FlowWords& words, const dpt_flow& flow, const Names& names) {
+void write_flow(FlowWords& words, const dpt_flow& flow, const Names& names, std::uint64_t at_ns) {
   words.text.clear();
   if (flow.family != 4 && flow.family != 6) {
     fmt::format_to(fmt::appender(words.text), "packet without a readable IP header, {} bytes",
@@ -133,11 +132,11 @@ void write_flow(FlowWords& words, const dpt_flow& flow, const Names& names) {
   append_protocol(words.text, flow);
   words.text.push_back(' ');
   append_end(words.text, flow, true);
-  append_pod(words.text, flow.source, names);
+  append_pod(words.text, flow.source, names, at_ns);
   words.destination = words.text.size();
   append(words.text, kArrow);
   append_end(words.text, flow, false);
-  append_pod(words.text, flow.destination, names);
+  append_pod(words.text, flow.destination, names, at_ns);
   words.details = words.text.size();
   append_details(words.text, flow);
 }

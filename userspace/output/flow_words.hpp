@@ -15,12 +15,13 @@ struct FlowWords {
 };
 
 /// Replaces what `words` held.
-void write_flow(FlowWords& words, const dpt_flow& flow, const Names& names);
+/// With the pods that had the addresses at `at_ns` (CLOCK_MONOTONIC).
+void write_flow(FlowWords& words, const dpt_flow& flow, const Names& names, std::uint64_t at_ns);
 
 /// The tuple after NAT: `10.1.2.2:8080 (default/web) → 10.244.1.2:40112`. What is as `before` is
 /// told without its pod, since that was told already. `before` may be null.
-void append_new_tuple(Buffer& out, const dpt_flow& flow, const dpt_flow* before,
-                      const Names& names);
+void append_new_tuple(Buffer& out, const dpt_flow& flow, const dpt_flow* before, const Names& names,
+                      std::uint64_t at_ns);
 
 /// `10.244.1.3`, `fd00::1`.
 void append_address(Buffer& out, const dpt_address& address);

@@ -3,40 +3,68 @@
 #include <cstring>
 
 #include "output/netfilter_words.hpp"
+#include "output/taken_words.hpp"
 
 namespace dptrace {
 
 namespace {
 
 /// `pod default/web`, `netns n2`, `netns 4026532281`.
-void append_netns(Buffer& out, std::uint32_t inode, const Names& names) {
-  const auto netns = names.netns.find(inode);
-  if (netns != names.netns.end() && !netns->second.pod.empty()) {
+void append_netns(Buffer& out, std::uint32_t inode, const Names& names, std::uint64_t at_ns) {
+  const Netns* netns = names.netns_at(inode, at_ns);
+  if (netns != nullptr && !netns->pod.empty()) {
     append(out, "pod ");
-    append_name(out, netns->second.pod);
-  } else if (netns != names.netns.end() && !netns->second.name.empty()) {
+    append_name(out, netns->pod);
+  } else if (netns != nullptr && !netns->name.empty()) {
     append(out, "netns ");
-    append_name(out, netns->second.name);
+    append_name(out, netns->name);
   } else {
     fmt::format_to(fmt::appender(out), "netns {}", inode);
   }
 }
 
-bool is_pod_netns(std::uint32_t inode, const Names& names) {
-  const auto netns = names.netns.find(inode);
-  return netns != names.netns.end() && !netns->second.pod.empty();
+bool is_node(std::uint32_t inode, const Names& names, std::uint64_t at_ns) {
+  const Netns* netns = names.netns_at(inode, at_ns);
+  return netns != nullptr && netns->is_node;
 }
 
-void append_role(Buffer& out, const Interface& interface, const Names& names) {
-  if (interface.role == Role::kOther || interface.role == Role::kLoopback) return;
+// The node's own port on Open vSwitch, such as antrea-gw0: no bridge and no pod.
+bool is_port_of_node(const Interface& interface) {
+  return interface.role == Role::kOther && interface.kind == "openvswitch";
+}
+
+/// `peer`: the netns at the other end, 0 where that tells nothing.
+void append_role(Buffer& out, const Interface& interface, std::uint32_t peer, const Names& names,
+                 std::uint64_t at_ns) {
+  const bool is_pair_with_node =
+      interface.role == Role::kOther && peer != 0 && is_node(peer, names, at_ns);
+  if (is_port_of_node(interface)) {
+    append(out, " (port of Open vSwitch)");
+    return;
+  }
+  if (interface.role == Role::kLoopback) return;
+  if (interface.role == Role::kOther && !is_pair_with_node) return;
   append(out, " (");
-  if (interface.role == Role::kPod && interface.peer_netns != 0) {
-    if (!is_pod_netns(interface.peer_netns, names)) append(out, "pod, ");
-    append_netns(out, interface.peer_netns, names);
+  if (interface.role == Role::kPod && peer != 0) {
+    if (names.pod_of_netns(peer, at_ns).empty()) append(out, "pod, ");
+    append_netns(out, peer, names, at_ns);
+  } else if (is_pair_with_node) {
+    append(out, "to ");
+    append_netns(out, peer, names, at_ns);
   } else {
     append(out, role_name(interface.role));
   }
   out.push_back(')');
+}
+
+void append_home(Buffer& out, const Names& names, std::uint64_t at_ns) {
+  const Netns* home = names.netns_at(names.home_netns, at_ns);
+  if (home == nullptr || (home->name.empty() && home->pod.empty())) {
+    append(out, " on this node");
+    return;
+  }
+  append(out, " in ");
+  append_netns(out, names.home_netns, names, at_ns);
 }
 
 std::string_view point_words(std::uint8_t point) {
@@ -77,18 +105,18 @@ void append_family(Buffer& out, std::uint8_t family) {
   }
 }
 
-void append_decision(Buffer& out, const NetfilterVerdict& netfilter, const Names& names,
-                     const Paint& paint) {
+void append_decision(Buffer& out, const Hop& hop, const Names& names, const Paint& paint) {
+  const NetfilterVerdict& netfilter = *hop.netfilter;
   if (netfilter.result > 0) {
     append(out, netfilter_verdict(netfilter.result));
     return;
   }
-  const bool dropped = netfilter.result < 0;
-  paint.text(out, dropped ? Style::kBad : Style::kWarn, dropped ? "drop" : "stolen or queued");
+  if (netfilter.result == 0) return append_taker(out, hop, names, paint);
+  paint.text(out, Style::kBad, "drop");
   if (netfilter.function == 0) return;
   append(out, " by ");
   const std::string function = names.function(netfilter.function);
-  append(out, function.empty() ? names.location(netfilter.function) : function);
+  append_name(out, function.empty() ? names.location(netfilter.function) : function);
 }
 
 bool is_plain_accept(const Hop& hop) {
@@ -102,21 +130,37 @@ bool same_crossing(const Hop& a, const Hop& b) {
 
 }  // namespace
 
-void append_interface(Buffer& out, InterfaceId id, const Names& names) {
+View view_of(const Packet& packet, std::uint64_t at_ns, const Names& names) {
+  View view{at_ns, false};
+  std::uint32_t last = names.home_netns;
+  for (const Hop& hop : packet.hops) {
+    const std::uint32_t netns = hop.interface.netns;
+    if (netns == last || netns == names.home_netns) continue;
+    last = netns;
+    view.several_nodes = view.several_nodes || is_node(netns, names, hop.time_ns);
+  }
+  return view;
+}
+
+void append_interface(Buffer& out, InterfaceId id, const Names& names, const View& view) {
   const bool elsewhere = id.netns != 0 && id.netns != names.home_netns;
-  const Interface* interface = names.interface(id);
+  const Interface* interface = names.interface(id, view.at_ns);
   if (interface != nullptr) {
     append_name(out, interface->name);
     // In a pod's netns the pod says more than the role of its device.
-    const bool end_in_pod =
-        elsewhere && (is_pod_netns(id.netns, names) || interface->peer_netns == names.home_netns);
-    if (!end_in_pod) append_role(out, *interface, names);
+    const bool in_pod = elsewhere && !names.pod_of_netns(id.netns, view.at_ns).empty();
+    const bool tells_peer = !elsewhere || is_node(id.netns, names, view.at_ns);
+    if (!in_pod)
+      append_role(out, *interface, tells_peer ? interface->peer_netns : 0, names, view.at_ns);
   } else if (id.index != 0) {
     fmt::format_to(fmt::appender(out), "device {}", id.index);
   }
-  if (!elsewhere) return;
-  append(out, id.index != 0 ? " in " : "in ");
-  append_netns(out, id.netns, names);
+  if (elsewhere) {
+    append(out, id.index != 0 ? " in " : "in ");
+    append_netns(out, id.netns, names, view.at_ns);
+  } else if (view.several_nodes && id.netns != 0 && id.index != 0) {
+    append_home(out, names, view.at_ns);
+  }
 }
 
 void append_hook(Buffer& out, const NetfilterVerdict& netfilter) {
@@ -143,7 +187,7 @@ void append_event(Buffer& out, std::span<const Hop> hops, const Names& names, co
   }
   append_family(out, hop.netfilter->family);
   out.push_back(' ');
-  append_decision(out, *hop.netfilter, names, paint);
+  append_decision(out, hop, names, paint);
 }
 
 std::size_t hops_in_line(std::span<const Hop> hops) {
@@ -154,6 +198,10 @@ std::size_t hops_in_line(std::span<const Hop> hops) {
     ++count;
   }
   return count;
+}
+
+bool is_translated(const Hop& hop, const Hop* before) {
+  return hop.new_flow && before != nullptr && before->flow.family != 0;
 }
 
 bool same_tunnel(const std::optional<dpt_tunnel>& a, const std::optional<dpt_tunnel>& b) {

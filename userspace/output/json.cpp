@@ -1,3 +1,4 @@
+#include "output/hop_words.hpp"
 #include "output/json_parts.hpp"
 #include "output/output.hpp"
 
@@ -5,7 +6,9 @@ namespace dptrace {
 
 namespace {
 
-void add_hop(JsonLine& json, const Packet& packet, const Hop& hop, const Names& names) {
+void add_hop(JsonLine& json, const Packet& packet, std::size_t index, const Names& names) {
+  const Hop& hop = packet.hops[index];
+  const Hop* before = index == 0 ? nullptr : &packet.hops[index - 1];
   json.element([&] {
     json.member("offset_ns", hop.time_ns - packet.start_ns());
     const std::string_view point = point_name(hop.point);
@@ -13,10 +16,17 @@ void add_hop(JsonLine& json, const Packet& packet, const Hop& hop, const Names& 
     const std::string function = names.function(hop.function);
     if (!function.empty()) json.member("function", function);
     if (hop.netfilter) add_netfilter(json, "netfilter", *hop.netfilter, names);
-    add_interface(json, "interface", hop.interface, names);
+    add_interface(json, "interface", hop.interface, names, hop.time_ns);
     if (hop.tunnel) add_tunnel(json, "tunnel", *hop.tunnel);
-    if (hop.new_flow) add_flow(json, "flow", hop.flow, names);
+    if (is_translated(hop, before)) add_flow(json, "flow", hop.flow, names, hop.time_ns);
   });
+}
+
+void add_incomplete(JsonLine& json, Incomplete incomplete) {
+  if (incomplete == Incomplete::kNo) return;
+  json.member("complete", false);
+  json.member("incomplete_because",
+              incomplete == Incomplete::kEventsLost ? "events-lost" : "not-armed");
 }
 
 /// JSON Lines: one object per packet, one for the summary.
@@ -32,12 +42,20 @@ class JsonOutput : public Output {
     json.member("verdict", verdict_name(packet.verdict));
     json.member("duration_ns", packet.duration_ns());
     if (packet.flow().length != 0) json.member("length", packet.flow().length);
-    add_flow(json, "flow", packet.flow(), names);
+    add_flow(json, "flow", packet.flow(), names, packet.start_ns(), packet.retransmission);
     json.array("hops", [&] {
-      for (const Hop& hop : packet.hops) add_hop(json, packet, hop, names);
+      for (std::size_t i = 0; i < packet.hops.size(); ++i) add_hop(json, packet, i, names);
     });
     if (packet.drop) add_drop(json, "drop", *packet.drop, names);
+    add_drops(json, packet, names);
+    add_copies(json, packet, names);
     if (packet.segments != 0) json.member("segments", packet.segments);
+    if (packet.part_kind) json.member("part_kind", part_kind_name(*packet.part_kind));
+    if (packet.nobody_wanted) json.member("nobody_wanted", true);
+    if (packet.unanswered) json.member("unanswered", true);
+    if (packet.reader_closed) json.member("reader_closed", true);
+    if (packet.left_out != 0) json.member("events_left_out", packet.left_out);
+    add_incomplete(json, packet.incomplete);
     if (packet.merged_into != 0)
       json.member("merged_into", fmt::format("{:016x}", packet.merged_into));
     return sink_.write(json.end());
@@ -48,6 +66,7 @@ class JsonOutput : public Output {
     add_node_name(json, names);
     json.member("packets", summary.total());
     json.member("dropped", summary.packets[static_cast<std::size_t>(Verdict::kDropped)]);
+    if (summary.lost_copies != 0) json.member("packets_with_dropped_copies", summary.lost_copies);
     json.member("events", summary.events);
     json.member("events_lost", summary.events_lost);
     if (summary.forgotten != 0) json.member("packets_forgotten", summary.forgotten);

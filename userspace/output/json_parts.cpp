@@ -1,6 +1,8 @@
 #include "output/json_parts.hpp"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "model/drop_stack.hpp"
 #include "output/flow_words.hpp"
@@ -22,18 +24,18 @@ void add_protocol(JsonLine& json, std::uint8_t protocol) {
               name != nullptr ? name->json : std::string_view(std::to_string(protocol)));
 }
 
-void add_end(JsonLine& json, const dpt_flow& flow, bool source, const Names& names) {
+void add_end(JsonLine& json, const dpt_flow& flow, bool source, const Names& names,
+             std::uint64_t at_ns) {
   const Address address(source ? flow.source : flow.destination);
   json.object(source ? "source" : "destination", [&] {
     json.member("ip", address.text());
     if (has_ports(flow.protocol) && fragment_offset(flow) == 0)
       json.member("port", source ? flow.l4.port.source : flow.l4.port.destination);
-    const auto pod = names.pods.find(address);
-    if (pod != names.pods.end()) json.member("pod", pod->second);
+    add_if_known(json, "pod", names.pod_of_address(address, at_ns));
   });
 }
 
-void add_tcp(JsonLine& json, const dpt_flow& flow) {
+void add_tcp(JsonLine& json, const dpt_flow& flow, bool retransmission) {
   json.object("tcp", [&] {
     json.array("flags", [&] {
       for (const auto& flag : tcp_flags()) {
@@ -42,6 +44,7 @@ void add_tcp(JsonLine& json, const dpt_flow& flow) {
     });
     json.member("sequence", flow.sequence);
     if ((flow.tcp_flags & kTcpAck) != 0) json.member("acknowledgment", flow.acknowledgment);
+    if (retransmission) json.array("notes", [&] { json.element("retransmission"); });
   });
 }
 
@@ -77,21 +80,56 @@ std::string_view tunnel_name(std::uint8_t kind) {
   }
 }
 
+void add_part(JsonLine& json, const Part& part) {
+  json.object("part", [&] {
+    json.member("kind", part_kind_name(part.kind));
+    json.member("offset", part.offset);
+    json.member("length", part.length);
+  });
+}
+
+void add_drop_members(JsonLine& json, const Drop& drop, const Names& names) {
+  add_reason(json, drop.reason, names);
+  const std::uint64_t location = dropping_location(drop, names);
+  if (location != 0) json.member("location", names.location(location));
+  add_interface(json, "interface", drop.interface, names, drop.time_ns);
+  if (!drop.loss) json.member("loss", false);
+  if (drop.part) add_part(json, *drop.part);
+  if (drop.copy) json.member("copy", true);
+  if (drop.tunnel) add_tunnel(json, "tunnel", *drop.tunnel);
+  add_stack(json, "stack", drop, names);
+}
+
+/// The losses of copies, each once.
+std::vector<const Drop*> copy_drops(const Packet& packet) {
+  std::vector<const Drop*> drops;
+  for (const Drop& drop : packet.drops) {
+    if (drop.copy) drops.push_back(&drop);
+  }
+  if (drops.empty() && packet.drop && packet.drop->copy) drops.push_back(&*packet.drop);
+  return drops;
+}
+
 }  // namespace
+
+std::string_view part_kind_name(Part::Kind kind) {
+  return kind == Part::Kind::kSegment ? "segment" : "fragment";
+}
 
 void add_node_name(JsonLine& json, const Names& names) {
   add_if_known(json, "node_name", names.node_name);
 }
 
-void add_flow(JsonLine& json, std::string_view name, const dpt_flow& flow, const Names& names) {
+void add_flow(JsonLine& json, std::string_view name, const dpt_flow& flow, const Names& names,
+              std::uint64_t at_ns, bool retransmission) {
   if (flow.family != 4 && flow.family != 6) return;
   json.object(name, [&] {
     json.member("family", flow.family == 4 ? "ipv4" : "ipv6");
     add_protocol(json, flow.protocol);
-    add_end(json, flow, true, names);
-    add_end(json, flow, false, names);
+    add_end(json, flow, true, names, at_ns);
+    add_end(json, flow, false, names, at_ns);
     const bool whole_header = fragment_offset(flow) == 0;
-    if (whole_header && flow.protocol == kTcp) add_tcp(json, flow);
+    if (whole_header && flow.protocol == kTcp) add_tcp(json, flow, retransmission);
     if (whole_header && (flow.protocol == kIcmp || flow.protocol == kIcmpv6)) add_icmp(json, flow);
     if (flow.ip_id != 0) json.member("ip_id", flow.ip_id);
     if (!whole_header || more_fragments(flow)) add_fragment(json, flow);
@@ -120,8 +158,9 @@ void add_netfilter(JsonLine& json, std::string_view name, const NetfilterVerdict
   });
 }
 
-void add_interface(JsonLine& json, std::string_view name, InterfaceId id, const Names& names) {
-  const Interface* interface = names.interface(id);
+void add_interface(JsonLine& json, std::string_view name, InterfaceId id, const Names& names,
+                   std::uint64_t at_ns) {
+  const Interface* interface = names.interface(id, at_ns);
   if (interface == nullptr && id.index == 0 && id.netns == 0) return;
   json.object(name, [&] {
     if (interface != nullptr) json.member("name", interface->name);
@@ -131,6 +170,7 @@ void add_interface(JsonLine& json, std::string_view name, InterfaceId id, const 
       json.member("role", role_name(interface->role));
     }
     if (id.netns != 0) json.member("netns", std::to_string(id.netns));
+    add_if_known(json, "pod", names.pod_of(id, at_ns));
   });
 }
 
@@ -142,13 +182,38 @@ void add_reason(JsonLine& json, const std::optional<std::uint32_t>& reason, cons
 }
 
 void add_drop(JsonLine& json, std::string_view name, const Drop& drop, const Names& names) {
-  json.object(name, [&] {
-    add_reason(json, drop.reason, names);
-    const std::uint64_t location = dropping_location(drop, names);
-    if (location != 0) json.member("location", names.location(location));
-    add_interface(json, "interface", drop.interface, names);
-    if (!drop.loss) json.member("loss", false);
-    add_stack(json, "stack", drop, names);
+  json.object(name, [&] { add_drop_members(json, drop, names); });
+}
+
+void add_drops(JsonLine& json, const Packet& packet, const Names& names) {
+  if (packet.drops.empty()) return;
+  json.array("drops", [&] {
+    for (const Drop& drop : packet.drops) {
+      json.element([&] {
+        json.member("offset_ns", static_cast<std::int64_t>(drop.time_ns - packet.start_ns()));
+        add_drop_members(json, drop, names);
+      });
+    }
+  });
+}
+
+void add_copies(JsonLine& json, const Packet& packet, const Names& names) {
+  if (packet.copies.empty()) return;
+  std::vector<const Drop*> drops = copy_drops(packet);
+  json.array("copies", [&] {
+    for (const Copy& copy : packet.copies) {
+      json.element([&] {
+        add_interface(json, "interface", copy.interface, names, packet.end_ns());
+        json.member("verdict", verdict_name(copy.verdict));
+        if (copy.verdict != Verdict::kDropped) return;
+        const auto drop = std::find_if(drops.begin(), drops.end(), [&](const Drop* candidate) {
+          return candidate->interface == copy.interface;
+        });
+        if (drop == drops.end()) return;
+        add_drop(json, "drop", **drop, names);
+        drops.erase(drop);
+      });
+    }
   });
 }
 

@@ -14,12 +14,21 @@
 namespace dptrace {
 
 void add_node_name(JsonLine& json, const Names& names);
-void add_flow(JsonLine& json, std::string_view name, const dpt_flow& flow, const Names& names);
+/// With the pods that had the addresses at `at_ns` (CLOCK_MONOTONIC), as the interface's names.
+void add_flow(JsonLine& json, std::string_view name, const dpt_flow& flow, const Names& names,
+              std::uint64_t at_ns, bool retransmission = false);
 void add_tunnel(JsonLine& json, std::string_view name, const dpt_tunnel& tunnel);
 void add_netfilter(JsonLine& json, std::string_view name, const NetfilterVerdict& netfilter,
                    const Names& names);
-void add_interface(JsonLine& json, std::string_view name, InterfaceId id, const Names& names);
+void add_interface(JsonLine& json, std::string_view name, InterfaceId id, const Names& names,
+                   std::uint64_t at_ns);
 void add_drop(JsonLine& json, std::string_view name, const Drop& drop, const Names& names);
+/// `drops`: every loss of a part or copy.
+void add_drops(JsonLine& json, const Packet& packet, const Names& names);
+/// `copies`: what became of each, with its drop.
+void add_copies(JsonLine& json, const Packet& packet, const Names& names);
+/// `segment`, `fragment`.
+std::string_view part_kind_name(Part::Kind kind);
 /// `reason` and `reason_code`.
 void add_reason(JsonLine& json, const std::optional<std::uint32_t>& reason, const Names& names);
 /// Functions from the one that dropped outwards.

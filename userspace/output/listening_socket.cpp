@@ -1,11 +1,15 @@
 #include "output/listening_socket.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
 
 namespace dptrace {
 
@@ -52,9 +56,42 @@ int bind_to(int fd, const ListenAddress& address) {
   return bind(fd, &wire.any, sizeof wire.v6);
 }
 
+bool listens_at(int fd, const ListenAddress& address) {
+  SocketAddress wire{};
+  socklen_t length = sizeof wire;
+  if (getsockname(fd, &wire.any, &length) != 0) return false;
+  const auto* bytes = address.ip.bytes.bytes;
+  if (address.ip.is_ipv4()) {
+    return wire.any.sa_family == AF_INET && ntohs(wire.v4.sin_port) == address.port &&
+           std::memcmp(&wire.v4.sin_addr, bytes + 12, sizeof wire.v4.sin_addr) == 0;
+  }
+  return wire.any.sa_family == AF_INET6 && ntohs(wire.v6.sin6_port) == address.port &&
+         std::memcmp(&wire.v6.sin6_addr, bytes, sizeof wire.v6.sin6_addr) == 0;
+}
+
+// 0 when the variable is not a number.
+int number_in(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? 0 : std::atoi(text);
+}
+
+// The one of sd_listen_fds(3) that listens there.
+std::optional<OwnedFd> passed_socket(const ListenAddress& address) {
+  constexpr int kFirst = 3;
+  if (number_in("LISTEN_PID") != getpid()) return std::nullopt;
+  for (int fd = kFirst; fd < kFirst + number_in("LISTEN_FDS"); ++fd) {
+    if (!listens_at(fd, address)) continue;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return OwnedFd(fd);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<OwnedFd> listen_on(const ListenAddress& address) {
+  if (auto passed = passed_socket(address)) return std::move(*passed);
   const auto failed = [&address] {
     const int error = errno;
     return failure(fmt::format("listening on {}: {}{}", address.text(), std::strerror(error),

@@ -9,7 +9,8 @@
 
 namespace dptrace {
 
-/// Non-blocking. `address.port` 0: any that is free. `[::]` is IPv6 only.
+/// Non-blocking. `address.port` 0: any that is free. `[::]` is IPv6 only. A socket that a service
+/// manager has passed and that listens there is taken instead of a new one.
 Result<OwnedFd> listen_on(const ListenAddress& address);
 
 /// The port it listens on.

@@ -14,27 +14,17 @@ std::string reason_text(const DropKind& kind, const Names& names) {
   return name != names.reasons.end() ? name->second : std::to_string(*kind.reason);
 }
 
-std::string interface_text(InterfaceId id, const Names& names) {
-  const Interface* interface = names.interface(id);
+std::string interface_text(InterfaceId id, const Names& names, std::uint64_t at_ns) {
+  const Interface* interface = names.interface(id, at_ns);
   return interface != nullptr ? interface->name : std::string();
 }
 
-// The pod that a device is in, or whose other end it is.
-std::string pod_of(InterfaceId id, const Names& names) {
-  const Interface* interface = names.interface(id);
-  for (const std::uint32_t inode : {id.netns, interface != nullptr ? interface->peer_netns : 0}) {
-    const auto netns = names.netns.find(inode);
-    if (netns != names.netns.end() && !netns->second.pod.empty()) return netns->second.pod;
-  }
-  return {};
-}
-
-std::string pod_of(const DropKind& kind, const Names& names) {
+std::string pod_of(const DropKind& kind, const Names& names, std::uint64_t at_ns) {
   if (kind.pod) {
-    const auto pod = names.pods.find(*kind.pod);
-    if (pod != names.pods.end()) return pod->second;
+    const auto pod = names.pod_of_address(*kind.pod, at_ns);
+    if (!pod.empty()) return std::string(pod);
   }
-  return pod_of(kind.interface, names);
+  return std::string(names.pod_of(kind.interface, at_ns));
 }
 
 void add_pod(MetricLabels& labels, const std::string& pod) {
@@ -46,12 +36,12 @@ void add_pod(MetricLabels& labels, const std::string& pod) {
 
 }  // namespace
 
-MetricLabels drop_labels(const DropKind& kind, const Names& names) {
+MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t at_ns) {
   MetricLabels labels = {{"reason", reason_text(kind, names)},
                          {"cause", ""},
-                         {"interface", interface_text(kind.interface, names)},
+                         {"interface", interface_text(kind.interface, names, at_ns)},
                          {"protocol", drop_protocol_name(kind)}};
-  add_pod(labels, pod_of(kind, names));
+  add_pod(labels, pod_of(kind, names, at_ns));
   return labels;
 }
 
@@ -63,8 +53,8 @@ MetricLabels other_drop_labels() {
 MetricLabels counter_labels(const LossCounter& counter, const Names& names) {
   MetricLabels labels = {{"group", counter.group},
                          {"name", counter.name},
-                         {"interface", interface_text(counter.interface, names)}};
-  add_pod(labels, pod_of(counter.interface, names));
+                         {"interface", interface_text(counter.interface, names, kLatest)}};
+  add_pod(labels, std::string(names.pod_of(counter.interface, kLatest)));
   return labels;
 }
 

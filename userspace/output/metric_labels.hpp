@@ -16,7 +16,7 @@ using MetricLabels = std::vector<std::pair<std::string_view, std::string>>;
 
 /// reason, cause, interface, protocol, namespace, pod. What is not known is empty; kinds that
 /// differ only by location, ICMP type or address have the same.
-MetricLabels drop_labels(const DropKind& kind, const Names& names);
+MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t at_ns = kLatest);
 
 /// Of the drops whose kinds found no room: `other` for all that a kind would have told.
 MetricLabels other_drop_labels();

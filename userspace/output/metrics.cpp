@@ -47,8 +47,8 @@ void Metrics::set_probes(const ProbeStates& probes) {
 
 void Metrics::update(const DropTable& table, const Names& names) {
   for (const auto& row : table.rows) {
-    if (row.loss && row.interval.packets != 0)
-      drops_.add(drop_labels(row.kind, names), row.interval, table.time_ns);
+    if (row.is_loss() && row.interval.packets != 0)
+      drops_.add(drop_labels(row.kind, names, row.named_at_ns()), row.interval, table.time_ns);
   }
   if (table.other_interval.packets != 0)
     drops_.add(other_drop_labels(), table.other_interval, table.time_ns);

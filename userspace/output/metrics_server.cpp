@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "os/privileges.hpp"
 #include "output/listening_socket.hpp"
 
 namespace dptrace {
@@ -106,7 +107,10 @@ void MetricsServer::answer_in_background() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([base = http_->base.get()] { event_base_dispatch(base); });
+  // Capabilities are each thread's own, and what clients say is read by this one.
+  thread_ = std::thread([base = http_->base.get()] {
+    if (keep_capabilities({})) event_base_dispatch(base);
+  });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

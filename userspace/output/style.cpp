@@ -14,8 +14,8 @@ constexpr std::string_view kReset = "\x1b[0m";
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
 /// Where a line may be broken: at a space behind a comma or before one of these.
-constexpr std::array<std::string_view, 6> kPhraseBegins = {" at ",    " in ",   " by ",
-                                                           " after ", " with ", " ("};
+constexpr std::array<std::string_view, 7> kPhraseBegins = {" at ",   " in ", " by ", " after ",
+                                                           " with ", " (",   " → "};
 
 std::size_t end_of_phrase(std::string_view text) {
   for (std::size_t at = text.find(' ', 1); at != text.npos; at = text.find(' ', at + 1)) {

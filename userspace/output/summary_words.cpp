@@ -41,6 +41,10 @@ void append_packets(Buffer& out, const Summary& summary, const Paint& paint) {
     fmt::format_to(fmt::appender(out), "{} ", count);
     paint.text(out, style, words);
   }
+  if (summary.lost_copies != 0) {
+    fmt::format_to(fmt::appender(out), "; of {} not lost a copy was ", summary.lost_copies);
+    paint.text(out, Style::kBad, "DROPPED");
+  }
   out.push_back('\n');
 }
 
@@ -50,7 +54,9 @@ void append_drops(Buffer& out, const Summary& summary) {
   std::stable_sort(drops.begin(), drops.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   for (const auto& [count, reason] : drops) {
-    fmt::format_to(fmt::appender(out), "{:>10}  {}\n", count, reason);
+    fmt::format_to(fmt::appender(out), "{:>10}  ", count);
+    append_name(out, reason);
+    out.push_back('\n');
   }
 }
 

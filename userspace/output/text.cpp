@@ -3,11 +3,14 @@
 
 #include "output/flow_words.hpp"
 #include "output/hop_words.hpp"
+#include "output/loops.hpp"
+#include "output/loss_words.hpp"
 #include "output/output.hpp"
 #include "output/style.hpp"
 #include "output/summary_words.hpp"
 #include "output/time_text.hpp"
 #include "output/verdict_words.hpp"
+#include "output/ways.hpp"
 
 namespace dptrace {
 
@@ -17,7 +20,7 @@ constexpr std::size_t kTimeWidth = 16;  // `05:26:00.123456 `
 constexpr std::size_t kDirectionWidth = 4;
 constexpr std::size_t kPlaceColumn = 16;  // after `  1234567.8 µs  `
 constexpr std::size_t kMinPlace = 16;
-constexpr std::size_t kMaxPlace = 44;
+constexpr std::size_t kMaxPlace = 50;
 constexpr std::size_t kEndIndent = 4;  // where a last line goes on, the least of all
 
 bool is_one_of(const dpt_address& address, const std::vector<Address>& addresses) {
@@ -37,7 +40,10 @@ class TextOutput : public Output {
   void append_head(const Packet& packet, const Names& names);
   std::string_view direction(const Packet& packet) const;
   void append_hops(const Packet& packet, const Names& names);
-  void append_hop(const Packet& packet, std::size_t first, std::size_t count, const Names& names);
+  void find_lines(const Packet& packet);
+  void append_hop(const Packet& packet, const HopLine& line, const Names& names);
+  void append_loop(const Packet& packet, const Loop& loop);
+  void append_same_way(const Packet& packet, std::uint64_t before_ns, const Names& names);
   void append_end(const Packet& packet, const Names& names);
   void append_tunnel_words(const Hop& hop, const Hop* before);
   void append_verbose(const Hop& hop, const Hop* before, const Names& names);
@@ -59,9 +65,11 @@ class TextOutput : public Output {
   Buffer event_;
   Buffer places_;
   std::vector<std::size_t> place_ends_;
+  std::vector<HopLine> lines_;
   std::size_t place_width_ = 0;
   std::size_t line_start_ = 0;
   FlowWords flow_;
+  Ways ways_;
 };
 
 void TextOutput::start_block() {
@@ -102,8 +110,10 @@ void TextOutput::place_event(const Buffer& words) {
 
 /// Judged by the first tuple that has a pod at one end: DNAT may bring the pod in later.
 std::string_view TextOutput::direction(const Packet& packet) const {
+  const Hop* before = nullptr;
   for (const Hop& hop : packet.hops) {
-    if (&hop != &packet.hops.front() && !hop.new_flow) continue;
+    if (before != nullptr && before->flow.family != 0 && !hop.new_flow) continue;
+    before = &hop;
     const bool from = is_one_of(hop.flow.source, options_.pods);
     const bool to = is_one_of(hop.flow.destination, options_.pods);
     if (from != to) return from ? "out " : "in  ";
@@ -119,12 +129,13 @@ void TextOutput::append_head(const Packet& packet, const Names& names) {
   out_.push_back(' ');
   const std::size_t indent = kTimeWidth + (options_.pods.empty() ? 0 : kDirectionWidth);
   append(out_, direction(packet));
-  write_flow(flow_, packet.flow(), names);
+  write_flow(flow_, packet.flow(), names, packet.start_ns());
   const std::string_view words = view(flow_.text);
   append(out_, words.substr(0, flow_.destination));
   append(piece_, words.substr(flow_.destination, flow_.details - flow_.destination));
   place_piece(indent);
   append(piece_, words.substr(flow_.details));
+  if (packet.retransmission) append(piece_, ", retransmission");
   place_piece(indent);
   paint_.end(out_);
   if (options_.verbose) {
@@ -153,7 +164,7 @@ void TextOutput::append_tunnel_words(const Hop& hop, const Hop* before) {
 void TextOutput::append_verbose(const Hop& hop, const Hop* before, const Names& names) {
   if (hop.function != 0) {
     append(piece_, ", ");
-    append(piece_, names.location(hop.function));
+    append_name(piece_, names.location(hop.function));
   }
   if (before == nullptr || before->cpu != hop.cpu) {
     fmt::format_to(fmt::appender(piece_), ", cpu {}", hop.cpu);
@@ -167,9 +178,8 @@ void TextOutput::append_verbose(const Hop& hop, const Hop* before, const Names& 
   if (piece_.size() > 0) place_piece(event_column());
 }
 
-/// `count` hops from `first` on are one line.
-void TextOutput::append_hop(const Packet& packet, std::size_t first, std::size_t count,
-                            const Names& names) {
+void TextOutput::append_hop(const Packet& packet, const HopLine& line, const Names& names) {
+  const auto [first, count] = line;
   const std::span<const Hop> hops = std::span(packet.hops).subspan(first, count);
   const Hop& hop = packet.hops[first];
   line_start_ = out_.size();
@@ -187,11 +197,11 @@ void TextOutput::append_hop(const Packet& packet, std::size_t first, std::size_t
   place_event(event_);
   const Hop* before = first == 0 ? nullptr : &packet.hops[first - 1];
   append_tunnel_words(hop, before);
-  if (hop.new_flow) {
+  if (is_translated(hop, before)) {
     append(piece_, ", ");
     paint_.begin(piece_, Style::kNote);
     append(piece_, "now ");
-    append_new_tuple(piece_, hop.flow, before == nullptr ? nullptr : &before->flow, names);
+    append_new_tuple(piece_, hop.flow, &before->flow, names, hop.time_ns);
     paint_.end(piece_);
     place_piece(event_column());
   }
@@ -203,21 +213,55 @@ void TextOutput::append_hops(const Packet& packet, const Names& names) {
   places_.clear();
   place_ends_.clear();
   place_width_ = kMinPlace;
+  View place = view_of(packet, packet.start_ns(), names);
   for (const Hop& hop : packet.hops) {
     const std::size_t start = places_.size();
-    append_interface(places_, hop.interface, names);
+    place.at_ns = hop.time_ns;
+    append_interface(places_, hop.interface, names, place);
     place_ends_.push_back(places_.size());
     place_width_ = std::max(place_width_, columns(view(places_).substr(start)));
   }
   place_width_ = std::min(place_width_, kMaxPlace);
-  for (std::size_t i = 0; i < packet.hops.size();) {
-    const std::span<const Hop> rest = std::span(packet.hops).subspan(i);
-    // The drop is told by the block's last line.
-    if (i > 0 && rest.size() == 1 && packet.drop && rest[0].point == DPT_POINT_DROP) break;
-    const std::size_t count = options_.verbose ? 1 : hops_in_line(rest);
-    append_hop(packet, i, count, names);
-    i += count;
+  find_lines(packet);
+  for (std::size_t i = 0; i < lines_.size();) {
+    const auto rest = std::span<const HopLine>(lines_).subspan(i);
+    const auto loop = options_.verbose ? std::nullopt : loop_at(packet.hops, rest);
+    const std::size_t told = loop ? loop->lines : 1;
+    for (const HopLine& line : rest.first(told)) append_hop(packet, line, names);
+    if (loop) append_loop(packet, *loop);
+    i += told * (1 + (loop ? loop->repeats : 0));
   }
+}
+
+void TextOutput::find_lines(const Packet& packet) {
+  lines_.clear();
+  for (std::size_t i = 0; i < packet.hops.size();) {
+    // A loss is told by the block's last lines.
+    if (i > 0 && is_told_as_loss(packet, packet.hops[i])) {
+      ++i;
+      continue;
+    }
+    const auto rest = std::span<const Hop>(packet.hops).subspan(i);
+    lines_.push_back({i, options_.verbose ? 1 : hops_in_line(rest)});
+    i += lines_.back().count;
+  }
+}
+
+void TextOutput::append_loop(const Packet& packet, const Loop& loop) {
+  append_spaces(out_, kPlaceColumn);
+  paint_.text(out_, Style::kWarn, "loop:");
+  fmt::format_to(fmt::appender(out_), " {} {} times more, {} {} → {}{}\n",
+                 loop.lines == 1 ? "this line" : fmt::format("these {} lines", loop.lines),
+                 loop.repeats, packet.flow().family == 6 ? "hop limit" : "TTL", loop.first_ttl,
+                 loop.last_ttl, loop.translated ? ", with NAT in each round" : "");
+}
+
+void TextOutput::append_same_way(const Packet& packet, std::uint64_t before_ns,
+                                 const Names& names) {
+  append(out_, "  same way as the packet at ");
+  clock_.append_to(out_, static_cast<std::int64_t>(before_ns) + names.wall_clock_offset_ns);
+  fmt::format_to(fmt::appender(out_), ", {} {}\n", packet.hops.size(),
+                 packet.hops.size() == 1 ? "hop" : "hops");
 }
 
 void TextOutput::append_end(const Packet& packet, const Names& names) {
@@ -234,7 +278,12 @@ void TextOutput::append_end(const Packet& packet, const Names& names) {
 bool TextOutput::packet(const Packet& packet, const Names& names) {
   start_block();
   append_head(packet, names);
-  append_hops(packet, names);
+  const auto before = options_.verbose ? std::nullopt : ways_.same_before(packet);
+  if (before) {
+    append_same_way(packet, *before, names);
+  } else {
+    append_hops(packet, names);
+  }
   append_end(packet, names);
   return flush();
 }

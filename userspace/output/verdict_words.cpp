@@ -1,8 +1,10 @@
 #include "output/verdict_words.hpp"
 
-#include "model/drop_stack.hpp"
-#include "output/drop_sites.hpp"
+#include <algorithm>
+
 #include "output/hop_words.hpp"
+#include "output/loss_words.hpp"
+#include "output/taken_words.hpp"
 #include "output/time_text.hpp"
 
 namespace dptrace {
@@ -10,101 +12,70 @@ namespace dptrace {
 namespace {
 
 constexpr std::string_view kIndent = "  ";
-constexpr std::string_view kMoreIndent = "    ";
-
-void append_place(Buffer& out, std::string_view word, InterfaceId id, const Names& names) {
-  const std::size_t start = out.size();
-  out.push_back(' ');
-  append(out, word);
-  out.push_back(' ');
-  const std::size_t name = out.size();
-  append_interface(out, id, names);
-  if (out.size() == name) out.resize(start);
-}
-
-/// `: IP_INADDRERRORS in ip_error+0x7e`.
-void append_why(Buffer& out, const Drop& drop, const Names& names) {
-  if (drop.reason) {
-    append(out, ": ");
-    append_reason(out, *drop.reason, names);
-  }
-  const std::uint64_t location = dropping_location(drop, names);
-  if (location == 0) return;
-  append(out, " in ");
-  append(out, names.location(location));
-}
-
-bool reason_says_nothing(const Drop& drop, const Names& names) {
-  if (!drop.reason) return true;
-  const auto name = names.reasons.find(*drop.reason);
-  return name != names.reasons.end() && name->second == "NOT_SPECIFIED";
-}
-
-void append_drop_details(Buffer& out, const Drop& drop, const Names& names, const Paint& paint,
-                         bool verbose) {
-  if (reason_says_nothing(drop, names)) {
-    const std::string function = names.function(dropping_location(drop, names));
-    const std::string_view sentence = drop_site(function);
-    if (!sentence.empty()) {
-      append(out, kMoreIndent);
-      append(out, function);
-      append(out, ": ");
-      append(out, sentence);
-      out.push_back('\n');
-    }
-  }
-  if (!verbose) return;
-  for (const std::uint64_t address : dropping_stack(drop, names)) {
-    append(out, kMoreIndent);
-    paint.text(out, Style::kDim, "at ");
-    append(out, names.location(address));
-    out.push_back('\n');
-  }
-}
-
-void append_drop(Buffer& out, const Packet& packet, const Names& names, const Paint& paint) {
-  const Drop& drop = *packet.drop;
-  if (drop.loss) {
-    paint.text(out, Style::kBad, "DROPPED");
-  } else {
-    append(out, "freed, no loss,");
-  }
-  append_place(out, "at", drop.interface, names);
-  append_why(out, drop, names);
-  append(out, ", after ");
-  append_duration(out, packet.duration_ns());
-}
 
 void append_unfinished(Buffer& out, const Packet& packet, const Names& names, const Paint& paint) {
   const Hop& last = packet.hops.back();
+  if (packet.nobody_wanted) {
+    append(out, "wanted by nobody who got it: a multicast or broadcast, no loss, after ");
+    append_duration(out, packet.duration_ns());
+    return;
+  }
   paint.text(out, Style::kWarn, "unfinished");
+  if (packet.unanswered) {
+    append(out, ": its listener has not answered");
+    append_place(out, "at", last.interface, names, view_of(packet, last.time_ns, names));
+    append(out, ", after ");
+    append_duration(out, packet.duration_ns());
+    return;
+  }
   append(out, ": last seen");
-  append_place(out, "at", last.interface, names);
+  append_place(out, "at", last.interface, names, view_of(packet, last.time_ns, names));
   append(out, ", ");
   append_event(out, {&last, 1}, names, paint);
   append(out, ", after ");
   append_duration(out, packet.duration_ns());
 }
 
-void append_stolen(Buffer& out, const Packet& packet, const Names& names, const Paint& paint,
-                   bool verbose) {
-  const Hop& last = packet.hops.back();
-  if (packet.merged_into != 0) {
-    paint.text(out, Style::kWarn, "merged");
-    append(out, " by GRO into an earlier packet of the flow");
-    if (verbose) fmt::format_to(fmt::appender(out), " [packet {:x}]", packet.merged_into);
-  } else if (last.netfilter && last.netfilter->result == 0) {
-    paint.text(out, Style::kWarn, "stolen");
-    append(out, " by ");
-    append_hook(out, *last.netfilter);
-    append(out, " (queued to user space or kept by the hook)");
-  } else {
-    paint.text(out, Style::kWarn, "stolen");
-    append(out, ": taken over by another layer");
-  }
-  append_place(out, "at", last.interface, names);
-  append(out, " after ");
-  append_duration(out, packet.duration_ns());
+/// Of a packet that went to many, the last hop may be another copy's.
+InterfaceId left_by(const Packet& packet) {
+  const auto copy =
+      std::find_if(packet.copies.begin(), packet.copies.end(),
+                   [](const Copy& candidate) { return candidate.verdict == Verdict::kLeftNode; });
+  return copy == packet.copies.end() ? packet.hops.back().interface : copy->interface;
+}
+
+/// ` (1 of 2 copies)`: how many ended as the packet did.
+void append_copies(Buffer& out, const Packet& packet) {
+  if (packet.copies.empty()) return;
+  const auto alike =
+      std::count_if(packet.copies.begin(), packet.copies.end(),
+                    [&](const Copy& copy) { return copy.verdict == packet.verdict; });
+  fmt::format_to(fmt::appender(out), " ({} of {} copies)", alike, packet.copies.size());
+}
+
+/// `, in 3 fragments`.
+void append_parts(Buffer& out, const Packet& packet) {
+  if (packet.segments < 2 || (packet.drop && packet.drop->part)) return;
+  std::string_view word = "parts";
+  if (packet.part_kind) word = *packet.part_kind == Part::Kind::kSegment ? "segments" : "fragments";
+  fmt::format_to(fmt::appender(out), ", in {} {}", packet.segments, word);
+}
+
+void append_left_out(Buffer& out, const Packet& packet, const Paint& paint) {
+  if (packet.left_out == 0) return;
+  append(out, kIndent);
+  paint.text(out, Style::kWarn, "left out:");
+  fmt::format_to(fmt::appender(out), " {} more {} of this packet than are kept of one\n",
+                 packet.left_out, packet.left_out == 1 ? "event" : "events");
+}
+
+void append_incomplete(Buffer& out, const Packet& packet, const Paint& paint) {
+  if (packet.incomplete == Incomplete::kNo) return;
+  append(out, kIndent);
+  paint.text(out, Style::kWarn, "hops may be missing:");
+  append(out, packet.incomplete == Incomplete::kEventsLost
+                  ? " events were lost while it was under way\n"
+                  : " not every probe was attached yet when it passed\n");
 }
 
 void append_end(Buffer& out, const Packet& packet, const Names& names, const Paint& paint,
@@ -112,22 +83,32 @@ void append_end(Buffer& out, const Packet& packet, const Names& names, const Pai
   switch (packet.verdict) {
     case Verdict::kDelivered:
       paint.text(out, Style::kGood, "delivered");
-      append(out, " in ");
+      append(out, packet.reader_closed ? ", closed by its reader, in " : " in ");
       append_duration(out, packet.duration_ns());
       return;
     case Verdict::kLeftNode:
       paint.text(out, Style::kGood, "left the node");
-      append_place(out, "by", packet.hops.back().interface, names);
+      append_place(out, "by", left_by(packet), names, view_of(packet, packet.end_ns(), names));
       append(out, " after ");
       append_duration(out, packet.duration_ns());
       return;
     case Verdict::kDropped:
-      if (packet.drop) return append_drop(out, packet, names, paint);
+      if (packet.drop) {
+        append_drop(out, packet, names, paint);
+        append(out, ", after ");
+        // Its other parts may have gone on.
+        append_duration(out, std::max(packet.drop->time_ns, packet.start_ns()) - packet.start_ns());
+        return;
+      }
       paint.text(out, Style::kBad, "DROPPED");
-      append_place(out, "at", packet.hops.back().interface, names);
+      append_place(out, "at", packet.hops.back().interface, names,
+                   view_of(packet, packet.hops.back().time_ns, names));
       return;
     case Verdict::kStolen:
-      return append_stolen(out, packet, names, paint, verbose);
+      append_stolen(out, packet, names, paint, verbose);
+      append(out, " after ");
+      append_duration(out, packet.duration_ns());
+      return;
     case Verdict::kUnfinished:
       return append_unfinished(out, packet, names, paint);
   }
@@ -140,7 +121,7 @@ void append_reason(Buffer& out, std::uint32_t reason, const Names& names) {
   if (name == names.reasons.end()) {
     fmt::format_to(fmt::appender(out), "reason {:#x}", reason);
   } else {
-    append(out, name->second);
+    append_name(out, name->second);
   }
 }
 
@@ -148,18 +129,18 @@ void append_verdict(Buffer& out, const Packet& packet, const Names& names, const
                     bool verbose) {
   append(out, kIndent);
   append_end(out, packet, names, paint, verbose);
-  if (packet.segments > 0) {
-    fmt::format_to(fmt::appender(out), ", with {} more {}", packet.segments,
-                   packet.segments == 1 ? "part" : "parts");
-  }
+  append_copies(out, packet);
+  append_parts(out, packet);
   out.push_back('\n');
-  if (!packet.drop) return;
-  if (packet.verdict != Verdict::kDropped) {
+  if (packet.drop && packet.verdict != Verdict::kDropped) {
     append(out, kIndent);
     append_drop(out, packet, names, paint);
     out.push_back('\n');
   }
-  append_drop_details(out, *packet.drop, names, paint, verbose);
+  if (packet.drop) append_drop_details(out, *packet.drop, names, paint, verbose);
+  append_other_losses(out, packet, names, paint, verbose);
+  append_left_out(out, packet, paint);
+  append_incomplete(out, packet, paint);
 }
 
 }  // namespace dptrace

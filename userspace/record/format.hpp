@@ -18,7 +18,7 @@ namespace dptrace::record {
 inline constexpr std::array<char, 8> kMagic = {'D', 'P', 'T', 'R', 'A', 'C', 'E', '\n'};
 inline constexpr std::uint32_t kByteOrderMark = 0x01020304;
 inline constexpr std::uint32_t kOtherByteOrder = 0x04030201;
-inline constexpr std::uint16_t kMajor = 1;
+inline constexpr std::uint16_t kMajor = 2;
 inline constexpr std::uint16_t kMinor = 0;
 
 struct FileHeader {

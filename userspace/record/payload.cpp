@@ -1,6 +1,10 @@
 #include "record/payload.hpp"
 
+#include <concepts>
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "model/foreign.hpp"
 
 namespace dptrace::record {
 
@@ -37,6 +41,10 @@ void add_new(Json& json, const char* key, const T& current, T& written) {
   written = current;
 }
 
+Json netns_payload(std::uint32_t inode, const Netns& netns) {
+  return {{"inode", inode}, {"name", netns.name}, {"pod", netns.pod}, {"is_node", netns.is_node}};
+}
+
 Json interface_payload(const Interface& interface) {
   return {{"netns", interface.id.netns},
           {"index", interface.id.index},
@@ -44,13 +52,62 @@ Json interface_payload(const Interface& interface) {
           {"kind", interface.kind},
           {"role", role_name(interface.role)},
           {"mtu", interface.mtu},
-          {"peer_netns", interface.peer_netns}};
+          {"peer_netns", interface.peer_netns},
+          {"master", interface.master}};
+}
+
+/// A member has another type than it should, or a number beyond it.
+struct WrongValue {};
+
+void take(const Json& json, std::string& value) {
+  const auto* text = json.get_ptr<const std::string*>();
+  if (text == nullptr) throw WrongValue();
+  value = clean_name(*text);
+}
+
+void take(const Json& json, bool& value) {
+  if (!json.is_boolean()) throw WrongValue();
+  value = json.get<bool>();
+}
+
+template <std::integral T>
+void take(const Json& json, T& value) {
+  const auto* positive = json.get_ptr<const Json::number_unsigned_t*>();
+  const auto* number = json.get_ptr<const Json::number_integer_t*>();
+  if (positive != nullptr && std::in_range<T>(*positive)) {
+    value = static_cast<T>(*positive);
+  } else if (positive == nullptr && number != nullptr && std::in_range<T>(*number)) {
+    value = static_cast<T>(*number);
+  } else {
+    throw WrongValue();
+  }
 }
 
 template <typename T>
 void read(const Json& json, const char* key, T& value) {
   const auto found = json.find(key);
-  if (found != json.end()) found->get_to(value);
+  if (found != json.end()) take(*found, value);
+}
+
+template <typename T>
+T required(const Json& json, const char* key) {
+  T value{};
+  const auto found = json.find(key);
+  if (found == json.end()) throw WrongValue();
+  take(*found, value);
+  return value;
+}
+
+/// Calls `visit` with each element of an array that may be missing.
+template <typename Visit>
+void each_of(const Json& json, const char* key, Visit visit) {
+  const auto found = json.find(key);
+  if (found == json.end()) return;
+  if (!found->is_array()) throw WrongValue();
+  for (const Json& element : *found) {
+    if (!element.is_object()) throw WrongValue();
+    visit(element);
+  }
 }
 
 Interface read_interface(const Json& json) {
@@ -63,57 +120,119 @@ Interface read_interface(const Json& json) {
   read(json, "role", role);
   read(json, "mtu", interface.mtu);
   read(json, "peer_netns", interface.peer_netns);
+  read(json, "master", interface.master);
   interface.role = role_from_name(role);
   return interface;
 }
 
+Netns read_netns(const Json& json) {
+  Netns netns;
+  read(json, "name", netns.name);
+  read(json, "pod", netns.pod);
+  read(json, "is_node", netns.is_node);
+  return netns;
+}
+
+// Who had numbers and addresses before: what is known of those is not the new owner's.
+void read_former(const Json& json, Names& names) {
+  each_of(json, "former_netns", [&](const Json& entry) {
+    const auto inode = required<std::uint32_t>(entry, "inode");
+    const auto until_ns = required<std::uint64_t>(entry, "until_ns");
+    FormerNetns former{read_netns(entry), {}};
+    each_of(entry, "interfaces", [&](const Json& described) {
+      Interface interface = read_interface(described);
+      const auto index = interface.id.index;
+      former.interfaces[index] = std::move(interface);
+    });
+    names.begin_netns(inode, until_ns);
+    names.former_netns.add(inode, until_ns, std::move(former));
+  });
+  each_of(json, "former_pods", [&](const Json& entry) {
+    const auto address = Address::parse(required<std::string>(entry, "address"));
+    if (!address) throw WrongValue();
+    names.former_pods.add(*address, required<std::uint64_t>(entry, "until_ns"),
+                          required<std::string>(entry, "pod"));
+  });
+}
+
+// Sums with times of events, which are less, are times too.
+constexpr std::int64_t kLatestClockNs = std::int64_t{1} << 62;
+
 void read_all_names(const Json& json, Names& names) {
+  read_former(json, names);
   read(json, "node_name", names.node_name);
   read(json, "kernel_release", names.kernel_release);
   read(json, "wall_clock_offset_ns", names.wall_clock_offset_ns);
+  if (names.wall_clock_offset_ns < -kLatestClockNs || names.wall_clock_offset_ns > kLatestClockNs)
+    throw WrongValue();
   read(json, "home_netns", names.home_netns);
-  for (const Json& entry : json.value("interfaces", Json::array())) {
+  each_of(json, "interfaces", [&](const Json& entry) {
     Interface interface = read_interface(entry);
     const InterfaceId id = interface.id;
     names.interfaces[id] = std::move(interface);
+  });
+  each_of(json, "netns", [&](const Json& entry) {
+    names.netns[required<std::uint32_t>(entry, "inode")] = read_netns(entry);
+  });
+  if (const auto pods = json.find("pods"); pods != json.end()) {
+    if (!pods->is_object()) throw WrongValue();
+    for (const auto& [text, pod] : pods->items()) {
+      const auto address = Address::parse(text);
+      if (address) take(pod, names.pods[*address]);
+    }
   }
-  for (const Json& entry : json.value("netns", Json::array())) {
-    Netns& netns = names.netns[entry.at("inode").get<std::uint32_t>()];
-    read(entry, "name", netns.name);
-    read(entry, "pod", netns.pod);
-  }
-  const Json pods = json.value("pods", Json::object());
-  for (const auto& [text, pod] : pods.items()) {
-    const auto address = Address::parse(text);
-    if (address) names.pods[*address] = pod.get<std::string>();
-  }
-  for (const Json& entry : json.value("reasons", Json::array())) {
-    names.reasons[entry.at("code").get<std::uint32_t>()] = entry.at("name").get<std::string>();
-  }
-  for (const Json& entry : json.value("symbols", Json::array())) {
-    Symbol& symbol = names.symbols[entry.at("address").get<std::uint64_t>()];
+  each_of(json, "reasons", [&](const Json& entry) {
+    names.reasons[required<std::uint32_t>(entry, "code")] = required<std::string>(entry, "name");
+  });
+  each_of(json, "symbols", [&](const Json& entry) {
+    Symbol& symbol = names.symbols[required<std::uint64_t>(entry, "address")];
     read(entry, "name", symbol.name);
     read(entry, "start", symbol.start);
-  }
+  });
 }
 
 /// Parses and hands on; false when the text or a type is not what `take` wants.
 template <typename Take>
-bool read_payload(std::string_view payload, Take take) {
+bool read_payload(std::string_view payload, Take take_all) {
+  if (!is_modest_json(payload)) return false;
   const Json json = Json::parse(payload, nullptr, false);
   if (!json.is_object()) return false;
   try {
-    take(json);
-  } catch (const Json::exception&) {
+    take_all(json);
+  } catch (const WrongValue&) {
     return false;
   }
   return true;
 }
 
+/// What became another's since the last time. What was written of it is to be written again.
+void add_new_former(Json& json, const Names& names, Names& written) {
+  for (const auto& [inode, owners] : names.former_netns.all()) {
+    for (const auto& [until_ns, former] : owners) {
+      if (written.former_netns.has(inode, until_ns)) continue;
+      Json entry = netns_payload(inode, former.netns);
+      entry["until_ns"] = until_ns;
+      for (const auto& [index, interface] : former.interfaces)
+        entry["interfaces"].push_back(interface_payload(interface));
+      json["former_netns"].push_back(std::move(entry));
+      written.begin_netns(inode, until_ns);
+    }
+  }
+  for (const auto& [address, owners] : names.former_pods.all()) {
+    for (const auto& [until_ns, pod] : owners) {
+      if (written.former_pods.has(address, until_ns)) continue;
+      json["former_pods"].push_back(
+          {{"address", address.text()}, {"until_ns", until_ns}, {"pod", pod}});
+      written.former_pods.add(address, until_ns, {});
+    }
+  }
+}
+
 }  // namespace
 
-std::string new_names(const Names& names, Names& written) {
+std::string new_names(const Names& names, Names& written, Disguise& disguise) {
   Json json = Json::object();
+  add_new_former(json, names, written);
   add_new(json, "node_name", names.node_name, written.node_name);
   add_new(json, "kernel_release", names.kernel_release, written.kernel_release);
   add_new(json, "wall_clock_offset_ns", names.wall_clock_offset_ns, written.wall_clock_offset_ns);
@@ -122,7 +241,7 @@ std::string new_names(const Names& names, Names& written) {
     json["interfaces"].push_back(interface_payload(interface));
   });
   each_new(names.netns, written.netns, [&](std::uint32_t inode, const Netns& netns) {
-    json["netns"].push_back({{"inode", inode}, {"name", netns.name}, {"pod", netns.pod}});
+    json["netns"].push_back(netns_payload(inode, netns));
   });
   each_new(names.pods, written.pods, [&](const Address& address, const std::string& pod) {
     json["pods"][address.text()] = pod;
@@ -131,8 +250,10 @@ std::string new_names(const Names& names, Names& written) {
     json["reasons"].push_back({{"code", code}, {"name", name}});
   });
   each_new(names.symbols, written.symbols, [&](std::uint64_t address, const Symbol& symbol) {
-    json["symbols"].push_back(
-        {{"address", address}, {"name", symbol.name}, {"start", symbol.start}});
+    const Symbol disguised = disguise.symbol(address, symbol);
+    json["symbols"].push_back({{"address", disguise.code(address)},
+                               {"name", disguised.name},
+                               {"start", disguised.start}});
   });
   return json.empty() ? std::string() : text_of(json);
 }
@@ -159,9 +280,13 @@ bool read_names(std::string_view payload, Names& names) {
 
 bool read_pods(std::string_view payload, std::vector<Address>& pods) {
   return read_payload(payload, [&](const Json& json) {
-    for (const Json& text : json.value("pods", Json::array())) {
-      const auto address = Address::parse(text.get<std::string>());
-      if (address) pods.push_back(*address);
+    const auto found = json.find("pods");
+    if (found == json.end()) return;
+    if (!found->is_array()) throw WrongValue();
+    for (const Json& element : *found) {
+      std::string text;
+      take(element, text);
+      if (const auto address = Address::parse(text)) pods.push_back(*address);
     }
   });
 }
@@ -172,10 +297,17 @@ bool read_summary(std::string_view payload, Summary& summary) {
     read(json, "events_lost", summary.events_lost);
     read(json, "forgotten", summary.forgotten);
     read(json, "duration_ns", summary.duration_ns);
-    read(json, "drops", summary.drops);
-    const Json packets = json.value("packets", Json::object());
+    const auto drops = json.find("drops");
+    if (drops != json.end()) {
+      if (!drops->is_object()) throw WrongValue();
+      for (const auto& [name, count] : drops->items()) take(count, summary.drops[clean_name(name)]);
+    }
+    const auto packets = json.find("packets");
+    if (packets == json.end()) return;
+    if (!packets->is_object()) throw WrongValue();
     for (std::size_t i = 0; i < kVerdicts; ++i) {
-      read(packets, std::string(verdict_name(static_cast<Verdict>(i))).c_str(), summary.packets[i]);
+      read(*packets, std::string(verdict_name(static_cast<Verdict>(i))).c_str(),
+           summary.packets[i]);
     }
   });
 }

@@ -7,11 +7,12 @@
 
 #include "model/names.hpp"
 #include "model/summary.hpp"
+#include "record/disguise.hpp"
 
 namespace dptrace::record {
 
 /// What `names` has and `written` has not; empty when nothing. Then `written` has it too.
-std::string new_names(const Names& names, Names& written);
+std::string new_names(const Names& names, Names& written, Disguise& disguise);
 std::string pods_payload(const std::vector<Address>& pods);
 std::string summary_payload(const Summary& summary);
 

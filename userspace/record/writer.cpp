@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,7 +17,8 @@ constexpr std::size_t kEnoughWaiting = 64U << 10;  // bytes
 // Of a file that is cut off, chunks before the cut can be read: they are small.
 constexpr std::size_t kEventsPerChunk = 2U << 10;  // bytes, and a record at most
 constexpr std::size_t kMaxWaiting = 16U << 20;     // bytes, should names not be called for long
-constexpr int kMode = 0644;
+constexpr mode_t kMode = 0600;
+constexpr mode_t kOthers = 0077;
 
 std::string message(const std::string& path, int error) {
   const char* hint = error == ENOSPC ? " (free some space, or write elsewhere)" : "";
@@ -30,6 +32,7 @@ Result<Writer> Writer::create(const std::string& path, const Names& names,
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode);
   if (descriptor < 0) return failure(message(path, errno));
   Writer writer(path, File(descriptor));
+  writer.make_private();
   const FileHeader header;
   Result<> result = writer.write(std::as_bytes(std::span(&header, 1)));
   if (result) result = writer.chunk(ChunkType::kMeta, pods_payload(pods));
@@ -38,11 +41,27 @@ Result<Writer> Writer::create(const std::string& path, const Names& names,
   return writer;
 }
 
+// A file that was there before keeps its mode when it is opened.
+void Writer::make_private() {
+  struct stat file {};
+  if (fstat(file_.descriptor(), &file) != 0 || !S_ISREG(file.st_mode)) return;
+  if ((file.st_mode & kOthers) == 0) return;
+  const auto mode = static_cast<unsigned>(file.st_mode & 07777);
+  if (fchmod(file_.descriptor(), file.st_mode & 07777 & ~kOthers) == 0) {
+    warning_ = fmt::format("{} could be read by others (mode {:04o}) and now cannot be: {}", path_,
+                           mode, "a recording tells of traffic and its pods");
+  } else {
+    warning_ = fmt::format("{} may be read by others (mode {:04o}), which cannot be changed: {}",
+                           path_, mode, "a recording tells of traffic and its pods");
+  }
+}
+
 Result<> Writer::events(std::span<const std::byte> record) {
   if (events_.size() + record.size() > kMaxWaiting) {
     if (Result<> result = flush(); !result) return result;
   }
-  events_.insert(events_.end(), record.begin(), record.end());
+  const auto at = events_.insert(events_.end(), record.begin(), record.end());
+  disguise_.apply({&*at, record.size()});
   if (events_.size() - (ends_.empty() ? 0 : ends_.back()) >= kEventsPerChunk)
     ends_.push_back(events_.size());
   if (error_) return tl::unexpected(*error_);
@@ -50,7 +69,7 @@ Result<> Writer::events(std::span<const std::byte> record) {
 }
 
 Result<> Writer::names(const Names& names) {
-  const std::string payload = new_names(names, written_);
+  const std::string payload = new_names(names, written_, disguise_);
   if (!payload.empty()) {
     if (Result<> result = chunk(ChunkType::kNames, payload); !result) return result;
   }

@@ -5,11 +5,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/names.hpp"
 #include "model/result.hpp"
 #include "model/summary.hpp"
+#include "record/disguise.hpp"
 #include "record/file.hpp"
 #include "record/format.hpp"
 
@@ -19,11 +21,13 @@ namespace dptrace::record {
 /// seen to be cut off by whoever reads it.
 class Writer {
  public:
-  /// `pods` are the addresses of --pod-ip.
+  /// `pods` are the addresses of --pod-ip. Only its owner may read the file: it tells of others'
+  /// traffic. One that is there already is made so, see take_warning().
   static Result<Writer> create(const std::string& path, const Names& names,
                                const std::vector<Address>& pods);
 
-  /// One record as the kernel wrote it. Kept back until flush, or names with enough records
+  /// One record as the kernel wrote it; of its addresses the file keeps only which are the same.
+  /// Kept back until flush, or names with enough records
   /// waiting.
   Result<> events(std::span<const std::byte> record);
 
@@ -35,12 +39,16 @@ class Writer {
   /// Writes the records that still wait.
   Result<> flush();
 
+  /// What the user is to be told of the file, once.
+  std::optional<std::string> take_warning() { return std::exchange(warning_, std::nullopt); }
+
   /// Ends the file: nothing may be written after it.
   Result<> finish(const Summary& summary);
 
  private:
   Writer(std::string path, File file) : path_(std::move(path)), file_(std::move(file)) {}
 
+  void make_private();
   Result<> chunk(ChunkType type, std::span<const std::byte> payload);
   Result<> chunk(ChunkType type, const std::string& payload);
   Result<> write(std::span<const std::byte> bytes);
@@ -48,7 +56,9 @@ class Writer {
 
   std::string path_;
   File file_;
+  std::optional<std::string> warning_;
   std::optional<Error> error_;
+  Disguise disguise_;
   Names written_;
   std::vector<std::byte> events_;
   std::vector<std::size_t> ends_;  // of the chunks in events_ that are full

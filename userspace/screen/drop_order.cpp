@@ -50,7 +50,7 @@ std::string_view order_name(DropOrder order) {
 
 void sort_rows(DropTable& table, DropOrder order, const Names& names) {
   std::stable_sort(table.rows.begin(), table.rows.end(), [&](const DropRow& a, const DropRow& b) {
-    return a.loss != b.loss ? a.loss : comes_before(a, b, order, names);
+    return a.is_loss() != b.is_loss() ? a.is_loss() : comes_before(a, b, order, names);
   });
 }
 

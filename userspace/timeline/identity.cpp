@@ -4,210 +4,259 @@
 #include <netinet/ip.h>
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
+
+#include "timeline/order.hpp"
 
 namespace dptrace {
 
 namespace {
 
-// How many packets of equal key are looked at: with more, they are told apart by their skbs alone.
+// How many packets of equal content are looked at: with more, they are told apart by their skbs.
 constexpr std::size_t kLookBack = 8;
 // A datagram shorter than the smallest MTU that IPv4 hosts must accept is not fragmented in
 // practice.
-constexpr std::uint32_t kTcpOptions = 40;  // at most
 constexpr std::uint32_t kFragmentable = 576;
+// What counts as payload may be options where the header's length was not read.
+constexpr std::uint32_t kTcpOptions = 40;
+constexpr std::uint64_t kSoonNs = 200'000'000;
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
-  return hash ^ (hash >> 29);
+std::uint64_t content_of(std::uint64_t key, const Tuple& tuple) { return mix(key, tuple); }
+
+std::uint64_t stream_of(const dpt_flow& flow, const Tuple& tuple) {
+  return mix(flow.protocol, tuple);
 }
 
-std::uint64_t mix(std::uint64_t hash, const dpt_address& address) {
-  std::uint64_t words[2];
-  std::memcpy(words, address.bytes, sizeof words);
-  return mix(mix(hash, words[0]), words[1]);
+bool may_be_in_fragments(const dpt_flow& flow) {
+  if (flow.family == 0 || flow.protocol == IPPROTO_TCP) return false;
+  return is_fragment(flow) || (flow.ip_id != 0 && flow.length >= kFragmentable);
 }
 
-std::uint64_t place_of(const dpt_hop& hop) { return mix(hop.key, hop.skb); }
-
-std::uint64_t stream_of(const dpt_flow& flow) {
-  const std::uint64_t ports = std::uint64_t{flow.l4.port.source} << 16 | flow.l4.port.destination;
-  return mix(mix(mix(1, flow.source), flow.destination), ports);
+std::uint64_t datagram_of(const dpt_flow& flow, const Tuple& tuple) {
+  const Tuple addresses{tuple.source, tuple.destination, 0, 0};
+  return mix(mix(2, addresses), std::uint64_t{flow.protocol} << 32 | flow.ip_id);
 }
 
-bool is_fragment(const dpt_flow& flow) { return (flow.fragment & (IP_MF | IP_OFFMASK)) != 0; }
-
-// 0: not part of a datagram that could be in fragments.
-std::uint64_t datagram_of(const dpt_flow& flow) {
-  if (flow.family == 0 || flow.protocol == IPPROTO_TCP) return 0;
-  if (!is_fragment(flow) && (flow.ip_id == 0 || flow.length < kFragmentable)) return 0;
-  const std::uint64_t id = std::uint64_t{flow.protocol} << 16 | flow.ip_id;
-  return mix(mix(mix(2, flow.source), flow.destination), id) | 1;
+bool is_gso_datagrams(const dpt_hop& hop) {
+  return (hop.flags & DPT_HOP_GSO) != 0 && hop.flow.protocol == IPPROTO_UDP &&
+         !is_fragment(hop.flow);
 }
 
-bool is_crossing(const dpt_hop& hop) {
-  return hop.point == DPT_POINT_TC_INGRESS || hop.point == DPT_POINT_TC_EGRESS ||
-         hop.point == DPT_POINT_DEVICE_RECEIVE || hop.point == DPT_POINT_DEVICE_TRANSMIT;
+// Where the event's bytes are on the scale of the packet; nothing when they are not in it. A
+// datagram's end is known with its last fragment only.
+std::optional<Range> range_in(const Live& live, const Extent& extent) {
+  // Of one skb that stands for several datagrams, the content alone tells whether it is whole.
+  if (extent.kind != live.kind || live.gso_datagrams) return std::nullopt;
+  const std::uint32_t begin = extent.begin - live.base;  // sequence numbers wrap
+  if (live.kind == Part::Kind::kFragment) return Range{begin, begin + extent.length};
+  if (begin > live.length || extent.length > live.length - begin) return std::nullopt;
+  return Range{begin, begin + extent.length};
 }
 
-bool same_address(const dpt_address& a, const dpt_address& b) {
-  return std::memcmp(&a, &b, sizeof a) == 0;
+// A segment that the kernel cut has the id of the whole plus its number, or that of the whole.
+bool has_id_of_segment(const Live& live, const dpt_flow& flow) {
+  if (flow.family != 4) return true;
+  const dpt_flow& whole = live.packet.flow();
+  const std::uint32_t segments = live.length / std::max(1U, extent_of(flow).length) + 1;
+  return static_cast<std::uint16_t>(flow.ip_id - whole.ip_id) <= segments;
 }
 
-bool has_ports(const dpt_flow& flow) {
-  const bool is_later_fragment = (flow.fragment & IP_OFFMASK) != 0;
-  return (flow.protocol == IPPROTO_TCP || flow.protocol == IPPROTO_UDP) && !is_later_fragment;
-}
-
-// Equal content, yet another packet: an answer that repeats the question, or the same datagram from
-// another port. NAT changes addresses, and ports only along with them.
-bool is_of_other_flow(const dpt_flow& before, const dpt_flow& now) {
-  if (before.family == 0 || now.family == 0) return false;
-  const bool same_source = same_address(before.source, now.source);
-  const bool same_destination = same_address(before.destination, now.destination);
-  if (same_source && same_destination) {
-    return has_ports(before) && has_ports(now) &&
-           (before.l4.port.source != now.l4.port.source ||
-            before.l4.port.destination != now.l4.port.destination);
+// The range of a datagram that was cut out of one skb that stood for several.
+std::optional<Range> range_of_gso_datagram(const Live& live, const Sighting& seen) {
+  const dpt_flow& flow = seen.hop.flow;
+  const std::uint32_t payload = udp_payload(flow);
+  if (payload == 0) return std::nullopt;
+  std::uint32_t begin = live.segmented;
+  if (flow.family == 4) {
+    const auto number = static_cast<std::uint16_t>(flow.ip_id - live.packet.flow().ip_id);
+    // The last one may be shorter: only a first one tells how long the others are.
+    if (number != 0 && live.segment == 0) return std::nullopt;
+    begin = number * live.segment;
   }
-  return same_address(before.source, now.destination) &&
-         same_address(before.destination, now.source);
+  if (begin > live.length || payload > live.length - begin) return std::nullopt;
+  return Range{begin, begin + payload};
 }
 
-// May this event be one of the packet's?
-bool fits(const Packet& packet, const dpt_hop& hop) {
-  if (packet.hops.empty()) return true;
-  if (is_of_other_flow(packet.hops.back().flow, hop.flow)) return false;
-  return !is_crossing(hop) || !has_crossed(packet, hop);
+// The same skb with another key: the kernel made one datagram of its fragments, or cut it.
+bool is_recut(const Branch& branch, const Live& live, const Sighting& seen) {
+  const dpt_flow& flow = seen.hop.flow;
+  if (live.kind != Part::Kind::kFragment || flow.protocol != live.packet.flow().protocol)
+    return false;
+  const bool was_part = branch.range != live.whole() || live.in_parts;
+  return same_addresses(branch.tuple, seen.tuple) && (was_part || is_fragment(flow));
 }
 
-bool was_taken(const Packet& packet) {
-  return std::any_of(packet.hops.begin(), packet.hops.end(),
-                     [](const Hop& hop) { return hop.point == DPT_POINT_SOCKET; });
+bool may_go_on(const Live& live) {
+  return std::any_of(live.branches.begin(), live.branches.end(),
+                     [](const Branch& branch) { return branch.may_go_on(); });
 }
 
-template <typename Map, typename Value>
-void erase_from(Map& map, std::uint64_t key, Value* value) {
-  const auto found = map.find(key);
-  if (found == map.end()) return;
-  std::erase(found->second, value);
-  if (found->second.empty()) map.erase(found);
+bool was_taken(const Live& live) {
+  return std::any_of(live.branches.begin(), live.branches.end(),
+                     [](const Branch& branch) { return has_arrived(branch.fate); });
+}
+
+// The newest branch with this content that may go on in another skb. An end without a way to it is
+// that of a clone: a socket's error queue.
+std::uint16_t branch_with(const Live& live, const Sighting& seen) {
+  const bool is_end = seen.hop.point == DPT_POINT_SOCKET || (seen.is_free && !seen.at_sender);
+  for (std::size_t i = live.branches.size(); i-- > 0;) {
+    const Branch& branch = live.branches[i];
+    if (!branch.may_go_on() && !is_end) continue;
+    if (branch.key == seen.hop.key && same(branch.tuple, seen.tuple))
+      return static_cast<std::uint16_t>(i);
+  }
+  return kNoParent;
+}
+
+template <typename Chains>
+void erase_from(Chains& chains, const std::vector<std::uint64_t>& keys, const Live* live) {
+  for (const auto key : keys) {
+    const auto found = chains.find(key);
+    if (found == chains.end()) continue;
+    std::erase(found->second, live);
+    if (found->second.empty()) chains.erase(found);
+  }
+}
+
+template <typename Chains>
+void enter_in(Chains& chains, std::vector<std::uint64_t>& keys, std::uint64_t key, Live* live) {
+  if (std::find(keys.begin(), keys.end(), key) != keys.end()) return;
+  keys.push_back(key);
+  chains[key].push_back(live);
 }
 
 }  // namespace
 
-std::uint32_t tcp_payload(const dpt_hop& hop) {
-  // How many bytes are options is not on the wire: a pure acknowledgment has nothing else.
-  if (hop.flow.protocol != IPPROTO_TCP || hop.flow.family == 0) return 0;
-  const std::uint32_t headers = (hop.flow.family == 4 ? 20 : 40) + 20;
-  return hop.flow.length > headers + kTcpOptions ? hop.flow.length - headers : 0;
+Identity::Found Identity::find(const Sighting& seen) const {
+  if (auto found = by_skb(seen); found.live != nullptr) return found;
+  if (!seen.has_flow) return {};
+  if (auto found = by_content(seen); found.live != nullptr) return found;
+  if (auto found = by_datagram(seen); found.live != nullptr) return found;
+  return by_stream(seen);
 }
 
-bool has_crossed(const Packet& packet, const dpt_hop& hop) {
-  return std::any_of(packet.hops.begin(), packet.hops.end(), [&](const Hop& earlier) {
-    return earlier.point == hop.point && earlier.interface.index == hop.ifindex &&
-           earlier.interface.netns == hop.netns && earlier.flow.ttl == hop.flow.ttl;
-  });
+Identity::Found Identity::find(std::uint64_t skb, std::uint64_t key) const {
+  const auto found = skbs_.find(skb);
+  if (found == skbs_.end()) return {};
+  const auto [live, index] = found->second;
+  const Branch& branch = live->branches[index];
+  if (branch.key != key || branch.has_ended()) return {};
+  return {Relation::kSameSkb, live, index, branch.range};
 }
 
-Identity::Found Identity::find(const dpt_hop& hop) {
-  const auto same_skb = places_.find(place_of(hop));
-  if (same_skb != places_.end()) {
-    Live* live = same_skb->second;
-    // A part crosses where another part did.
-    if (live->packet.segments != 0 || fits(live->packet, hop)) return {live, Relation::kSame};
-    // Else the address was recycled for an equal packet.
+Identity::Found Identity::by_skb(const Sighting& seen) const {
+  const auto place = skbs_.find(seen.hop.skb);
+  if (place == skbs_.end()) return {};
+  const auto [live, index] = place->second;
+  const Branch& branch = live->branches[index];
+  Found found{Relation::kSameSkb, live, index, branch.range};
+  const bool same_key = branch.key == seen.hop.key;
+  if (!seen.has_flow) return same_key ? found : Found{};
+  // Behind its end only that of a socket's queue is to come, or another socket's taking.
+  const bool is_end = seen.is_free || seen.hop.point == DPT_POINT_SOCKET;
+  if (branch.has_ended() && !(has_arrived(branch.fate) && is_end && same_key)) {
+    const bool is_piece = branch.fate == Fate::kMerged && is_recut(branch, *live, seen);
+    if (!is_piece) return {};
   }
-  if (Live* live = by_content(hop)) return {live, Relation::kSame};
-  if (Live* live = by_datagram(hop)) return {live, Relation::kPart};
-  if (Live* live = by_stream(hop)) return {live, Relation::kPart};
+  if (!same_key && !is_recut(branch, *live, seen)) return {};
+  if (reversed(branch.tuple, seen.tuple) && !same(branch.tuple, seen.tuple)) return {};
+  if (const auto range = range_in(*live, seen.extent);
+      range && (live->kind == Part::Kind::kFragment || range->size() != 0)) {
+    found.range = *range;
+  }
+  return may_follow(*live, seen, found.range) ? found : Found{};
+}
+
+Identity::Found Identity::by_content(const Sighting& seen) const {
+  const auto chain = contents_.find(content_of(seen.hop.key, seen.tuple));
+  if (chain == contents_.end()) return {};
+  const auto& candidates = chain->second;
+  // Oldest first.
+  const std::size_t first = candidates.size() > kLookBack ? candidates.size() - kLookBack : 0;
+  const std::uint64_t now = seen.hop.event.time_ns;
+  Found best;
+  for (std::size_t i = first; i < candidates.size(); ++i) {
+    Live* live = candidates[i];
+    const std::uint16_t branch = branch_with(*live, seen);
+    if (branch == kNoParent) continue;
+    // A GSO packet's first segment has its key.
+    const Range range = range_in(*live, seen.extent).value_or(live->branches[branch].range);
+    if (!may_follow(*live, seen, range)) continue;
+    const bool is_late = seen.is_crossing && was_taken(*live);
+    if (is_late && !live->to_many && !live->in_parts) continue;
+    best = {Relation::kCopy, live, branch, range};
+    // A queue keeps the order: of equal packets that are under way, the one ahead comes first. A
+    // clone is freed or taken soon: it is that of the newest.
+    if (seen.is_crossing && now < live->branches[branch].last_ns + kSoonNs) break;
+  }
+  return best;
+}
+
+Identity::Found Identity::by_datagram(const Sighting& seen) const {
+  if (!may_be_in_fragments(seen.hop.flow)) return {};
+  const auto chain = datagrams_.find(datagram_of(seen.hop.flow, seen.tuple));
+  if (chain == datagrams_.end()) return {};
+  for (Live* live : chain->second) {
+    // Two whole datagrams of one id are two packets; a fragment and its whole are one.
+    if (!is_fragment(seen.hop.flow) && !live->in_parts) continue;
+    const auto range = range_in(*live, seen.extent);
+    if (range && may_follow(*live, seen, *range)) return {Relation::kPart, live, kNoParent, *range};
+  }
   return {};
 }
 
-Live* Identity::by_content(const dpt_hop& hop) const {
-  const auto chain = keys_.find(hop.key);
-  if (chain == keys_.end()) return nullptr;
-  const auto& candidates = chain->second;
-  // Oldest first: of equal packets the one ahead arrives first.
-  const std::size_t first = candidates.size() > kLookBack ? candidates.size() - kLookBack : 0;
-  for (std::size_t i = first; i < candidates.size(); ++i) {
-    const Packet& packet = candidates[i]->packet;
-    if (fits(packet, hop) && !(is_crossing(hop) && was_taken(packet))) return candidates[i];
-  }
-  return nullptr;
-}
-
-Live* Identity::by_stream(const dpt_hop& hop) const {
-  const std::uint32_t payload = tcp_payload(hop);
-  if (payload == 0) return nullptr;
-  const auto chain = streams_.find(stream_of(hop.flow));
-  if (chain == streams_.end()) return nullptr;
+Identity::Found Identity::by_stream(const Sighting& seen) const {
+  const dpt_flow& flow = seen.hop.flow;
+  const bool is_tcp = flow.protocol == IPPROTO_TCP && seen.extent.length != 0;
+  if (!is_tcp && (flow.protocol != IPPROTO_UDP || is_fragment(flow))) return {};
+  const auto chain = streams_.find(stream_of(flow, seen.tuple));
+  if (chain == streams_.end()) return {};
   for (Live* live : chain->second) {
-    // Unsigned differences: sequence numbers wrap.
-    const std::uint32_t offset = hop.flow.sequence - live->first_sequence;
-    if (offset > 0 && offset < live->payload && payload <= live->payload - offset) return live;
+    if (!may_go_on(*live)) continue;
+    const auto range =
+        live->gso_datagrams ? range_of_gso_datagram(*live, seen) : range_in(*live, seen.extent);
+    if (!range || (is_tcp && !has_id_of_segment(*live, flow))) continue;
+    if (may_follow(*live, seen, *range)) return {Relation::kPart, live, kNoParent, *range};
   }
-  return nullptr;
+  return {};
 }
 
-Live* Identity::by_datagram(const dpt_hop& hop) const {
-  const std::uint64_t datagram = datagram_of(hop.flow);
-  if (datagram == 0) return nullptr;
-  const auto found = datagrams_.find(datagram);
-  if (found == datagrams_.end()) return nullptr;
-  // Two whole datagrams of one id are two packets; a fragment and its whole are one.
-  const bool whole_was_seen = !is_fragment(found->second->packet.flow());
-  return is_fragment(hop.flow) || !whole_was_seen ? found->second : nullptr;
+void Identity::enter(Live& live, std::uint16_t branch, const Sighting& seen) {
+  skbs_[seen.hop.skb] = {&live, branch};
+  if (!seen.has_flow) return;
+  const dpt_flow& flow = seen.hop.flow;
+  enter_in(contents_, live.contents, content_of(seen.hop.key, seen.tuple), &live);
+  if (may_be_in_fragments(flow))
+    enter_in(datagrams_, live.datagrams, datagram_of(flow, seen.tuple), &live);
+  if (is_gso_datagrams(seen.hop) || tcp_payload(flow) != 0)
+    enter_in(streams_, live.streams, stream_of(flow, seen.tuple), &live);
 }
 
-void Identity::enter(Live& live, const dpt_hop& hop) {
-  const std::uint64_t place = place_of(hop);
-  Live*& here = places_[place];
-  if (here != &live) {
-    here = &live;
-    live.places.push_back(place);
-  }
-  if (std::find(live.keys.begin(), live.keys.end(), hop.key) == live.keys.end()) {
-    live.keys.push_back(hop.key);
-    keys_[hop.key].push_back(&live);
-  }
-  const std::uint32_t payload = tcp_payload(hop);
-  if (payload != 0 && live.stream == 0) {
-    live.stream = stream_of(hop.flow);
-    live.first_sequence = hop.flow.sequence;
-    live.payload = payload;
-    streams_[live.stream].push_back(&live);
-  }
-  const std::uint64_t datagram = datagram_of(hop.flow);
-  if (datagram != 0 && live.datagram == 0) {
-    live.datagram = datagram;
-    datagrams_[datagram] = &live;
-  }
-}
-
-std::vector<Live*> Identity::absorbed_by(const Live& live, std::uint32_t payload) const {
-  std::vector<Live*> absorbed;
-  const auto chain = streams_.find(live.stream);
-  if (live.stream == 0 || chain == streams_.end()) return absorbed;
-  for (Live* other : chain->second) {
-    const std::uint32_t offset = other->first_sequence - live.first_sequence;
-    // What counts as payload may be options up to their length.
-    if (other != &live && offset != 0 && offset + kTcpOptions >= live.payload && offset < payload) {
-      absorbed.push_back(other);
+std::vector<Live*> Identity::merged_into(const Live& live, std::uint32_t length) const {
+  std::vector<Live*> merged;
+  for (const auto stream : live.streams) {
+    const auto chain = streams_.find(stream);
+    if (chain == streams_.end()) continue;
+    for (Live* other : chain->second) {
+      const std::uint32_t offset = other->base - live.base;  // sequence numbers wrap
+      if (other == &live || offset == 0 || offset >= length) continue;
+      // What begins before its end is a repetition, not what came behind.
+      if (offset + kTcpOptions < live.length) continue;
+      if (std::find(merged.begin(), merged.end(), other) == merged.end()) merged.push_back(other);
     }
   }
-  return absorbed;
+  return merged;
 }
 
 void Identity::leave(Live& live) {
-  for (const auto key : live.keys) erase_from(keys_, key, &live);
-  for (const auto place : live.places) {
-    const auto found = places_.find(place);
-    if (found != places_.end() && found->second == &live) places_.erase(found);
+  for (const auto& branch : live.branches) {
+    const auto found = skbs_.find(branch.skb);
+    if (found != skbs_.end() && found->second.live == &live) skbs_.erase(found);
   }
-  if (live.stream != 0) erase_from(streams_, live.stream, &live);
-  const auto found = datagrams_.find(live.datagram);
-  if (found != datagrams_.end() && found->second == &live) datagrams_.erase(found);
+  erase_from(contents_, live.contents, &live);
+  erase_from(streams_, live.streams, &live);
+  erase_from(datagrams_, live.datagrams, &live);
 }
 
 }  // namespace dptrace

@@ -1,10 +1,10 @@
-// Which packet does an event belong to? By content, checked by the skb's address.
+// Which packet does an event belong to?
 //
-// The key of an event hashes what NAT and encapsulation leave alone, so it follows a packet through
-// both, over the wire of a veth, through clones and OVS's re-injection. Two packets may have equal
-// keys (equal datagrams without an IP id): then the skb's address tells them apart, and that a
-// packet crosses a device only once with the same TTL. Parts of a packet (TCP segments of a GSO
-// skb, IP fragments) have keys of their own and are found by what they are part of.
+// An skb is followed while its content, the key, stays the same: whatever its tuple becomes is NAT.
+// Its address is recycled at once, so nothing is believed of an skb behind its end, nor of one that
+// is back at its sender. An event of an unknown skb belongs to a packet of the same content under
+// the tuple that was last seen of it: the packet got another skb (a clone, a copy, OVS's
+// re-injection). A part has a key of its own and is found by the range of the datagram or stream.
 #pragma once
 
 #include <cstdint>
@@ -12,46 +12,52 @@
 #include <vector>
 
 #include "timeline/live.hpp"
+#include "timeline/sighting.hpp"
 
 namespace dptrace {
 
 class Identity {
  public:
-  /// What an event is to the packet it was found for.
-  enum class Relation { kSame, kPart };
+  enum class Relation : std::uint8_t {
+    kNone,     ///< a new packet
+    kSameSkb,  ///< `branch` goes on
+    kCopy,     ///< another skb with the content of `branch`
+    kPart,     ///< an skb that carries a part of the packet, or the whole of which parts were seen
+  };
   struct Found {
+    Relation relation = Relation::kNone;
     Live* live = nullptr;
-    Relation relation = Relation::kSame;
+    std::uint16_t branch = kNoParent;
+    Range range;  ///< of the packet, that the event's skb carries
   };
 
-  /// The packet that `hop` belongs to, or null: a new one.
-  Found find(const dpt_hop& hop);
-  /// From now on `hop`'s key and skb lead to `live`.
-  void enter(Live& live, const dpt_hop& hop);
-  /// Live TCP packets that GRO merged into `live`, which has grown to `payload` bytes. They are to
-  /// be ended.
-  std::vector<Live*> absorbed_by(const Live& live, std::uint32_t payload) const;
+  Found find(const Sighting& seen) const;
+  /// The branch that has this skb and this content, if it has not ended.
+  Found find(std::uint64_t skb, std::uint64_t key) const;
+
+  /// From now on the branch, as it is, is found by its skb, its content and what it carries.
+  void enter(Live& live, std::uint16_t branch, const Sighting& seen);
+  /// TCP packets of the same stream that begin behind `live` and within `length` bytes of its
+  /// beginning: GRO merged them into it.
+  std::vector<Live*> merged_into(const Live& live, std::uint32_t length) const;
   /// `live` is about to go away.
   void leave(Live& live);
 
  private:
-  Live* by_content(const dpt_hop& hop) const;
-  Live* by_stream(const dpt_hop& hop) const;
-  Live* by_datagram(const dpt_hop& hop) const;
+  Found by_skb(const Sighting& seen) const;
+  Found by_content(const Sighting& seen) const;
+  Found by_datagram(const Sighting& seen) const;
+  Found by_stream(const Sighting& seen) const;
 
+  struct Place {
+    Live* live = nullptr;
+    std::uint16_t branch = 0;
+  };
   using Chains = std::unordered_map<std::uint64_t, std::vector<Live*>>;
-  Chains keys_;
-  Chains streams_;
-  std::unordered_map<std::uint64_t, Live*> places_;     ///< by key and skb
-  std::unordered_map<std::uint64_t, Live*> datagrams_;  ///< by addresses, protocol and IP id
+  std::unordered_map<std::uint64_t, Place> skbs_;
+  Chains contents_;   ///< by key and tuple
+  Chains streams_;    ///< by tuple: TCP with payload, UDP GSO
+  Chains datagrams_;  ///< by addresses, protocol and IP id: fragments and what may become some
 };
-
-/// Bytes of TCP payload, 0 for other protocols. `hop.length` counts, for GSO of more than 64 KiB
-/// has no IP length.
-std::uint32_t tcp_payload(const dpt_hop& hop);
-
-/// Has the packet crossed this device at this point already? With a lower TTL it is the next round
-/// of a loop.
-bool has_crossed(const Packet& packet, const dpt_hop& hop);
 
 }  // namespace dptrace

@@ -1,10 +1,17 @@
 #include "timeline/timeline.hpp"
 
+#include <netinet/in.h>
+
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <string_view>
 #include <utility>
 
+#include "model/drop_stack.hpp"
 #include "model/losses.hpp"
+#include "timeline/order.hpp"
+#include "timeline/ours.hpp"
+#include "timeline/telling.hpp"
 #include "timeline/verdict.hpp"
 
 namespace dptrace {
@@ -12,61 +19,58 @@ namespace dptrace {
 namespace {
 
 constexpr std::uint64_t kStepNs = 10'000'000;
+// Crossings are what tells packets apart: more of them than hops are kept.
+constexpr std::size_t kCrossings = 4096;
+constexpr std::size_t kTold = 1024;
 
-Hop hop_of(const dpt_hop& wire) {
+Hop hop_of(const dpt_hop& wire, std::uint16_t branch) {
   Hop hop;
   hop.time_ns = wire.event.time_ns;
   hop.skb = wire.skb;
   hop.cpu = wire.event.cpu;
   hop.length = wire.length;
   hop.point = wire.point;
+  hop.branch = branch;
   hop.interface = {wire.netns, wire.ifindex};
   hop.flow = wire.flow;
   if (wire.tunnel.kind != DPT_TUNNEL_NONE) hop.tunnel = wire.tunnel;
   return hop;
 }
 
-bool same_tuple(const dpt_flow& a, const dpt_flow& b) {
-  return std::memcmp(&a.source, &b.source, sizeof a.source) == 0 &&
-         std::memcmp(&a.destination, &b.destination, sizeof a.destination) == 0 &&
-         a.l4.port.source == b.l4.port.source && a.l4.port.destination == b.l4.port.destination;
-}
-
-bool is_later_fragment(const dpt_flow& flow) { return (flow.fragment & 0x1fff) != 0; }
-
-// Hops come nearly in order; a netfilter verdict is told after the free it led to, with the time of
-// the free.
-void put_in_order(Packet& packet) {
-  std::stable_sort(packet.hops.begin(), packet.hops.end(), [](const Hop& a, const Hop& b) {
-    if (a.time_ns != b.time_ns) return a.time_ns < b.time_ns;
-    return a.point != DPT_POINT_DROP && b.point == DPT_POINT_DROP;
-  });
-}
-
-// What copies of the packet did beside it: each raw socket gets one, the original is freed when
-// they are served; and a full receive buffer undoes what the socket's hop said.
-void leave_out_copies(Packet& packet) {
-  bool taken = false;
-  std::erase_if(packet.hops, [&](const Hop& hop) {
-    if (hop.point == DPT_POINT_DROP) return packet.verdict != Verdict::kDropped;
-    if (hop.point != DPT_POINT_SOCKET) return false;
-    return packet.verdict == Verdict::kDropped || std::exchange(taken, true);
-  });
-}
-
-// What a record could not tell, the hop before tells.
-void complete(Packet& packet) {
-  const Hop* before = nullptr;
-  for (auto& hop : packet.hops) {
-    if (before != nullptr) {
-      if (hop.flow.family == 0) hop.flow = before->flow;
-      // A socket's hop has no device when TCP has let go of it.
-      if (hop.interface.netns == 0) hop.interface = before->interface;
-      hop.new_flow = !is_later_fragment(hop.flow) && !is_later_fragment(before->flow) &&
-                     !same_tuple(hop.flow, before->flow);
-    }
-    before = &hop;
+Fate fate_of(End end) {
+  switch (end) {
+    case End::kLoss:
+      return Fate::kLost;
+    case End::kTaken:
+      return Fate::kTaken;
+    case End::kClosed:
+      return Fate::kClosed;
+    case End::kUnwanted:
+      return Fate::kUnwanted;
+    case End::kCopy:
+      break;
   }
+  return Fate::kFreed;
+}
+
+/// Where filters of tc are run, which may steal an skb and give it to nobody: a redirection to a
+/// device that is gone.
+bool is_classifier(std::string_view function) {
+  constexpr std::array<std::string_view, 4> kClassifiers = {
+      "__netif_receive_skb_core", "sch_handle_ingress", "sch_handle_egress", "__dev_queue_xmit"};
+  return std::find(kClassifiers.begin(), kClassifiers.end(), source_name(function)) !=
+         kClassifiers.end();
+}
+
+Drop drop_of(const dpt_drop& wire) {
+  Drop drop;
+  drop.time_ns = wire.hop.event.time_ns;
+  drop.location = wire.location;
+  if (wire.has_reason) drop.reason = wire.reason;
+  drop.interface = {wire.hop.netns, wire.hop.ifindex};
+  drop.stack.assign(wire.stack, wire.stack + wire.stack_depth);
+  if (wire.hop.tunnel.kind != DPT_TUNNEL_NONE) drop.tunnel = wire.hop.tunnel;
+  return drop;
 }
 
 }  // namespace
@@ -75,115 +79,292 @@ void Timeline::add(const Event& event) {
   if (const auto* hop = std::get_if<dpt_hop>(&event)) add_hop(*hop);
   if (const auto* drop = std::get_if<dpt_drop>(&event)) add_drop(*drop);
   if (const auto* netfilter = std::get_if<dpt_netfilter>(&event)) add_netfilter(*netfilter);
+  if (const auto* end = std::get_if<dpt_end>(&event)) add_end(*end);
+  if (const auto* lost = std::get_if<dpt_lost>(&event)) add_lost(*lost);
 }
 
-Live* Timeline::live_of(const dpt_hop& hop, bool may_begin) {
-  const auto found = identity_.find(hop);
-  Live* live = found.live;
-  if (live == nullptr) {
-    if (!may_begin) return nullptr;
-    if (live_.size() >= limits_.packets) {
-      identity_.leave(live_.front());
-      displaced_.splice(displaced_.end(), live_, live_.begin());
-      ++forgotten_;
-    }
-    live = &live_.emplace_back();
-    live->packet.id = next_id_++;
-    live->packet.hops.reserve(usual_hops_);
-    received_.note(hop.flow);
+Timeline::Place Timeline::begin(const Sighting& seen) {
+  if (live_.size() >= limits_.packets || all_hops_ >= limits_.all_hops) displace_oldest();
+  Live& live = live_.emplace_back();
+  const dpt_flow& flow = seen.hop.flow;
+  live.packet.id = next_id_++;
+  live.packet.hops.reserve(usual_hops_);
+  live.packet.retransmission = connections_.is_retransmission(flow);
+  if (seen.hop.event.time_ns <= lossy_until_) live.packet.incomplete = Incomplete::kEventsLost;
+  live.kind = seen.extent.kind;
+  live.in_parts = is_fragment(flow);
+  live.base = live.in_parts ? 0 : seen.extent.begin;
+  live.length = seen.extent.begin - live.base + seen.extent.length;
+  live.gso_datagrams =
+      flow.protocol == IPPROTO_UDP && !live.in_parts && (seen.hop.flags & DPT_HOP_GSO) != 0;
+  if (live.gso_datagrams) live.length = udp_payload(flow);
+  if (seen.at_sender) {
+    live.sender = seen.hop.netns;
+    owners_.note(flow.source, seen.hop.netns);
   }
-  if (found.relation == Identity::Relation::kPart) ++live->packet.segments;
-  live->last_ns = std::max<std::uint64_t>(live->last_ns, hop.event.time_ns);
-  live->unsettled = true;
-  identity_.enter(*live, hop);
-  return live;
+  live.owner = owners_.of(flow.destination);
+  live.branches.push_back({});
+  const Place place{&live, 0};
+  place->range = {seen.extent.begin - live.base, live.length};
+  place->first_ns = seen.hop.event.time_ns;
+  place->first = {seen.hop.netns, seen.hop.ifindex};
+  place->first_point = seen.hop.point;
+  return place;
 }
 
-void Timeline::add_hop(const dpt_hop& wire) {
-  Live* live = live_of(wire, true);
-  auto& packet = live->packet;
-  // Parts cross where the first of them did: told once.
-  if (packet.segments != 0 && has_crossed(packet, wire)) return;
-  note_growth(*live, wire);
-  packet.hops.push_back(hop_of(wire));
+Timeline::Place Timeline::fork(const Identity::Found& found, const Sighting& seen) {
+  Live& live = *found.live;
+  if (live.branches.size() >= limits_.branches) {
+    ++live.packet.left_out;
+    return {};
+  }
+  const Place place{&live, static_cast<std::uint16_t>(live.branches.size())};
+  std::uint16_t parent = found.branch;
+  // A part is cut from what carries its bytes and was seen last.
+  for (std::uint16_t i = 0; parent == kNoParent && i < place.branch; ++i) {
+    const Branch& other = live.branches[place.branch - 1 - i];
+    if (other.may_go_on() && other.range.covers(found.range)) parent = place.branch - 1 - i;
+  }
+  live.branches.push_back({});
+  place->parent = parent;
+  place->range = found.range;
+  place->first_ns = seen.hop.event.time_ns;
+  place->first = {seen.hop.netns, seen.hop.ifindex};
+  place->first_point = seen.hop.point;
+  if (found.range != live.whole()) live.in_parts = true;
+  if (live.gso_datagrams && found.relation == Identity::Relation::kPart) {
+    if (live.segment == 0) live.segment = found.range.size();
+    live.segmented = std::max(live.segmented, found.range.end);
+  }
+  return place;
 }
 
-// A packet that has become longer is one that GRO merged others into.
-void Timeline::note_growth(Live& live, const dpt_hop& hop) {
-  const std::uint32_t payload = tcp_payload(hop);
-  if (live.stream == 0 || payload <= live.payload || hop.flow.sequence != live.first_sequence)
-    return;
-  for (Live* other : identity_.absorbed_by(live, payload)) {
+Timeline::Place Timeline::place_of(const Sighting& seen, bool may_begin) {
+  const auto found = identity_.find(seen);
+  if (found.live != nullptr && found.live->told) return {};
+  Place place{found.live, found.branch};
+  if (found.relation == Identity::Relation::kNone) {
+    if (!may_begin) return {};
+    place = begin(seen);
+  } else if (found.relation != Identity::Relation::kSameSkb) {
+    place = fork(found, seen);
+    if (place.live == nullptr) return {};
+  }
+  const bool is_new = place->last_ns == 0;
+  // Of one connection, what it looks like on this side of NAT.
+  if (seen.has_flow && (place.live->branches.size() == 1 || !is_new) &&
+      (is_new || !same(place->tuple, seen.tuple))) {
+    connections_.note(seen.hop.flow);
+  }
+  update(place, seen, is_new ? place->range : found.range);
+  return place;
+}
+
+void Timeline::update(Place place, const Sighting& seen, const Range& range) {
+  Live& live = *place.live;
+  const dpt_hop& hop = seen.hop;
+  place->skb = hop.skb;
+  place->key = hop.key;
+  place->last_ns = std::max<std::uint64_t>(place->last_ns, hop.event.time_ns);
+  if (hop.ifindex != 0) place->last = {hop.netns, hop.ifindex};
+  place->last_point = hop.point;
+  live.last_ns = std::max<std::uint64_t>(live.last_ns, hop.event.time_ns);
+  live.unsettled = true;
+  live.matched |= (hop.flags & DPT_HOP_MATCHES) != 0;
+  live.to_many |= seen.to_many;
+  if (live.sender != 0 && hop.netns != 0 && hop.netns != live.sender) live.has_left_sender = true;
+  if (seen.has_flow) {
+    place->tuple = seen.tuple;
+    live.gso_datagrams |=
+        hop.flow.protocol == IPPROTO_UDP && !live.in_parts && (hop.flags & DPT_HOP_GSO) != 0;
+    if (live.kind == Part::Kind::kFragment && !live.gso_datagrams) {
+      live.length = std::max(live.length, range.end);
+      live.in_parts |= is_fragment(hop.flow);
+    }
+    const bool grew = range.size() > place->range.size();
+    place->range = range;
+    if (grew || place.branch != 0) merge_covered(place);
+    merge_streams(place, seen);
+  }
+  if (place->fate == Fate::kKept || place->fate == Fate::kMerged) place->fate = Fate::kOpen;
+  identity_.enter(live, place.branch, seen);
+  if (seen.is_crossing && live.crossings.size() < kCrossings)
+    live.crossings.push_back(crossing_of(seen, place->range));
+}
+
+// Reassembly and GRO put the bytes of other skbs into one.
+void Timeline::merge_covered(Place place) {
+  for (auto& other : place.live->branches) {
+    if (&other == &*place.operator->() || other.has_ended()) continue;
+    if (other.range != place->range && place->range.covers(other.range)) other.fate = Fate::kMerged;
+  }
+}
+
+// A TCP skb that has grown beyond its packet is one that GRO merged what came behind into.
+void Timeline::merge_streams(Place place, const Sighting& seen) {
+  Live& live = *place.live;
+  if (seen.hop.flow.protocol != IPPROTO_TCP) return;
+  const std::uint32_t begin = seen.extent.begin - live.base;
+  const std::uint32_t end = begin + seen.extent.length;
+  if (seen.extent.length == 0 || begin >= live.length || end <= live.length) return;
+  place->range = {begin, live.length};
+  if (begin != 0) live.in_parts = true;
+  merge_covered(place);
+  for (Live* other : identity_.merged_into(live, end)) {
     other->packet.merged_into = live.packet.id;
     other->unsettled = true;
   }
-  live.payload = payload;
 }
 
-// An old time stamp (PAWS) is no sign of what was lost: a retransmission that was overtaken has
-// one, and so has a segment that nothing else has carried. The destination's acknowledgments tell.
-bool Timeline::is_repetition(const Drop& drop, const dpt_flow& flow) const {
-  if (!drop.reason) return false;
-  const auto reason = names_.reasons.find(*drop.reason);
-  return reason != names_.reasons.end() && reason->second == "TCP_RFC7323_PAWS" &&
-         received_.had(flow);
+bool Timeline::push(Live& live, Hop hop) {
+  if (live.packet.hops.size() >= limits_.hops) {
+    ++live.packet.left_out;
+    return false;
+  }
+  live.packet.hops.push_back(std::move(hop));
+  ++all_hops_;
+  return true;
+}
+
+void Timeline::add_hop(const dpt_hop& wire) {
+  const Sighting seen = sighting_of(wire);
+  const auto has_hop_here = [&](const Live& live) {
+    return std::any_of(live.packet.hops.begin(), live.packet.hops.end(), [&](const Hop& hop) {
+      return hop.point == wire.point && hop.interface == InterfaceId{wire.netns, wire.ifindex} &&
+             hop.flow.ttl == wire.flow.ttl;
+    });
+  };
+  const Place place = place_of(seen, true);
+  if (place.live == nullptr) return;
+  if (wire.point == DPT_POINT_SOCKET)
+    place->fate = Connections::is_request(wire.flow) ? Fate::kAsked : Fate::kTaken;
+  // Parts cross where the first of them did: told once.
+  if (place.live->in_parts && has_hop_here(*place.live)) return;
+  push(*place.live, hop_of(wire, place.branch));
+}
+
+// TCP refuses much that brings nothing: repetitions, what is said of a connection that is over.
+bool Timeline::brings_nothing(const Drop& drop, const dpt_flow& flow) const {
+  if (flow.protocol != IPPROTO_TCP) return false;
+  const auto reason = drop.reason ? names_.reasons.find(*drop.reason) : names_.reasons.end();
+  const bool by_tcp = names_.function(dropping_location(drop, names_)).starts_with("tcp_") ||
+                      (reason != names_.reasons.end() && reason->second.starts_with("TCP_"));
+  if (!by_tcp) return false;
+  if (connections_.meets_time_wait(flow) && may_be_time_wait(drop, names_)) return true;
+  return connections_.had(flow) || connections_.is_afterword(flow) ||
+         connections_.resets_known(flow);
 }
 
 void Timeline::add_drop(const dpt_drop& wire) {
-  Drop drop;
-  drop.time_ns = wire.hop.event.time_ns;
-  drop.location = wire.location;
-  if (wire.has_reason) drop.reason = wire.reason;
-  drop.interface = {wire.hop.netns, wire.hop.ifindex};
-  drop.stack.assign(wire.stack, wire.stack + wire.stack_depth);
-  End end = limits_.every_end ? End::kLoss : end_of(drop, wire.hop.flow, names_);
-  const bool was_taken =
-      is_repetition(drop, wire.hop.flow) ||
-      (received_.meets_time_wait(wire.hop.flow) && may_be_time_wait(drop, names_));
-  if (!limits_.every_end && was_taken) end = End::kTaken;
+  Drop drop = drop_of(wire);
+  Freed freed = freed_of(drop, wire.hop, names_);
+  freed.over = connections_.receiver_has_left(wire.hop.flow);
+  End end = end_of(freed);
+  if (end == End::kLoss && brings_nothing(drop, wire.hop.flow)) end = End::kTaken;
   drop.loss = end == End::kLoss;
 
   // A harmless free of a packet that was told long ago begins nothing.
-  Live* live = live_of(wire.hop, drop.loss);
-  if (live == nullptr) return;
-  if (end != End::kNothing) {
-    Hop hop = hop_of(wire.hop);
-    hop.point = drop.loss ? DPT_POINT_DROP : DPT_POINT_SOCKET;
-    hop.function = wire.location;
-    live->packet.hops.push_back(std::move(hop));
+  const Place place = place_of(sighting_of(wire.hop), drop.loss || limits_.every_end);
+  if (place.live == nullptr) return;
+  const bool had_arrived = has_arrived(place->fate);
+  const Fate fate = fate_of(end);
+  // A socket's queue is emptied when it is closed, and its copy is freed when it was read.
+  if (!(had_arrived && fate != Fate::kLost)) place->fate = fate;
+  if (place.live->drops.size() >= limits_.drops) {
+    ++place.live->packet.left_out;
+    return;
   }
-  live->drops.push_back({std::move(drop), wire.hop.skb});
+  Hop hop = hop_of(wire.hop, place.branch);
+  hop.point = has_arrived(fate) ? DPT_POINT_SOCKET : DPT_POINT_DROP;
+  hop.function = wire.location;
+  push(*place.live, std::move(hop));
+  place.live->drops.push_back({std::move(drop), place.branch});
 }
 
 void Timeline::add_netfilter(const dpt_netfilter& wire) {
-  Live* live = live_of(wire.hop, wire.hop.flow.family != 0);
-  if (live == nullptr) return;
-  Hop hop = hop_of(wire.hop);
+  const Sighting seen = sighting_of(wire);
+  const Place place = place_of(seen, seen.has_flow);
+  if (place.live == nullptr) return;
+  if (wire.result == 0 && !place->has_ended()) place->fate = Fate::kKept;
+  Hop hop = hop_of(wire.hop, place.branch);
   hop.function = wire.function;
   hop.netfilter = NetfilterVerdict{wire.family, wire.hook, wire.result, wire.function};
-  live->packet.hops.push_back(std::move(hop));
+  push(*place.live, std::move(hop));
+}
+
+void Timeline::add_end(const dpt_end& wire) {
+  const auto found = identity_.find(wire.skb, wire.key);
+  if (found.live == nullptr || found.live->drops.size() >= limits_.drops) return;
+  Branch& branch = found.live->branches[found.branch];
+  branch.fate = Fate::kConsumed;
+  found.live->unsettled = true;
+  if (!is_classifier(names_.function(wire.location))) return;
+  Drop drop;
+  drop.time_ns = wire.event.time_ns;
+  drop.location = wire.location;
+  drop.interface = branch.last;
+  found.live->drops.push_back({std::move(drop), found.branch});
+}
+
+void Timeline::add_lost(const dpt_lost& wire) {
+  lossy_until_ = std::max<std::uint64_t>(lossy_until_, wire.event.time_ns);
+  for (auto& live : live_) {
+    live.packet.incomplete = Incomplete::kEventsLost;
+    live.unsettled = true;
+  }
+}
+
+bool Timeline::is_waiting(const Live& live) const {
+  if (live.kind == Part::Kind::kFragment && live.in_parts && !live.gso_datagrams) return true;
+  return std::any_of(live.branches.begin(), live.branches.end(),
+                     [](const Branch& branch) { return branch.fate == Fate::kKept; });
+}
+
+// A listener whose queue is full frees the request as if it had taken it. The answer is made while
+// the request is handled, and so is seen before this one is told.
+void Timeline::ask_listeners(Live& live) const {
+  for (auto& branch : live.branches) {
+    if (branch.fate != Fate::kAsked) continue;
+    dpt_flow request = live.packet.flow();
+    request.source = branch.tuple.source;
+    request.destination = branch.tuple.destination;
+    request.l4.port = {branch.tuple.source_port, branch.tuple.destination_port};
+    if (connections_.has_answered(request)) branch.fate = Fate::kTaken;
+    live.unsettled = true;
+  }
 }
 
 bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
   if (now_ns < live.last_ns + limits_.settle_ns) return false;
-  if (now_ns >= live.last_ns + limits_.age_ns) return true;
+  ask_listeners(live);
+  const bool waits = now_ns < live.last_ns + limits_.patience_ns && is_waiting(live);
+  if (!waits && now_ns >= live.last_ns + limits_.age_ns) return true;
   if (!live.unsettled) return false;
   live.unsettled = false;
   put_in_order(live.packet);
-  const auto verdict = judge(live, names_).verdict;
+  const auto judgement = judge(live, names_);
+  if (judgement.nobody_wanted) return true;
+  if (judgement.verdict == Verdict::kUnfinished) return false;
   // What was queued to user space may come back.
-  return verdict != Verdict::kUnfinished &&
-         (verdict != Verdict::kStolen || live.packet.merged_into != 0);
+  return judgement.verdict != Verdict::kStolen || !is_waiting(live);
 }
 
 void Timeline::advance(std::uint64_t now_ns, const Receiver& receive) {
   const std::uint64_t steps = now_ns / kStepNs;
   if (steps_ >= steps) return;
   // After so many steps without events nothing is left but what claims to be from the future.
-  const std::uint64_t last = std::min(steps, steps_ + limits_.age_ns / kStepNs + 2);
+  const std::uint64_t last = std::min(steps, steps_ + limits_.patience_ns / kStepNs + 2);
   while (steps_ < last && !empty()) step(++steps_ * kStepNs, receive);
   if (steps_ < steps && !live_.empty()) step(steps * kStepNs, receive);
   steps_ = steps;
+}
+
+void Timeline::displace_oldest() {
+  if (live_.empty()) return;
+  identity_.leave(live_.front());
+  all_hops_ -= live_.front().packet.hops.size();
+  displaced_.splice(displaced_.end(), live_, live_.begin());
+  ++forgotten_;
 }
 
 void Timeline::step(std::uint64_t now_ns, const Receiver& receive) {
@@ -192,35 +373,66 @@ void Timeline::step(std::uint64_t now_ns, const Receiver& receive) {
   for (auto live = live_.begin(); live != live_.end();) {
     const auto next = std::next(live);
     if (is_due(*live, now_ns)) {
-      identity_.leave(*live);
+      all_hops_ -= live->packet.hops.size();
       due.splice(due.end(), live_, live);
     }
     live = next;
   }
   hand_over(due, receive);
+  while (!told_.empty() &&
+         (told_.size() > kTold || now_ns >= told_.front().last_ns + limits_.patience_ns)) {
+    identity_.leave(told_.front());
+    told_.pop_front();
+  }
 }
 
 void Timeline::finish(const Receiver& receive) {
   displaced_.splice(displaced_.end(), live_);
-  identity_ = {};
+  all_hops_ = 0;
   std::list<Live> due = std::move(displaced_);
   displaced_.clear();
   hand_over(due, receive);
+  told_.clear();
+  identity_ = {};
 }
 
 void Timeline::hand_over(std::list<Live>& due, const Receiver& receive) {
-  std::erase_if(due, [](const Live& live) { return live.packet.hops.empty(); });
-  for (auto& live : due) put_in_order(live.packet);
-  due.sort([](const Live& a, const Live& b) { return a.packet.start_ns() < b.packet.start_ns(); });
   for (auto& live : due) {
-    auto& packet = live.packet;
-    complete(packet);
-    const auto judgement = judge(live, names_);
-    packet.verdict = judgement.verdict;
-    if (judgement.drop != nullptr) packet.drop = *judgement.drop;
-    usual_hops_ = packet.hops.size();
-    if (!limits_.every_end) leave_out_copies(packet);
-    receive(std::move(packet));
+    put_in_order(live.packet);
+    ask_listeners(live);
+  }
+  due.sort([](const Live& a, const Live& b) {
+    const auto start = [](const Live& live) {
+      return live.packet.hops.empty() ? live.last_ns : live.packet.start_ns();
+    };
+    return start(a) < start(b);
+  });
+  for (auto& live : due) {
+    if (live.packet.hops.empty()) continue;
+    make_ready(live, names_, limits_.every_end);
+    if (live.packet.hops.empty()) continue;  // nothing but copies' ends was seen
+    if (!is_ours(live, live.packet.verdict)) continue;
+    usual_hops_ = live.packet.hops.size();
+    receive(std::move(live.packet));
+    live.packet.hops.clear();
+    live.told = true;
+  }
+  remember(due);
+}
+
+// The other fragments of a datagram that is told as dropped are still in the kernel, which gives
+// them up by and by.
+void Timeline::remember(std::list<Live>& told) {
+  for (auto live = told.begin(); live != told.end();) {
+    const auto next = std::next(live);
+    const bool in_fragments =
+        live->in_parts && live->kind == Part::Kind::kFragment && !live->gso_datagrams;
+    if (in_fragments) {
+      told_.splice(told_.end(), told, live);
+    } else {
+      identity_.leave(*live);
+    }
+    live = next;
   }
 }
 

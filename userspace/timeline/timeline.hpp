@@ -7,21 +7,30 @@
 
 #include "model/event.hpp"
 #include "model/names.hpp"
+#include "timeline/connections.hpp"
 #include "timeline/identity.hpp"
-#include "timeline/received.hpp"
+#include "timeline/owners.hpp"
 
 namespace dptrace {
 
 struct TimelineLimits {
   /// A packet without an end is told as unfinished after so long. An unresolved neighbour is given
-  /// up after 3 s.
-  std::uint64_t age_ns = 5'000'000'000;
+  /// up after 3.1 s; a program that reads an NFQUEUE may take its time.
+  std::uint64_t age_ns = 10'000'000'000;
+  /// Likewise what is known to wait: kept by a netfilter hook, or in fragments of which some are
+  /// missing, which the kernel gives up after 30 s.
+  std::uint64_t patience_ns = 35'000'000'000;
   /// A packet with an end is told after so long: a receive buffer may drop it still, copies may be
   /// on their way.
   std::uint64_t settle_ns = 50'000'000;
-  /// Beyond so many, the oldest is told as it is.
+  /// Beyond so many packets, or hops of all packets, the oldest is told as it is.
   std::size_t packets = 65536;
-  /// Take every freed packet for lost, also where that is known to be none (`--all`).
+  std::size_t all_hops = 500'000;
+  /// What is kept of one packet; more is counted only.
+  std::size_t hops = 1024;
+  std::size_t branches = 512;
+  std::size_t drops = 128;
+  /// Tell also the ends that are no loss (`--all`).
   bool every_end = false;
 };
 
@@ -43,31 +52,58 @@ class Timeline {
   /// No more events: hands over all that is left.
   void finish(const Receiver& receive);
 
-  /// Is no packet followed?
+  /// Is no packet followed that is still to be told?
   bool empty() const { return live_.empty() && displaced_.empty(); }
 
-  /// Packets told early because more than limits.packets were followed.
+  /// Packets told early because too many were followed.
   std::uint64_t forgotten() const { return forgotten_; }
 
  private:
-  Live* live_of(const dpt_hop& hop, bool may_begin);
+  struct Place {
+    Live* live = nullptr;
+    std::uint16_t branch = 0;
+    Branch* operator->() const { return &live->branches[branch]; }
+  };
+
+  /// Where the event belongs, which is then up to date; null when it begins nothing, or too much is
+  /// known of its packet already.
+  Place place_of(const Sighting& seen, bool may_begin);
+  Place begin(const Sighting& seen);
+  Place fork(const Identity::Found& found, const Sighting& seen);
+  void update(Place place, const Sighting& seen, const Range& range);
+  void merge_streams(Place place, const Sighting& seen);
+  void merge_covered(Place place);
+  /// False when the packet has as many as are kept.
+  bool push(Live& live, Hop hop);
+
   void add_hop(const dpt_hop& hop);
   void add_drop(const dpt_drop& drop);
   void add_netfilter(const dpt_netfilter& record);
-  void note_growth(Live& live, const dpt_hop& hop);
-  bool is_repetition(const Drop& drop, const dpt_flow& flow) const;
+  void add_end(const dpt_end& record);
+  void add_lost(const dpt_lost& record);
+  bool brings_nothing(const Drop& drop, const dpt_flow& flow) const;
+
+  void ask_listeners(Live& live) const;
+  bool is_waiting(const Live& live) const;
   bool is_due(Live& live, std::uint64_t now_ns) const;
+  void displace_oldest();
   void step(std::uint64_t now_ns, const Receiver& receive);
   void hand_over(std::list<Live>& due, const Receiver& receive);
+  void remember(std::list<Live>& told);
 
   const Names& names_;
   const TimelineLimits limits_;
   Identity identity_;
-  Received received_;
-  std::list<Live> live_;         ///< oldest first
-  std::list<Live> displaced_;    ///< to be handed over at the next advance
-  std::size_t usual_hops_ = 12;  ///< as many as the packet before had
-  std::uint64_t steps_ = 0;      ///< of time that have passed
+  Connections connections_;
+  Owners owners_;
+  std::list<Live> live_;       ///< oldest first
+  std::list<Live> displaced_;  ///< to be handed over at the next advance
+  /// Dropped datagrams whose other fragments still wait: what becomes of those is told already.
+  std::list<Live> told_;
+  std::size_t all_hops_ = 0;       ///< of the packets in live_
+  std::size_t usual_hops_ = 12;    ///< as many as the packet before had
+  std::uint64_t lossy_until_ = 0;  ///< packets that began before may lack hops
+  std::uint64_t steps_ = 0;        ///< of time that have passed
   std::uint64_t next_id_ = 1;
   std::uint64_t forgotten_ = 0;
 };

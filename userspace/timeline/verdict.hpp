@@ -1,4 +1,5 @@
-// What became of a packet, from all that was seen of it.
+// What became of a packet, from all that was seen of its skbs. Each byte of it must arrive, by any
+// of the copies that carry it; only positive evidence makes it delivered.
 #pragma once
 
 #include "model/names.hpp"
@@ -8,10 +9,16 @@ namespace dptrace {
 
 struct Judgement {
   Verdict verdict = Verdict::kUnfinished;
-  const Drop* drop = nullptr;  ///< the one that ended it, for kDropped
+  const LiveDrop* drop = nullptr;  ///< the one that decided, for kDropped
+  bool nobody_wanted =
+      false;                ///< kUnfinished, and nothing is to come: meant for many, of use to none
+  bool unanswered = false;  ///< kUnfinished: a listener has it, and has not answered
+  bool reader_closed = false;  ///< kDelivered, but nobody will read what it brought
 };
 
-/// The hops must be in time order.
 Judgement judge(const Live& live, const Names& names);
+
+/// What became of one of its skbs.
+Verdict verdict_of(const Branch& branch, const Names& names);
 
 }  // namespace dptrace

@@ -89,17 +89,9 @@ void DropRows::fold_predecessors() {
 }
 
 void DropRows::count(const DropCounts& counts, const KindCount& kind) {
-  const auto [entry, is_new] = index_.try_emplace(kind.id, table_.rows.size());
-  if (is_new) {
-    DropRow row;
-    row.kind = kind.kind;
-    row.id = kind.id;
-    row.loss = end_of(kind.kind, names_) == End::kLoss;
-    row.first_ns = counts.begin_ns;
-    row.is_new = !is_first_;
-    table_.rows.push_back(std::move(row));
-  }
-  DropRow& row = table_.rows[entry->second];
+  const auto found = index_.find(kind.id);
+  DropRow& row =
+      found != index_.end() ? table_.rows[found->second] : row_of_new(kind, counts.begin_ns);
   // A pod is often known a little later than its first packets, and forgotten when it ended.
   const auto owner = owner_of(kind.kind);
   if (owner.pod != 0) row.owner.pod = owner.pod;
@@ -108,7 +100,26 @@ void DropRows::count(const DropCounts& counts, const KindCount& kind) {
   row.total += kind.count;
   row.rate = rate_of(row.interval.packets, table_.interval_ns);
   row.last_ns = counts.end_ns;
-  (row.loss ? table_.losses : table_.harmless) += kind.count;
+  (row.is_loss() ? table_.losses : table_.harmless) += kind.count;
+}
+
+DropRow& DropRows::row_of_new(const KindCount& kind, std::uint64_t begin_ns) {
+  const End end = end_of(kind.kind, names_);
+  const auto like = std::find_if(table_.rows.begin(), table_.rows.end(), [&](const DropRow& row) {
+    return row.end == end && are_shown_as_one(row.kind, kind.kind);
+  });
+  index_.emplace(kind.id, static_cast<std::size_t>(like - table_.rows.begin()));
+  if (like != table_.rows.end()) {
+    like->more_ids.push_back(kind.id);
+    return *like;
+  }
+  DropRow row;
+  row.kind = kind.kind;
+  row.id = kind.id;
+  row.end = end;
+  row.first_ns = begin_ns;
+  row.is_new = !is_first_;
+  return table_.rows.emplace_back(std::move(row));
 }
 
 // A sample is written after its drop was counted: what has no row yet is of the interval that has
@@ -128,7 +139,7 @@ void DropRows::take_samples() {
 }
 
 void DropRows::keep(DropRow& row, DropSample sample) {
-  sample.drop.loss = row.loss;
+  sample.drop.loss = row.is_loss();
   // The first packet of a kind is a sample, unless the ring was full.
   if (row.samples.empty() && row.total == row.interval) row.first_ns = sample.drop.time_ns;
   const bool is_full = row.samples.size() >= limits_.row_samples || samples_ >= limits_.samples;
@@ -170,7 +181,7 @@ void DropRows::fold_oldest(std::uint64_t now_ns) {
 void DropRows::sort() {
   auto& rows = table_.rows;
   std::sort(rows.begin(), rows.end(), [](const DropRow& a, const DropRow& b) {
-    if (a.loss != b.loss) return a.loss;
+    if (a.is_loss() != b.is_loss()) return a.is_loss();
     if (a.rate != b.rate) return a.rate > b.rate;
     if (a.total.packets != b.total.packets) return a.total.packets > b.total.packets;
     return a.kind < b.kind;
@@ -180,7 +191,10 @@ void DropRows::sort() {
 
 void DropRows::index() {
   index_.clear();
-  for (std::size_t i = 0; i < table_.rows.size(); ++i) index_.emplace(table_.rows[i].id, i);
+  for (std::size_t i = 0; i < table_.rows.size(); ++i) {
+    index_.emplace(table_.rows[i].id, i);
+    for (const auto id : table_.rows[i].more_ids) index_.emplace(id, i);
+  }
 }
 
 }  // namespace dptrace

@@ -39,6 +39,7 @@ class DropRows {
   void fold(const DropRow& row);
   void fold_predecessors();
   void count(const DropCounts& counts, const KindCount& kind);
+  DropRow& row_of_new(const KindCount& kind, std::uint64_t begin_ns);
   void take_samples();
   void keep(DropRow& row, DropSample sample);
   void fold_oldest(std::uint64_t now_ns);

@@ -11,6 +11,7 @@ from .bpf import Bpf
 from .case import NodeTest
 from .commands import DPTRACE, IN_VM, TIMEOUT, run, wait_until
 from .features import has, require
+from .http import HttpServer, probe
 from .kernel import CLSACT, HAS_REASONS, HAS_TCX, KERNEL, TCX, first_symbol, reason_codes
 from .netns import changed, in_netns, link_down, network_namespace, sysctl
 from .nodes import CROSSING_HOOKS, ROOT, Pod, own_topology, topology

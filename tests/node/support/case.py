@@ -14,9 +14,9 @@ class NodeTest(unittest.TestCase):
         self.assertEqual(crossings(packet), expected, describe(packet))
 
     def assert_hooks(self, packet, expected, family="ipv4"):
-        """On kernels where netfilter's hooks can be watched."""
-        if has("netfilter hops"):
-            self.assertEqual(hooks(packet, family), expected, describe(packet))
+        """Where netfilter's hooks cannot be watched, none may be told: what the case saw without them stands alone."""
+        seen = expected if has("netfilter hops") else []
+        self.assertEqual(hooks(packet, family), seen, describe(packet))
 
     def assert_delivered(self, packet, expected):
         self.assert_crossings(packet, expected)

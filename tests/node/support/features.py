@@ -22,15 +22,16 @@ def features():
     with network_namespace(topology().n1):
         if run("iptables-legacy", "-L", "-n", check=False).returncode == 0:
             found.add("iptables-legacy")
-    found.update(f"{kind} devices" for kind in ("ipip", "vxlan", "geneve", "gre") if _has_link_kind(kind))
+    found.update(f"{kind} devices" for kind in ("ipip", "vxlan", "geneve", "gre", "vlan") if _has_link_kind(kind))
     found.add(TCX if HAS_TCX else CLSACT)
     return found
 
 
 def _has_link_kind(kind):
-    options = {"vxlan": ["id", "1", "dstport", "4789"], "geneve": ["id", "1", "remote", "192.0.2.2"]}
+    options = {"vxlan": ["id", "1", "dstport", "4789"], "geneve": ["id", "1", "remote", "192.0.2.2"], "vlan": ["id", "9"]}
     ends = ["local", "192.0.2.1", "remote", "192.0.2.2"]
-    link = ["dptprobe", "type", kind, *options.get(kind, ends)]
+    under = ["link", "eth0"] if kind == "vlan" else []
+    link = [*under, "name", "dptprobe", "type", kind, *options.get(kind, ends)]
     try:
         return in_netns(topology().n1, "ip", "link", "add", *link, check=False).returncode == 0
     finally:

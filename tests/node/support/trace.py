@@ -20,7 +20,8 @@ class Trace:
 
     RECORDS = "packet"
 
-    def __init__(self, *arguments, netns=None):
+    def __init__(self, *arguments, netns=None, prefix=()):
+        """`prefix`: a command that becomes dptrace."""
         self.packets = []
         self.summary = None
         self.stray_lines = []
@@ -29,7 +30,7 @@ class Trace:
         ready = os.path.join(self._folder.name, "ready")
         self._stderr = open(os.path.join(self._folder.name, "stderr"), "w+")
         self.process = subprocess.Popen(  # "ip netns exec" becomes dptrace: one process id
-            ["ip", "netns", "exec", netns or topology().n1, DPTRACE, *arguments, "-o", "json", "--ready-file", ready],
+            ["ip", "netns", "exec", netns or topology().n1, *prefix, DPTRACE, *arguments, "-o", "json", "--ready-file", ready],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr, text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -1,0 +1,54 @@
+/* Sets of numbers that were met a short while ago, as a cache has its lines: a number is in any way of its set, and
+ * takes that of the oldest. No lock: two CPUs that take one way at once lose one number, until its packet's next hop.
+ */
+#pragma once
+
+#include "kernel.bpf.h"
+
+enum { RECENT_WAYS = 4 };
+
+struct dpt_recent {
+	__u64 number;
+	__u64 since;
+};
+
+struct dpt_recent_set {
+	struct dpt_recent ways[RECENT_WAYS];
+};
+
+/* A number is written again only after so long. */
+#define RENEW_NS 500000000ULL
+
+/* The time that it was remembered, 0: it is not there. */
+static __always_inline __u64 recent__since(const struct dpt_recent_set *set, __u64 number)
+{
+	__u64 since = 0;
+
+#pragma unroll
+	for (int i = 0; i < RECENT_WAYS; i++) {
+		if (set->ways[i].number == number)
+			since = set->ways[i].since;
+	}
+	return since;
+}
+
+static __always_inline void recent__remember(struct dpt_recent_set *set, __u64 number, __u64 now)
+{
+	struct dpt_recent *oldest = &set->ways[0];
+
+#pragma unroll
+	for (int i = 0; i < RECENT_WAYS; i++) {
+		struct dpt_recent *way = &set->ways[i];
+
+		if (way->number == number) {
+			if (now - way->since < RENEW_NS)
+				return;
+			oldest = way;
+			break;
+		}
+		if (way->since < oldest->since)
+			oldest = way;
+	}
+	oldest->number = number;
+	oldest->since = now;
+}

@@ -1,0 +1,93 @@
+/* The skbs that have carried packets of ours: where NAT is seen, since the addresses change and the skb does not. An
+ * address is recycled at once, so that a slot is believed only while the key agrees.
+ */
+#pragma once
+
+#include "packet.bpf.h"
+
+enum {
+	SLOT_WAYS = 4,
+	SLOT_SETS = 16384,
+};
+
+enum dpt_slot_flag {
+	SLOT_MADE_HERE = 1, /* made in that netns, and no device has received it yet */
+	SLOT_MATCHED = 2,   /* the filter has matched it at some hop */
+	SLOT_FLAGS = 3,
+};
+
+/* Of the last hop. */
+struct dpt_slot {
+	__u64 skb; /* 0: it has ended */
+	__u64 key;
+	__u64 since;
+	__u32 netns;
+	__u32 state; /* hash of the flow, in its last bits enum dpt_slot_flag */
+};
+
+/* One line of a cache, without a lock, as in recent.bpf.h. */
+struct dpt_slot_set {
+	struct dpt_slot ways[SLOT_WAYS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOT_SETS);
+	__type(key, __u32);
+	__type(value, struct dpt_slot_set);
+} slots __weak SEC(".maps");
+
+/* The verifier lets no typed pointer be calculated with; half of one is a number. */
+static __always_inline __u64 skb__low_half(__u64 skb)
+{
+	__u64 half;
+
+	asm volatile("r0 = %1\n"
+		     "w0 = w0\n"
+		     "%0 = r0"
+		     : "=r"(half)
+		     : "r"(skb)
+		     : "r0");
+	return half;
+}
+
+static __always_inline __u32 skb__hash(__u64 skb)
+{
+	return (__u32)skb__low_half(skb) * 0x9e3779b1U;
+}
+
+static __always_inline struct dpt_slot_set *slots__set(__u64 skb)
+{
+	__u32 index = skb__hash(skb) >> 18;
+
+	_Static_assert(SLOT_SETS == 1 << (32 - 18), "what is left of a hash");
+	return bpf_map_lookup_elem(&slots, &index);
+}
+
+/* The number of its way, SLOT_WAYS: it has none. */
+static __always_inline __u32 slots__find(const struct dpt_slot_set *set, __u64 skb)
+{
+	__u32 found = SLOT_WAYS;
+
+#pragma unroll
+	for (int i = 0; i < SLOT_WAYS; i++) {
+		if (set->ways[i].skb == skb)
+			found = i;
+	}
+	return forget(found);
+}
+
+static __always_inline __u32 slots__oldest(const struct dpt_slot_set *set)
+{
+	__u64 since = set->ways[0].since;
+	__u32 oldest = 0;
+
+#pragma unroll
+	for (int i = 1; i < SLOT_WAYS; i++) {
+		if (set->ways[i].since < since) {
+			since = set->ways[i].since;
+			oldest = i;
+		}
+	}
+	return forget(oldest);
+}

@@ -1,0 +1,112 @@
+/* "Ours too": the addresses and ports under which packets of ours have gone on after NAT. What arrives with them, or
+ * with them the other way round, is believed to be ours before NAT has undone them, until their next owner shows.
+ */
+#pragma once
+
+#include "recent.bpf.h"
+#include "tuple.bpf.h"
+
+#define TRANSLATED_NS 30000000000ULL	 /* conntrack keeps a flow of UDP or echo so long */
+#define RENEW_TRANSLATED_NS 100000000ULL /* `translated_since` is written again after so long: all CPUs read it */
+
+enum { TRANSLATED_SETS = 1024 };
+
+/* By their tuple__hash in the direction in which they leave. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRANSLATED_SETS);
+	__type(key, __u32);
+	__type(value, struct dpt_recent_set);
+} translated __weak SEC(".maps");
+
+/* When one was last written, to RENEW_TRANSLATED_NS; 0: none yet. */
+__u64 translated_since __weak = 0;
+
+static __always_inline bool translated__any(__u64 now)
+{
+	return translated_since && now - translated_since < TRANSLATED_NS + RENEW_TRANSLATED_NS;
+}
+
+/* The upper half of a hash, without the direction: all that a slot keeps of it. */
+static __always_inline __u32 tuple__half(__u64 hash)
+{
+	return hash >> 32 & ~(__u64)TUPLE_BITS;
+}
+
+static __always_inline struct dpt_recent_set *translated__set(__u32 half)
+{
+	__u32 index = half >> 2 & (TRANSLATED_SETS - 1);
+
+	return bpf_map_lookup_elem(&translated, &index);
+}
+
+static __always_inline bool translated__is(const struct dpt_recent *way, __u64 hash)
+{
+	return !((way->number ^ hash) & ~(__u64)TUPLE_BITS);
+}
+
+/* Renews, or joins, in the direction in which it leaves. */
+static __always_inline void translated__join(__u64 hash, __u64 now)
+{
+	struct dpt_recent_set *set = translated__set(tuple__half(hash));
+	struct dpt_recent *oldest;
+
+	if (!set)
+		return;
+	if (now - translated_since > RENEW_TRANSLATED_NS)
+		translated_since = now;
+	oldest = &set->ways[0];
+#pragma unroll
+	for (int i = 0; i < RECENT_WAYS; i++) {
+		struct dpt_recent *way = &set->ways[i];
+
+		if (translated__is(way, hash)) {
+			if (now - way->since < TRANSLATED_NS) {
+				way->since = now;
+				return;
+			}
+			oldest = way;
+			break;
+		}
+		if (way->since < oldest->since)
+			oldest = way;
+	}
+	oldest->number = hash;
+	oldest->since = now;
+}
+
+enum dpt_translated {
+	TRANSLATED_NOT,
+	TRANSLATED_RETURNS,
+	TRANSLATED_LEAVES, /* in this direction */
+};
+
+static __always_inline enum dpt_translated translated__find(__u64 hash, __u64 now)
+{
+	const struct dpt_recent_set *set = translated__set(tuple__half(hash));
+	__u32 found = TRANSLATED_NOT;
+
+	if (!set)
+		return TRANSLATED_NOT;
+#pragma unroll
+	for (int i = 0; i < RECENT_WAYS; i++) {
+		const struct dpt_recent *way = &set->ways[i];
+
+		if (translated__is(way, hash) && now - way->since < TRANSLATED_NS)
+			found = way->number == hash ? TRANSLATED_LEAVES : TRANSLATED_RETURNS;
+	}
+	return forget(found);
+}
+
+static __always_inline void translated__remove(__u32 half)
+{
+	struct dpt_recent_set *set = translated__set(half);
+
+	if (!set)
+		return;
+#pragma unroll
+	for (int i = 0; i < RECENT_WAYS; i++) {
+		if (tuple__half(set->ways[i].number) == half)
+			set->ways[i].since = 0;
+	}
+}

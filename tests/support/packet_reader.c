@@ -1,0 +1,36 @@
+#include "packet_reader.h"
+
+#include "bpf_host.h"
+#include "lib/common.bpf.h"
+#include "lib/walk.bpf.h"
+
+static bool read_with(enum read_way way, const struct dpt_bytes* bytes, struct dpt_seen* seen,
+                      __u32* matches) {
+  struct dpt_walk walk;
+
+  if (way == READ_WINDOW || way == READ_WINDOW_BY_PROBE)
+    return common__look(bytes, seen, true, matches) == LOOK_SEEN;
+  if (!walk__headers(bytes, &walk, matches)) return false;
+  walk__fill(bytes, &walk, seen);
+  return true;
+}
+
+bool read_packet_from(enum read_way way, const unsigned char* start, size_t linear, __u16 protocol,
+                      struct read_packet* packet) {
+  struct dpt_bytes bytes = {.start = start, .available = linear, .protocol = protocol};
+  struct dpt_seen seen = {};
+  struct __sk_buff ctx = {};
+  __u32 matches = 0;
+
+  host_packet = (struct host_packet){.bytes = start, .size = linear};
+  if (way == READ_WALK_OF_CONTEXT) bytes.ctx = &ctx;
+  if (!read_with(way, &bytes, &seen, &matches)) return false;
+  *packet = (struct read_packet){
+      .flow = seen.flow,
+      .tunnel = seen.tunnel,
+      .key = seen.key,
+      .datagram = seen.datagram,
+      .matches = matches,
+  };
+  return true;
+}

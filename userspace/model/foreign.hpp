@@ -1,0 +1,20 @@
+// What others wrote (names of devices, pods and functions; recordings, results of CNI plugins):
+// bounded and without what a terminal could take for a command, before anything else gets it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace dptrace {
+
+/// Valid UTF-8 of at most kLongestName bytes: other bytes, control characters and those that turn
+/// the direction of writing become U+FFFD.
+std::string clean_name(std::string_view foreign);
+
+inline constexpr std::size_t kLongestName = 512;
+
+/// Is JSON that is parsed to a tree bounded in depth and number of values? Trees take up to a
+/// hundred bytes for a character.
+bool is_modest_json(std::string_view text);
+
+}  // namespace dptrace

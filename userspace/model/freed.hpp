@@ -1,0 +1,36 @@
+// The facts about a freed packet by which losses are told from other frees.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "dptrace/watch.h"
+#include "model/drop_table.hpp"
+#include "model/names.hpp"
+#include "model/packet.hpp"
+
+namespace dptrace {
+
+struct Freed {
+  std::string function;  ///< that freed it, helpers that free for others passed over; may be empty
+  std::string reason = "NOT_SPECIFIED";  ///< that also on kernels without reasons
+  bool has_reason = true;                ///< the kernel tells reasons
+  std::uint8_t family = 0;               ///< 4, 6; 0: not IP
+  std::uint8_t protocol = 0;
+  std::uint8_t icmp_type = 0;
+  dpt_segment segment = DPT_SEGMENT_UNKNOWN;
+  std::uint8_t packet_type = 0;  ///< PACKET_*
+  bool multicast = false;        ///< its IP destination is a multicast address or the broadcast one
+  bool is_packet = true;         ///< else an skb of a netlink or unix socket
+  bool followed = false;         ///< what became of its copies and its connection is known
+  /// Frames for other hosts come to its device in good order: the device is promiscuous, or a
+  /// bridge or a switch floods to it.
+  bool flooded = true;
+  bool over = false;       ///< TCP: its receiver is known to have closed or reset the connection
+  bool half_open = false;  ///< TCP: its receiver had just answered the same SYN again
+};
+
+Freed freed_of(const Drop& drop, const dpt_hop& hop, const Names& names);
+Freed freed_of(const DropKind& kind, const Names& names);
+
+}  // namespace dptrace

@@ -1,0 +1,152 @@
+#include "timeline/connections.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <cstring>
+#include <utility>
+
+#include "timeline/extent.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::size_t kConnections = 8192;
+
+// Sequence numbers wrap.
+bool is_after(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) > 0; }
+
+bool is_segment(const dpt_flow& flow) {
+  return flow.protocol == IPPROTO_TCP && flow.family != 0 && !is_later_fragment(flow);
+}
+
+std::uint32_t payload_of(const dpt_flow& flow) {
+  // Of a header whose length was not read, the time stamps option is what most segments have.
+  constexpr std::uint32_t kTimestamps = 12;
+  if (flow.headers != 0) return tcp_payload(flow);
+  // A SYN has more options than others, and hardly ever data.
+  if ((flow.tcp_flags & TH_SYN) != 0) return 0;
+  const std::uint32_t headers = (flow.family == 4 ? 20 : 40) + sizeof(tcphdr) + kTimestamps;
+  return flow.length > headers ? flow.length - headers : 0;
+}
+
+// Sequence numbers that it takes up: of its data, its SYN, its FIN.
+std::uint32_t extent_in_sequence(const dpt_flow& flow) {
+  return payload_of(flow) + ((flow.tcp_flags & TH_SYN) != 0) + ((flow.tcp_flags & TH_FIN) != 0);
+}
+
+}  // namespace
+
+Connections::Key Connections::key_of(const dpt_address& end, std::uint16_t port,
+                                     const dpt_address& peer, std::uint16_t peer_port) {
+  Key key;
+  std::memcpy(key.data(), &end, 16);
+  std::memcpy(key.data() + 16, &peer, 16);
+  std::memcpy(key.data() + 32, &port, 2);
+  std::memcpy(key.data() + 34, &peer_port, 2);
+  return key;
+}
+
+void Connections::note(const dpt_flow& flow) {
+  if (!is_segment(flow)) return;
+  const Key key =
+      key_of(flow.source, flow.l4.port.source, flow.destination, flow.l4.port.destination);
+  const End* before = find(key);
+  End end = before == nullptr ? End{} : *before;
+  if ((flow.tcp_flags & TH_SYN) != 0) {
+    // Another connection of the same ports; a repeated SYN begins none.
+    if (!end.has_first || end.first != flow.sequence) end = {};
+    end.first = flow.sequence;
+    end.has_first = true;
+  }
+  const std::uint32_t sent = flow.sequence + extent_in_sequence(flow);
+  if (!end.has_sent || is_after(sent, end.sent)) end.sent = sent;
+  end.has_sent = true;
+  // A reset names what it refuses as if it had it.
+  if ((flow.tcp_flags & TH_ACK) != 0 && (flow.tcp_flags & TH_RST) == 0 &&
+      (!end.has_acknowledged || is_after(flow.acknowledgment, end.acknowledged))) {
+    end.acknowledged = flow.acknowledgment;
+    end.has_acknowledged = true;
+  }
+  if ((flow.tcp_flags & TH_FIN) != 0) end.closed = true;
+  if ((flow.tcp_flags & TH_RST) != 0) end.reset = true;
+  if (recent_.size() >= kConnections && !recent_.contains(key)) older_ = std::exchange(recent_, {});
+  recent_[key] = end;
+}
+
+const Connections::End* Connections::find(const Key& key) const {
+  const auto recent = recent_.find(key);
+  if (recent != recent_.end()) return &recent->second;
+  const auto older = older_.find(key);
+  return older == older_.end() ? nullptr : &older->second;
+}
+
+const Connections::End* Connections::sender_of(const dpt_flow& flow) const {
+  if (!is_segment(flow)) return nullptr;
+  return find(key_of(flow.source, flow.l4.port.source, flow.destination, flow.l4.port.destination));
+}
+
+const Connections::End* Connections::receiver_of(const dpt_flow& flow) const {
+  if (!is_segment(flow)) return nullptr;
+  return find(key_of(flow.destination, flow.l4.port.destination, flow.source, flow.l4.port.source));
+}
+
+bool Connections::is_retransmission(const dpt_flow& flow) const {
+  // Where the header's length was not read, options (SACK) would pass for data.
+  if (flow.headers == 0 && (flow.tcp_flags & TH_SYN) == 0) return false;
+  const End* sender = sender_of(flow);
+  const std::uint32_t extent = is_segment(flow) ? extent_in_sequence(flow) : 0;
+  if (sender == nullptr || !sender->has_sent || extent == 0) return false;
+  return !is_after(flow.sequence + extent, sender->sent);
+}
+
+bool Connections::is_request(const dpt_flow& flow) {
+  return is_segment(flow) && (flow.tcp_flags & (TH_SYN | TH_ACK)) == TH_SYN;
+}
+
+bool Connections::has_answered(const dpt_flow& flow) const {
+  const End* receiver = receiver_of(flow);
+  if (receiver == nullptr) return false;
+  return receiver->reset ||
+         (receiver->has_acknowledged && !is_after(flow.sequence + 1, receiver->acknowledged));
+}
+
+bool Connections::had(const dpt_flow& flow) const {
+  const End* receiver = receiver_of(flow);
+  if (receiver == nullptr || !receiver->has_acknowledged) return false;
+  const std::uint32_t extent = extent_in_sequence(flow);
+  return extent != 0 && !is_after(flow.sequence + extent, receiver->acknowledged);
+}
+
+bool Connections::meets_time_wait(const dpt_flow& flow) const {
+  const End* receiver = receiver_of(flow);
+  return receiver != nullptr && receiver->closed && receiver->has_acknowledged &&
+         !is_after(flow.sequence + payload_of(flow), receiver->acknowledged);
+}
+
+bool Connections::receiver_has_left(const dpt_flow& flow) const {
+  const End* receiver = receiver_of(flow);
+  const End* sender = sender_of(flow);
+  return receiver != nullptr && receiver->has_acknowledged &&
+         (receiver->closed || receiver->reset) && (sender == nullptr || !sender->closed);
+}
+
+bool Connections::is_afterword(const dpt_flow& flow) const {
+  if (!is_segment(flow) || (flow.tcp_flags & TH_SYN) != 0 || payload_of(flow) != 0) return false;
+  const End* receiver = receiver_of(flow);
+  const End* sender = sender_of(flow);
+  // A reset alone may be the answer to this very packet, of which no connection knew.
+  const bool was_known = receiver != nullptr && receiver->has_acknowledged;
+  const bool was_reset = was_known && (receiver->reset || (sender != nullptr && sender->reset));
+  const bool both_closed =
+      receiver != nullptr && receiver->closed && sender != nullptr && sender->closed;
+  return both_closed || (was_reset && (flow.tcp_flags & TH_RST) == 0);
+}
+
+bool Connections::resets_known(const dpt_flow& flow) const {
+  const End* receiver = receiver_of(flow);
+  return receiver != nullptr && (flow.tcp_flags & TH_RST) != 0 && receiver->has_acknowledged;
+}
+
+}  // namespace dptrace

@@ -1,0 +1,14 @@
+// Whether a packet is shown: those that the filter matched somewhere on their way, and those that
+// ended before NAT could tell whose they are.
+#pragma once
+
+#include "timeline/live.hpp"
+
+namespace dptrace {
+
+/// The kernel's side also follows what bears the addresses that NAT gave a packet of ours. They may
+/// have a new owner since; behind NAT the filter matches what is ours, and shows who it is.
+/// `verdict`: of the whole packet. Asks the hops, which must be in order.
+bool is_ours(const Live& live, Verdict verdict);
+
+}  // namespace dptrace

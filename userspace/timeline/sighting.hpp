@@ -1,0 +1,25 @@
+// An event, and what the timeline asks of it again and again.
+#pragma once
+
+#include "timeline/extent.hpp"
+#include "timeline/tuple.hpp"
+
+namespace dptrace {
+
+struct Sighting {
+  const dpt_hop& hop;
+  Tuple tuple;
+  Extent extent;
+  bool is_crossing = false;  ///< of a device
+  bool is_free = false;
+  /// In the netns that made the skb, before it has left that: nothing received it here, and no
+  /// tunnel is around it.
+  bool at_sender = false;
+  bool to_many = false;  ///< a multicast or broadcast
+  bool has_flow = true;  ///< false: it comes behind the packet's free, to which it led
+};
+
+Sighting sighting_of(const dpt_hop& hop);
+Sighting sighting_of(const dpt_netfilter& record);
+
+}  // namespace dptrace

@@ -137,9 +137,11 @@ class Trace:
     def missed(self):
         """How often the kernel kept a hit from its programs, as it does when an interrupt or a preemption came amid one."""
         with contextlib.suppress(OSError):  # it has ended
-            infos = dict(self._programs_info()).values()
-            misses = (re.search(r"^recursion_misses:\s*(\d+)$", info, re.M) for info in infos)
-            self._missed = max(self._missed, sum(int(count[1]) for count in misses if count))
+            misses = {}
+            for program, info in self._programs_info():  # of links, too, which have no count
+                if count := re.search(r"^recursion_misses:\s*(\d+)$", info, re.M):
+                    misses[program] = int(count[1])
+            self._missed = max(self._missed, sum(misses.values()))
         for said in re.findall(r"(\d+) events missed so far", self.stderr()):
             self._missed = max(self._missed, int(said))
         return self._missed

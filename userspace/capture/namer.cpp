@@ -141,6 +141,19 @@ void Namer::forget_gone() {
   forget_former();
 }
 
+Presence Namer::presence() {
+  Presence presence;
+  if (const auto links = read_links()) {
+    presence.home_netns = names_.home_netns;
+    for (const auto& link : *links) presence.home_devices.insert(link.index);
+  }
+  for (const auto& [inode, place] : netns_finder_.find_all()) presence.netns.insert(inode);
+  presence.has_all_netns = netns_of_file("/proc/1/ns/net") != 0;
+  for (const auto& [address, pod] : pods_.addresses()) presence.pods.insert(pod);
+  for (const auto& [inode, pod] : pods_.netns()) presence.pods.insert(pod);
+  return presence;
+}
+
 // Of other namespaces that are there still, the devices are few and go with them.
 bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
                     const std::map<std::uint32_t, NetnsPlace>& netns) const {

@@ -9,6 +9,7 @@
 
 #include "model/event.hpp"
 #include "model/names.hpp"
+#include "model/presence.hpp"
 #include "node/live_symbols.hpp"
 #include "node/netns.hpp"
 #include "node/pods.hpp"
@@ -35,6 +36,8 @@ class Namer {
   /// Forgets what was found gone the last time, and is gone still: for those who cannot say what
   /// they need, but need nothing for longer than the time between two calls.
   void forget_gone();
+  /// What there is now: a look at all processes.
+  Presence presence();
   /// All devices of all network namespaces there are, so that none is to be asked for while packets
   /// wait. The kernel takes some 0.2 ms for each namespace.
   void describe_all();

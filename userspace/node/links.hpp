@@ -15,7 +15,7 @@ namespace dptrace {
 
 struct Link {
   std::uint32_t index = 0;
-  std::string name{};
+  std::string name{};          ///< as clean_name() leaves it
   std::string kind{};          ///< rtnl_link_ops.kind; empty for a physical device and for lo
   std::uint16_t arp_type = 0;  ///< ARPHRD_*
   std::uint32_t flags = 0;     ///< IFF_*

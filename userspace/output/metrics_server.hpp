@@ -42,8 +42,9 @@ class MetricsServer {
   // One thread may call these.
   /// Counting has begun: /healthz is well from now on.
   void begin(const ProbeStates& probes);
-  /// As Metrics has these two.
+  /// As Metrics has these three; what has ended is gone with the next update.
   void update(const DropTable& table, const Names& names);
+  void end(const Presence& presence, std::uint64_t now_ns) { metrics_.end(presence, now_ns); }
   std::optional<std::string> take_warning();
 
  private:

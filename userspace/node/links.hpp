@@ -34,8 +34,8 @@ struct Link {
   bool is_up() const;
 };
 
-/// Of the calling thread's netns.
-Result<std::vector<Link>> read_links();
+/// Of the calling thread's netns: the first `most`.
+Result<std::vector<Link>> read_links(std::size_t most = SIZE_MAX);
 
 /// Nothing for messages that tell only a part: of a bridge about its port, of a wireless driver.
 std::optional<Link> parse_link(const nlmsghdr* message);

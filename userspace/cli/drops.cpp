@@ -261,6 +261,7 @@ class Drops {
     }
     for (const auto& counter : rows_.table().counters) interfaces.insert(counter.interface);
     namer_.keep(interfaces, pods);
+    if (metrics_ != nullptr) metrics_->end(namer_.presence(), now);
   }
 
   const DropsCommand& command_;

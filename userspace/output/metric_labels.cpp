@@ -58,6 +58,17 @@ MetricLabels counter_labels(const LossCounter& counter, const Names& names) {
   return labels;
 }
 
+std::string pod_of_labels(const MetricLabels& labels) {
+  std::string name_space;
+  std::string pod;
+  for (const auto& [name, value] : labels) {
+    if (name == "namespace") name_space = value;
+    if (name == "pod") pod = value;
+  }
+  return name_space.empty() || pod.empty() || pod == kOther ? std::string()
+                                                            : name_space + "/" + pod;
+}
+
 MetricLabels collapsed(MetricLabels labels) {
   for (auto& [name, value] : labels) {
     const bool is_number = !value.empty() && value[0] >= '0' && value[0] <= '9';

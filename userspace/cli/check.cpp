@@ -7,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/prerequisites.hpp"
+#include "cli/standard_output.hpp"
 #include "node/capabilities.hpp"
 #include "node/kernel_version.hpp"
 #include "node/netns.hpp"
@@ -85,18 +86,23 @@ Findings examine() {
   return findings;
 }
 
-void print_text(const Findings& findings) {
+std::string as_text(const Findings& findings, bool can_run) {
+  std::string text;
   for (const auto& finding : findings) {
-    fmt::print("{:<8} {:<30} {}\n",
-               finding.ok         ? "ok"
-               : finding.required ? "MISSING"
-                                  : "missing",
-               finding.name, finding.facts);
-    if (!finding.ok && !finding.remedy.empty()) fmt::print("{:>40}{}\n", "", finding.remedy);
+    text += fmt::format("{:<8} {:<30} {}\n",
+                        finding.ok         ? "ok"
+                        : finding.required ? "MISSING"
+                                           : "missing",
+                        finding.name, finding.facts);
+    if (!finding.ok && !finding.remedy.empty())
+      text += fmt::format("{:>40}{}\n", "", finding.remedy);
   }
+  text +=
+      can_run ? "\ndptrace can follow packets here.\n" : "\ndptrace cannot follow packets here.\n";
+  return text;
 }
 
-void print_json(const Findings& findings, bool can_run) {
+std::string as_json(const Findings& findings, bool can_run) {
   nlohmann::ordered_json checks = nlohmann::ordered_json::array();
   for (const auto& finding : findings) {
     nlohmann::ordered_json check = {{"name", finding.name},
@@ -110,20 +116,20 @@ void print_json(const Findings& findings, bool can_run) {
                                          {"schema_version", 1},
                                          {"can_run", can_run},
                                          {"checks", std::move(checks)}};
-  fmt::print("{}\n", object.dump());
+  return object.dump() + '\n';
 }
 
 int clean() {
   const auto removed = remove_stale_filters();
   if (!removed) {
-    fmt::print(stderr, "dptrace: {}\n", removed.error().message);
+    say(removed.error().message);
     return kFailure;
   }
-  fmt::print(
-      "{} tc filters of dptrace processes that are no more were removed from this network "
-      "namespace\n",
-      *removed);
-  return kSuccess;
+  return print_results(
+      fmt::format("{} tc filters of dptrace processes that are no more were removed from this "
+                  "network namespace\n",
+                  *removed),
+      kSuccess);
 }
 
 }  // namespace
@@ -134,14 +140,8 @@ int run_check(const CheckCommand& command) {
   const bool can_run = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.required && !finding.ok;
   });
-  if (command.json) {
-    print_json(findings, can_run);
-  } else {
-    print_text(findings);
-    fmt::print("\n{}\n", can_run ? "dptrace can follow packets here."
-                                 : "dptrace cannot follow packets here.");
-  }
-  return can_run ? kSuccess : kFailure;
+  return print_results(command.json ? as_json(findings, can_run) : as_text(findings, can_run),
+                       can_run ? kSuccess : kFailure);
 }
 
 }  // namespace dptrace

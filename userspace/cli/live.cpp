@@ -1,18 +1,17 @@
 #include "cli/live.hpp"
 
 #include <fmt/format.h>
-#include <sys/signalfd.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 
 #include "cli/exit_status.hpp"
 #include "model/foreign.hpp"
 #include "node/netns.hpp"
+#include "os/outlet.hpp"
 
 namespace dptrace {
 
@@ -24,22 +23,8 @@ std::uint64_t now_ns(clockid_t clock) {
 }
 
 int fail(const Error& error) {
-  fmt::print(stderr, "dptrace: {}\n", error.message);
+  say(error.message);
   return kFailure;
-}
-
-OwnedFd take_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return OwnedFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-bool signal_came(const OwnedFd& signals) {
-  signalfd_siginfo info{};
-  return read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info);
 }
 
 Names names_of_node(const KernelBtf& btf) {

@@ -7,12 +7,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
+#include <sstream>
 
 #include "cli/exit_status.hpp"
 #include "cli/option_list.hpp"
+#include "cli/standard_output.hpp"
 #include "cli/values.hpp"
 #include "cli/version.hpp"
 #include "dptrace/config.h"
+#include "os/outlet.hpp"
 
 namespace dptrace {
 
@@ -226,7 +229,7 @@ std::string contradiction(const TraceCommand& trace) {
 }
 
 int refuse(const std::string& message) {
-  fmt::print(stderr, "dptrace: {}\nTry 'dptrace --help'.\n", message);
+  say(message + "\nTry 'dptrace --help'.");
   return kUsage;
 }
 
@@ -307,7 +310,10 @@ std::variant<Command, int> parse_command_line(int argc, const char* const* argv)
   try {
     grammar.app.parse(argc, argv);
   } catch (const CLI::Success& answered) {
-    return grammar.app.exit(answered);
+    std::ostringstream text;
+    std::ostringstream none;
+    const int status = grammar.app.exit(answered, text, none);
+    return print_results(text.str(), status);
   } catch (const CLI::ParseError& error) {
     return refuse(error.what());
   }

@@ -11,6 +11,8 @@
 #include "cli/prerequisites.hpp"
 #include "cli/session.hpp"
 #include "decode/decode.hpp"
+#include "os/outlet.hpp"
+#include "os/stop.hpp"
 #include "record/writer.hpp"
 
 namespace dptrace {
@@ -30,8 +32,7 @@ constexpr std::uint64_t kForgetEveryNs = 60'000'000'000;
 
 void tell_start(const Capture& capture) {
   for (const auto& probe : capture.probes()) {
-    if (!probe.attached)
-      fmt::print(stderr, "dptrace: not seen here: {} ({})\n", probe.facts, probe.why);
+    if (!probe.attached) say(fmt::format("not seen here: {} ({})", probe.facts, probe.why));
   }
 }
 
@@ -42,11 +43,10 @@ class LossWarning {
     const std::uint64_t lost = capture.lost();
     if (lost == told_ || now < next_ns_) return;
     next_ns_ = now + kWarnEveryNs;
-    fmt::print(stderr,
-               "dptrace: {} events lost so far: packets are missing hops. Give a larger "
-               "--ring-size, or narrow the "
-               "filter (--peer-ip, --port, --protocol)\n",
-               lost);
+    say(fmt::format(
+        "{} events lost so far: packets are missing hops. Give a larger --ring-size, or narrow the "
+        "filter (--peer-ip, --port, --protocol)",
+        lost));
     told_ = lost;
   }
 
@@ -69,21 +69,21 @@ class Trace {
     capture_.on_links([this] { namer_.links_changed(); });
   }
 
-  Result<> run(const OwnedFd& signals) {
+  Result<> run() {
     if (!command_.write_file.empty()) {
       auto writer = record::Writer::create(command_.write_file, names_, command_.capture.pods);
       if (!writer) return tl::unexpected(writer.error());
       writer_.emplace(std::move(*writer));
-      if (const auto warning = writer_->take_warning())
-        fmt::print(stderr, "dptrace: {}\n", *warning);
+      if (const auto warning = writer_->take_warning()) say(*warning);
     }
     get_ready();
+    stop::end_in_order();
     start_ns_ = now_ns(CLOCK_MONOTONIC);
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
-    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "dptrace: following; Ctrl-C ends\n");
+    if (isatty(STDERR_FILENO) != 0) say("following; Ctrl-C ends");
     Result<> result;
-    while (result && !session_.is_done() && left().count() > 0 && !signal_came(signals)) {
-      result = round(signals.get());
+    while (result && !session_.is_done() && left().count() > 0 && !stop::came()) {
+      result = round(stop::fd());
     }
     if (result) result = round(-1);  // what came until the end
     Summary figures;
@@ -94,7 +94,7 @@ class Trace {
     return result;
   }
 
-  int exit_status() const { return session_.exit_status(); }
+  int exit_status() { return session_.exit_status(); }
 
  private:
   // The first packet is told as all others are: with pods, devices and every probe.
@@ -131,8 +131,7 @@ class Trace {
     const std::uint64_t now = capture_.complete_until();
     session_.advance(now);
     loss_warning_.check(capture_, now);
-    for (const auto& warning : capture_.take_warnings())
-      fmt::print(stderr, "dptrace: {}\n", warning);
+    for (const auto& warning : capture_.take_warnings()) say(warning);
     return {};
   }
 
@@ -207,12 +206,12 @@ Result<Started> start(const CaptureSettings& settings) {
 }  // namespace
 
 int run_trace(const TraceCommand& command) {
-  const auto signals = take_signals();
+  stop::take_signals();
   auto started = start(command.capture);
   if (!started) return fail(started.error());
   tell_start(*started->capture);
   Trace trace(command, *started->capture, started->names, std::move(started->symbols));
-  if (const auto result = trace.run(signals); !result) return fail(result.error());
+  if (const auto result = trace.run(); !result) return fail(result.error());
   return trace.exit_status();
 }
 

@@ -21,6 +21,8 @@ constexpr mode_t kMode = 0600;
 constexpr mode_t kOthers = 0077;
 
 std::string message(const std::string& path, int error) {
+  if (error == EAGAIN)
+    return fmt::format("writing {}: nobody has read it since the signal came", path);
   const char* hint = error == ENOSPC ? " (free some space, or write elsewhere)" : "";
   return fmt::format("writing {}: {}{}", path, std::strerror(error), hint);
 }
@@ -118,13 +120,17 @@ Result<> Writer::chunk(ChunkType type, const std::string& payload) {
 
 Result<> Writer::write(std::span<const std::byte> bytes) {
   if (error_) return tl::unexpected(*error_);
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_.descriptor(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  switch (outlet_.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()})) {
+    case Outlet::End::kNone:
+      return {};
+    case Outlet::End::kClosed:
+      return fail(EPIPE);
+    case Outlet::End::kStopped:
+      return fail(EAGAIN);
+    case Outlet::End::kFailed:
+      break;
   }
-  return {};
+  return fail(outlet_.error());
 }
 
 Result<> Writer::fail(int error) {

@@ -11,6 +11,7 @@
 #include "model/names.hpp"
 #include "model/result.hpp"
 #include "model/summary.hpp"
+#include "os/outlet.hpp"
 #include "record/disguise.hpp"
 #include "record/file.hpp"
 #include "record/format.hpp"
@@ -46,7 +47,8 @@ class Writer {
   Result<> finish(const Summary& summary);
 
  private:
-  Writer(std::string path, File file) : path_(std::move(path)), file_(std::move(file)) {}
+  Writer(std::string path, File file)
+      : path_(std::move(path)), file_(std::move(file)), outlet_(file_.descriptor()) {}
 
   void make_private();
   Result<> chunk(ChunkType type, std::span<const std::byte> payload);
@@ -56,6 +58,7 @@ class Writer {
 
   std::string path_;
   File file_;
+  Outlet outlet_;
   std::optional<std::string> warning_;
   std::optional<Error> error_;
   Disguise disguise_;

@@ -1,8 +1,10 @@
 """Output that cannot be written, readers that have stopped, signals at any time: dptrace ends in order and says why."""
 
 import fcntl
+import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -122,6 +124,49 @@ class Signals(NodeTest):
                     said = process.communicate(timeout=support.TIMEOUT)[1]
                     self.assertEqual(process.returncode, 0, said)
                 support.wait_until(lambda: not support.traces_left(nodes.n1), "a clean node")
+
+
+class Files(NodeTest):
+    """Told before anything is attached: even who may attach nothing is told."""
+
+    def refused(self, *options):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            binary = shutil.copy(support.DPTRACE, folder)
+            nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
+            done = support.run(*nobody, binary, "--pod-ip", "10.244.1.3", *options, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertNotIn("CAP_", done.stderr)
+        return done.stderr
+
+    def test_bad_paths(self):
+        self.assertIn("/no/such/file: No such file", self.refused("-w", "/no/such/file"))
+        self.assertIn("/no/such/file: No such file", self.refused("--ready-file", "/no/such/file"))
+        self.assertIn("/etc/passwd: Permission denied", self.refused("-w", "/etc/passwd"))
+
+    def test_recording_of_a_start_that_fails(self):
+        """What was there stays, what was not there is not there."""
+        with tempfile.TemporaryDirectory() as folder:
+            old, new = os.path.join(folder, "old"), os.path.join(folder, "new")
+            with open(old, "w") as file:
+                file.write("old")
+            for path in (old, new):
+                done = dptrace("--pod-ip", "10.244.1.3", "--interface", "nosuch0", "-w", path)
+                self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual(os.listdir(folder), ["old"])
+            with open(old) as file:
+                self.assertEqual(file.read(), "old")
+
+    def test_check_is_json_when_it_fails(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            binary = shutil.copy(support.DPTRACE, folder)
+            nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
+            done = support.run(*nobody, binary, "check", "-o", "json", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIs(json.loads(done.stdout)["can_run"], False)
+        done = dptrace("check", "--clean", "-o", "json", check=True)
+        self.assertEqual(json.loads(done.stdout)["type"], "clean")
 
 
 def takes(pid, number):

@@ -102,6 +102,11 @@ std::string as_text(const Findings& findings, bool can_run) {
   return text;
 }
 
+// JSON is JSON, whatever comes.
+std::string as_line(const nlohmann::ordered_json& object) {
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
 std::string as_json(const Findings& findings, bool can_run) {
   nlohmann::ordered_json checks = nlohmann::ordered_json::array();
   for (const auto& finding : findings) {
@@ -116,14 +121,22 @@ std::string as_json(const Findings& findings, bool can_run) {
                                          {"schema_version", 1},
                                          {"can_run", can_run},
                                          {"checks", std::move(checks)}};
-  return object.dump() + '\n';
+  return as_line(object);
 }
 
-int clean() {
+int clean(bool json) {
   const auto removed = remove_stale_filters();
   if (!removed) {
     say(removed.error().message);
-    return kFailure;
+    if (!json) return kFailure;
+    return print_results(
+        as_line({{"type", "clean"}, {"schema_version", 1}, {"error", removed.error().message}}),
+        kFailure);
+  }
+  if (json) {
+    return print_results(
+        as_line({{"type", "clean"}, {"schema_version", 1}, {"filters_removed", *removed}}),
+        kSuccess);
   }
   return print_results(
       fmt::format("{} tc filters of dptrace processes that are no more were removed from this "
@@ -135,7 +148,7 @@ int clean() {
 }  // namespace
 
 int run_check(const CheckCommand& command) {
-  if (command.clean) return clean();
+  if (command.clean) return clean(command.json);
   const auto findings = examine();
   const bool can_run = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.required && !finding.ok;

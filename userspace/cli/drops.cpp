@@ -25,6 +25,7 @@
 #include "node/loss_counters.hpp"
 #include "os/outlet.hpp"
 #include "os/privileges.hpp"
+#include "os/ready_file.hpp"
 #include "os/stop.hpp"
 #include "output/drop_output.hpp"
 #include "output/metrics_server.hpp"
@@ -319,6 +320,7 @@ Result<Started> start(CaptureSettings settings) {
 
 int run_drops(const DropsCommand& command) {
   stop::take_signals();
+  if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
   // First: an address in use is told at once.
   const auto metrics = serve_metrics(command);
   if (!metrics) return fail(metrics.error());

@@ -1,12 +1,6 @@
 #include "cli/live.hpp"
 
-#include <fmt/format.h>
 #include <sys/utsname.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include "cli/exit_status.hpp"
 #include "model/foreign.hpp"
@@ -38,16 +32,6 @@ Names names_of_node(const KernelBtf& btf) {
   names.home_netns = current_netns();
   for (const auto& [code, name] : btf.drop_reasons()) names.reasons[code] = clean_name(name);
   return names;
-}
-
-Result<> create_ready_file(const std::string& path) {
-  if (path.empty()) return {};
-  std::ofstream file(path, std::ios::trunc);
-  file << getpid() << '\n';
-  file.close();
-  if (!file)
-    return failure(fmt::format("creating the ready file {}: {}", path, std::strerror(errno)));
-  return {};
 }
 
 }  // namespace dptrace

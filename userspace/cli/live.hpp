@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <ctime>
-#include <string>
 
 #include "model/names.hpp"
 #include "model/result.hpp"
@@ -17,8 +16,5 @@ std::uint64_t now_ns(clockid_t clock);
 int fail(const Error& error);
 
 Names names_of_node(const KernelBtf& btf);
-
-/// Nothing when there is no path.
-Result<> create_ready_file(const std::string& path);
 
 }  // namespace dptrace

@@ -12,6 +12,7 @@
 #include "cli/session.hpp"
 #include "decode/decode.hpp"
 #include "os/outlet.hpp"
+#include "os/ready_file.hpp"
 #include "os/stop.hpp"
 #include "record/writer.hpp"
 
@@ -69,9 +70,9 @@ class Trace {
     capture_.on_links([this] { namer_.links_changed(); });
   }
 
-  Result<> run() {
-    if (!command_.write_file.empty()) {
-      auto writer = record::Writer::create(command_.write_file, names_, command_.capture.pods);
+  Result<> run(std::optional<record::Target> target) {
+    if (target) {
+      auto writer = record::Writer::create(std::move(*target), names_, command_.capture.pods);
       if (!writer) return tl::unexpected(writer.error());
       writer_.emplace(std::move(*writer));
       if (const auto warning = writer_->take_warning()) say(*warning);
@@ -207,11 +208,20 @@ Result<Started> start(const CaptureSettings& settings) {
 
 int run_trace(const TraceCommand& command) {
   stop::take_signals();
+  // First: a bad path is told at once.
+  if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
+  std::optional<record::Target> target;
+  if (!command.write_file.empty()) {
+    auto opened = record::Target::open(command.write_file);
+    if (!opened) return fail(opened.error());
+    target.emplace(std::move(*opened));
+    stop::before_sudden_end(record::Target::abandon);
+  }
   auto started = start(command.capture);
   if (!started) return fail(started.error());
   tell_start(*started->capture);
   Trace trace(command, *started->capture, started->names, std::move(started->symbols));
-  if (const auto result = trace.run(); !result) return fail(result.error());
+  if (const auto result = trace.run(std::move(target)); !result) return fail(result.error());
   return trace.exit_status();
 }
 

@@ -42,6 +42,7 @@ void say_ended_while_starting() {
 void on_signal(int signal) {
   const int error = errno;
   if (!in_order) {
+    if (auto* const call = last_call.load()) call();
     say_ended_while_starting();
     _exit(0);
   }

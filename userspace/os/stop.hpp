@@ -17,7 +17,7 @@ void end_in_order();
 int fd();
 bool came();
 
-/// Called before such an end; async-signal-safe. Null: nothing.
+/// Called before an end at once; async-signal-safe. Null: nothing.
 void before_sudden_end(void (*call)());
 
 }  // namespace dptrace::stop

@@ -15,6 +15,7 @@
 #include "record/disguise.hpp"
 #include "record/file.hpp"
 #include "record/format.hpp"
+#include "record/target.hpp"
 
 namespace dptrace::record {
 
@@ -24,6 +25,7 @@ class Writer {
  public:
   /// `pods` are the addresses of --pod-ip. Only its owner may read the file: it tells of others'
   /// traffic. One that is there already is made so, see take_warning().
+  static Result<Writer> create(Target target, const Names& names, const std::vector<Address>& pods);
   static Result<Writer> create(const std::string& path, const Names& names,
                                const std::vector<Address>& pods);
 

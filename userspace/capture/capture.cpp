@@ -274,7 +274,9 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd
 
 void Capture::begin(const Receiver& receive) {
   lost_since_ns_ = monotonic_ns();
-  lost_ = lost_before_ = count_lost();
+  count_lost();
+  lost_before_ = lost_;
+  missed_before_ = missed_;
   ring_->read([&](std::span<const std::byte> record) {
     dpt_event event{};
     if (record.size() >= sizeof event) std::memcpy(&event, record.data(), sizeof event);
@@ -282,17 +284,17 @@ void Capture::begin(const Receiver& receive) {
   });
 }
 
-std::uint64_t Capture::count_lost() const {
-  return lost_events(bpf_map__fd(object_.skeleton->maps.counts)) +
-         missed_runs(*object_.skeleton->obj);
+void Capture::count_lost() {
+  missed_ = missed_runs(*object_.skeleton->obj);
+  lost_ = lost_events(bpf_map__fd(object_.skeleton->maps.counts)) + missed_;
 }
 
 // What was lost after the count is told the next time, with a beginning that is before it.
 bool Capture::tell_lost(std::uint64_t begin_ns, const Receiver& receive) {
-  const std::uint64_t now_lost = count_lost();
-  const std::uint64_t records = now_lost - lost_;
+  const std::uint64_t lost_before = lost_;
+  count_lost();
+  const std::uint64_t records = lost_ - lost_before;
   const std::uint64_t since_ns = std::exchange(lost_since_ns_, begin_ns);
-  lost_ = now_lost;
   if (records == 0) return true;
   dpt_lost lost{};
   lost.event = {DPT_EVENT_LOST, sizeof lost, 0, monotonic_ns()};

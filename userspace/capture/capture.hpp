@@ -43,6 +43,8 @@ class Capture {
   /// As told by DPT_EVENT_LOST since begin(): records that found no room in the ring, and hits that
   /// the kernel kept from a program which was running.
   std::uint64_t lost() const { return lost_ - lost_before_; }
+  /// Those of lost() that the kernel kept from a program.
+  std::uint64_t missed() const { return missed_ - missed_before_; }
 
   const ProbeStates& probes() const { return probes_; }
   /// Called when links of the own netns have changed, before the records that follow.
@@ -68,7 +70,7 @@ class Capture {
   /// Why the kernel did not take a program; empty: it did.
   std::string refusal(const char* program) const;
   Result<> sees_anything() const;
-  std::uint64_t count_lost() const;
+  void count_lost();
   /// False when `receive` wants no more.
   bool tell_lost(std::uint64_t begin_ns, const Receiver& receive);
   /// Once nothing was followed for a while, packets that do not match cost less again.
@@ -86,6 +88,8 @@ class Capture {
   std::uint64_t complete_until_ = 0;
   std::uint64_t lost_ = 0;           ///< as counted last
   std::uint64_t lost_before_ = 0;    ///< likewise, at begin()
+  std::uint64_t missed_ = 0;         ///< of lost_: what the kernel kept from a program
+  std::uint64_t missed_before_ = 0;  ///< likewise, at begin()
   std::uint64_t lost_since_ns_ = 0;  ///< time before which all that was lost is in lost_
 };
 

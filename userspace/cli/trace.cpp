@@ -41,17 +41,34 @@ void tell_start(const Capture& capture) {
 class LossWarning {
  public:
   void check(const Capture& capture, std::uint64_t now) {
-    const std::uint64_t lost = capture.lost();
-    if (lost == told_ || now < next_ns_) return;
+    if (capture.lost() == told_ || now < next_ns_) return;
     next_ns_ = now + kWarnEveryNs;
-    say(fmt::format(
-        "{} events lost so far: packets are missing hops. Give a larger --ring-size, or narrow the "
-        "filter (--peer-ip, --port, --protocol)",
-        lost));
-    told_ = lost;
+    tell(capture);
+  }
+
+  // At the end, whenever the last warning was.
+  void finish(const Capture& capture) {
+    if (capture.lost() != told_) tell(capture);
   }
 
  private:
+  void tell(const Capture& capture) {
+    told_ = capture.lost();
+    const std::uint64_t missed = capture.missed(), without_room = told_ - missed;
+    if (without_room != 0) {
+      say(
+          fmt::format("{} events lost so far: packets are missing hops. Give a larger "
+                      "--ring-size, or narrow the filter (--peer-ip, --port, --protocol)",
+                      without_room));
+    }
+    if (missed != 0) {
+      say(
+          fmt::format("{} events missed so far: the kernel calls no program while an interrupt "
+                      "or another task has come amid the same one. Packets may be missing hops",
+                      missed));
+    }
+  }
+
   std::uint64_t next_ns_ = 0;
   std::uint64_t told_ = 0;
 };
@@ -87,6 +104,7 @@ class Trace {
       result = round(stop::fd());
     }
     if (result) result = round(-1);  // what came until the end
+    loss_warning_.finish(capture_);
     Summary figures;
     figures.events_lost = capture_.lost();
     figures.duration_ns = now_ns(CLOCK_MONOTONIC) - start_ns_;

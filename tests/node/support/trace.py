@@ -19,12 +19,15 @@ class Trace:
     """A running `dptrace -o json`, its packets as they come."""
 
     RECORDS = "packet"
+    _alive = set()
+    _missed_by_ended = 0
 
     def __init__(self, *arguments, netns=None, prefix=()):
         """`prefix`: a command that becomes dptrace."""
         self.packets = []
         self.summary = None
         self.stray_lines = []
+        self._missed = 0
         self._changed = threading.Condition()
         self._folder = tempfile.TemporaryDirectory(prefix="dptrace-")
         ready = os.path.join(self._folder.name, "ready")
@@ -33,6 +36,7 @@ class Trace:
             ["ip", "netns", "exec", netns or topology().n1, *prefix, DPTRACE, *arguments, "-o", "json", "--ready-file", ready],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr, text=True,
         )
+        Trace._alive.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -106,6 +110,7 @@ class Trace:
     def stop(self, signal_number=signal.SIGINT):
         """Ends it in order; returns the summary."""
         if self.process.poll() is None:
+            self.missed()
             self.process.send_signal(signal_number)
         status = self.wait_end()
         if status or self.summary is None:
@@ -118,21 +123,44 @@ class Trace:
         self.process.wait()
         self._reader.join(TIMEOUT)
 
-    def programs(self):
-        """The BPF programs that it holds, by id."""
-        found = set()
+    def _programs_info(self):
         for entry in pathlib.Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
             with contextlib.suppress(OSError):
-                found.update(int(number) for number in re.findall(r"^prog_id:\s*(\d+)$", entry.read_text(), re.M))
-        return found
+                info = entry.read_text()
+                if program := re.search(r"^prog_id:\s*(\d+)$", info, re.M):
+                    yield int(program[1]), info
+
+    def programs(self):
+        """The BPF programs that it holds, by id."""
+        return {program for program, _ in self._programs_info()}
+
+    def missed(self):
+        """How often the kernel kept a hit from its programs, as it does when an interrupt or a preemption came amid one."""
+        with contextlib.suppress(OSError):  # it has ended
+            misses = {}
+            for program, info in self._programs_info():  # of links, too, which have no count
+                if count := re.search(r"^recursion_misses:\s*(\d+)$", info, re.M):
+                    misses[program] = int(count[1])
+            self._missed = max(self._missed, sum(misses.values()))
+        for said in re.findall(r"(\d+) events missed so far", self.stderr()):
+            self._missed = max(self._missed, int(said))
+        return self._missed
+
+    @classmethod
+    def missed_by_all(cls):
+        """By those that have ended, too."""
+        return cls._missed_by_ended + sum(trace.missed() for trace in cls._alive)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.missed()
         if self.process.poll() is None:
             self.kill()
         self.stderr()
+        Trace._missed_by_ended += self.missed()
+        Trace._alive.discard(self)
         self.process.stdout.close()
         self._stderr.close()
         self._folder.cleanup()

@@ -10,6 +10,7 @@
 #include "cli/standard_output.hpp"
 #include "node/capabilities.hpp"
 #include "node/kernel_version.hpp"
+#include "node/lockdown.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -33,6 +34,13 @@ void check_rights(Findings& findings) {
     findings.push_back({std::string(used.name), has, used.required, std::string(used.purpose),
                         has ? "" : "run dptrace as root or give it this capability"});
   }
+}
+
+void check_lockdown(Findings& findings) {
+  const auto mode = lockdown_mode();
+  const auto words = lockdown_words(mode);
+  findings.push_back({mode.empty() ? "no lockdown" : "lockdown=" + mode, words.empty(), false,
+                      "BPF programs that read the kernel's memory", words});
 }
 
 void check_netns(Findings& findings) {
@@ -81,6 +89,7 @@ Findings examine() {
   const auto symbols = Symbols::load();
   findings.push_back({"kernel symbols", symbols.has_value(), true, "names of functions",
                       symbols ? "" : symbols.error().message});
+  check_lockdown(findings);
   check_netns(findings);
   if (auto node = meet_prerequisites()) check_probes(findings, *node);
   return findings;

@@ -209,6 +209,7 @@ class Drops {
 
   // The interval into the table.
   Result<> tell(Result<DropCounts> counts, bool is_last) {
+    follow_wall_clock(names_);
     if (!counts) return tl::unexpected(counts.error());
     if (malformed_) return tl::unexpected(*malformed_);
     // What is counted may be of a pod or a netns that came since the last look at the node.

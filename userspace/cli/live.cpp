@@ -6,6 +6,7 @@
 #include "model/foreign.hpp"
 #include "node/netns.hpp"
 #include "os/outlet.hpp"
+#include "os/wall_clock.hpp"
 
 namespace dptrace {
 
@@ -21,14 +22,18 @@ int fail(const Error& error) {
   return kFailure;
 }
 
+void follow_wall_clock(Names& names) {
+  names.wall_clock_offset_ns =
+      followed_offset_ns(names.wall_clock_offset_ns, wall_clock_offset_ns());
+}
+
 Names names_of_node(const KernelBtf& btf) {
   Names names;
   utsname host{};
   uname(&host);
   names.node_name = clean_name(host.nodename);
   names.kernel_release = clean_name(host.release);
-  names.wall_clock_offset_ns = static_cast<std::int64_t>(now_ns(CLOCK_REALTIME)) -
-                               static_cast<std::int64_t>(now_ns(CLOCK_MONOTONIC));
+  names.wall_clock_offset_ns = wall_clock_offset_ns();
   names.home_netns = current_netns();
   for (const auto& [code, name] : btf.drop_reasons()) names.reasons[code] = clean_name(name);
   return names;

@@ -16,5 +16,7 @@ std::uint64_t now_ns(clockid_t clock);
 int fail(const Error& error);
 
 Names names_of_node(const KernelBtf& btf);
+/// To be called before times are told: the clock may have been set meanwhile.
+void follow_wall_clock(Names& names);
 
 }  // namespace dptrace

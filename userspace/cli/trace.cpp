@@ -174,6 +174,7 @@ class Trace {
   // Pods come and go, and take numbers and addresses of others with them. For kernel modules once a
   // second is soon enough.
   void watch_node() {
+    follow_wall_clock(names_);
     namer_.refresh_pods();
     const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
     if (now < next_watch_ns_) return;

@@ -26,7 +26,7 @@ static __always_inline void device__see(struct sk_buff *skb, struct net_device *
 }
 
 SEC("tp_btf/netif_receive_skb")
-int BPF_PROG(on_netif_receive_skb, struct sk_buff *skb)
+int BPF_PROG(dptrace_receive, struct sk_buff *skb)
 {
 	__u32 flags = device__flags(skb->dev);
 	__u32 way = WAY_ARRIVES | WAY_UNDECIDED;
@@ -42,7 +42,7 @@ int BPF_PROG(on_netif_receive_skb, struct sk_buff *skb)
 }
 
 SEC("tp_btf/net_dev_start_xmit")
-int BPF_PROG(on_net_dev_start_xmit, struct sk_buff *skb, struct net_device *dev)
+int BPF_PROG(dptrace_xmit, struct sk_buff *skb, struct net_device *dev)
 {
 	struct dpt_bytes bytes;
 

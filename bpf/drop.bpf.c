@@ -10,7 +10,7 @@ static __always_inline __u32 drop__way(struct sk_buff *skb)
 }
 
 SEC("tp_btf/kfree_skb")
-int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location)
+int BPF_PROG(dptrace_free, struct sk_buff *skb, void *location)
 {
 	const struct net_device *dev;
 	struct dpt_bytes bytes;

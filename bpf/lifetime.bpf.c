@@ -34,13 +34,13 @@ static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading r
  * In two forms, as the tc programs.
  */
 SEC("?cgroup_skb/ingress")
-int on_socket_receive(struct __sk_buff *ctx)
+int dptrace_sock(struct __sk_buff *ctx)
 {
 	return socket__see(ctx, READ_BOTH_WAYS);
 }
 
 SEC("?cgroup_skb/ingress")
-int on_socket_receive_w(struct __sk_buff *ctx)
+int dptrace_sock_w(struct __sk_buff *ctx)
 {
 	return socket__see(ctx, READ_BY_WALKING);
 }
@@ -81,7 +81,7 @@ static __always_inline void consume__tell(__u64 skb, const struct dpt_seen *seen
 
 /* The hottest of all: what has no slot is done. */
 SEC("tp_btf/consume_skb")
-int BPF_PROG(on_consume_skb, struct sk_buff *skb)
+int BPF_PROG(dptrace_consume, struct sk_buff *skb)
 {
 	const struct net_device *dev;
 	struct dpt_slot_set *set;

@@ -78,7 +78,7 @@ static __always_inline int netfilter__enter(__u64 skb, __u64 function)
 
 /* Every hook function has the arguments (priv, skb, state). Those that BTF does not know are probed by this. */
 SEC("?kprobe")
-int on_hook_function(struct pt_regs *ctx)
+int dptrace_hook(struct pt_regs *ctx)
 {
 	return netfilter__enter(PT_REGS_PARM2(ctx), PT_REGS_IP(ctx));
 }
@@ -88,7 +88,7 @@ const volatile __u64 hook_functions[DPT_HOOK_FUNCTIONS] = {};
 
 #define ON_HOOK_FUNCTION(number)                                                                                       \
 	SEC("?fentry")                                                                                                 \
-	int on_hook_function_##number(__u64 *ctx)                                                                      \
+	int dptrace_hook_##number(__u64 *ctx)                                                                      \
 	{                                                                                                              \
 		return netfilter__enter(ctx[1], hook_functions[number]);                                               \
 	}
@@ -218,7 +218,7 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 }
 
 SEC("?fexit/nf_hook_slow")
-int BPF_PROG(on_nf_hook_slow, struct sk_buff *skb, struct nf_hook_state *state, struct nf_hook_entries *entries,
+int BPF_PROG(dptrace_nf_slow, struct sk_buff *skb, struct nf_hook_state *state, struct nf_hook_entries *entries,
 	     unsigned int first, int result)
 {
 	struct dpt_traversals *here = traversals__here();

@@ -94,7 +94,7 @@ static __always_inline void watch__show(void *ctx, struct sk_buff *skb, const st
 }
 
 SEC("?tp_btf/kfree_skb")
-int BPF_PROG(on_drop_watch, struct sk_buff *skb, void *location)
+int BPF_PROG(dptrace_watch, struct sk_buff *skb, void *location)
 {
 	struct dpt_kind_key kind = {};
 	struct dpt_bytes bytes;
@@ -124,7 +124,7 @@ enum {
 
 /* Whatever has let go of its connection: closed in order, reset, or given up. */
 SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(on_tcp_state, const struct sock *sk, int before, int state)
+int BPF_PROG(dptrace_tcp, const struct sock *sk, int before, int state)
 {
 	struct dpt_connection connection;
 
@@ -138,7 +138,7 @@ int BPF_PROG(on_tcp_state, const struct sock *sk, int before, int state)
 
 /* On 5.10 the request is known from nothing else: a repeated SYN is freed where one that meets no socket is. */
 SEC("?fentry/inet_rtx_syn_ack")
-int BPF_PROG(on_syn_ack_again, const struct sock *listener, const struct request_sock *request)
+int BPF_PROG(dptrace_syn_ack, const struct sock *listener, const struct request_sock *request)
 {
 	struct dpt_connection connection;
 

@@ -17,7 +17,7 @@ static __always_inline const struct net_device *xfrm__place(struct dpt_place *pl
 }
 
 SEC("?fentry/xfrm_output")
-int BPF_PROG(on_xfrm_output, struct sock *sk, struct sk_buff *skb)
+int BPF_PROG(dptrace_ipsec, struct sock *sk, struct sk_buff *skb)
 {
 	const struct net_device *dev;
 	struct dpt_bytes bytes;

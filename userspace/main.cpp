@@ -1,9 +1,12 @@
-#include <fmt/format.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <exception>
 
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
+#include "os/outlet.hpp"
 
 namespace {
 
@@ -17,15 +20,27 @@ struct Run {
   }
 };
 
+// What is opened later must not become standard output, nor be written to for it: a write there is
+// an error now.
+void keep_standard_numbers() {
+  int fd = 0;
+  do {
+    fd = open("/dev/null", O_RDONLY);
+  } while (fd >= 0 && fd <= 2);
+  if (fd > 2) close(fd);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_standard_numbers();
+  std::signal(SIGPIPE, SIG_IGN);  // an end of output, which is seen where it is written
   try {
     const auto parsed = dptrace::parse_command_line(argc, argv);
     if (const int* status = std::get_if<int>(&parsed)) return *status;
     return std::visit(Run{}, std::get<dptrace::Command>(parsed));
   } catch (const std::exception& error) {
-    fmt::print(stderr, "dptrace: {}\n", error.what());
+    dptrace::say(error.what());
     return dptrace::kFailure;
   }
 }

@@ -1,5 +1,6 @@
 """Pods and devices that come and go while dptrace runs, two of it at once, and what it leaves behind: nothing."""
 
+import calendar
 import contextlib
 import signal
 import threading
@@ -98,6 +99,21 @@ class Pods(NodeTest):
         self.assertEqual(support.traces_left(nodes.n1), [])
         if not support.IN_VM:  # 500 of them in 2 s, and a margin for a busy machine
             self.assertLess(crowded - alone, 1)
+
+
+class Clock(NodeTest):
+    @unittest.skipUnless(support.IN_VM, "sets the clock of the machine")
+    def test_is_followed_when_it_is_set(self):
+        nodes = topology()
+        self.addCleanup(lambda before: time.clock_settime(time.CLOCK_REALTIME, time.monotonic() + before),
+                        time.time() - time.monotonic())
+        with Trace("--pod-ip", nodes.pod1.ip) as trace:
+            for hours in (0, 30, -20):
+                time.clock_settime(time.CLOCK_REALTIME, time.time() + hours * 3600)
+                packet = trace.packet(icmp=8, id=ping(nodes.pod1, nodes.pod2.ip))
+                told = calendar.timegm(time.strptime(packet["time"][:19], "%Y-%m-%dT%H:%M:%S"))
+                self.assertLess(abs(time.time() - told), 1800)
+            trace.stop()
 
 
 class Vanishing(NodeTest):

@@ -244,6 +244,15 @@ class Mechanism(NodeTest):
         else:
             self.assertLessEqual(slow, names)
 
+    def test_programs_are_known_by_their_name(self):
+        with Trace("--pod-ip", topology().pod1.ip) as trace:
+            loaded = json.loads(run("bpftool", "--json", "prog", "show").stdout)
+            ours = trace.programs()
+            trace.stop()
+        names = [program.get("name", "") for program in loaded if program["id"] in ours]
+        self.assertEqual(len(names), len(ours))
+        self.assertEqual([name for name in names if not name.startswith("dptrace_")], [])
+
 
 if __name__ == "__main__":
     unittest.main()

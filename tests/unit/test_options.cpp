@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "cli/arguments.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/option_list.hpp"
 #include "cli/options.hpp"
@@ -113,6 +114,54 @@ TEST_CASE("wrong command lines are refused") {
   CHECK(is_refused({"--pod-ip", "10.0.0.1", "--no-such-option"}));
   CHECK(is_refused({"show"}));
   CHECK(is_refused({"completion", "fish"}));
+}
+
+TEST_CASE("options of a command may stand before its name") {
+  const auto parsed = parse({"--pod-ip", "10.244.1.3", "-o", "json", "drops", "--once"});
+  const auto command = std::get<DropsCommand>(std::get<Command>(parsed));
+  CHECK(command.capture.pods.size() == 1);
+  CHECK(command.json);
+  CHECK(command.once);
+}
+
+TEST_CASE("a value may look like anything but an option") {
+  CHECK(trace({"--pod-ip=10.244.1.3", "-w", "-x.dpt"}).write_file == "-x.dpt");
+  CHECK(trace({"--pod-ip=10.244.1.3", "--write=--all"}).write_file == "--all");
+  CHECK(trace({"--pod-ip=10.244.1.3", "-vwf=g"}).write_file == "f=g");
+  const auto shown = std::get<ShowCommand>(std::get<Command>(parse({"show", "-c5", "--", "-f"})));
+  CHECK(shown.file == "-f");
+  CHECK(shown.show.count == 5);
+}
+
+TEST_CASE("what is wrong is named as it was written, and what is accepted") {
+  const auto said = [](std::vector<std::string> arguments) {
+    const auto arranged = arrange(arguments, list_options());
+    return arranged ? "nothing" : arranged.error().message;
+  };
+  CHECK(said({"-v", "drops"}) == "-v is no option of 'dptrace drops', but of 'dptrace trace'");
+  CHECK(said({"--ring-size", "1M", "show", "f"}) ==
+        "--ring-size is no option of 'dptrace show', but of 'dptrace trace'");
+  CHECK(said({"drops", "--pod-ip=", "--once"}) == "--pod-ip has an empty value: it takes IP");
+  CHECK(said({"drops", "--pod-ip", ""}) == "--pod-ip has an empty value: it takes IP");
+  CHECK(said({"drops", "--pod-ip", "--once"}) ==
+        "--pod-ip needs a value: --pod-ip IP (behind it is the option --once)");
+  CHECK(said({"--pod-ip"}) == "--pod-ip needs a value: --pod-ip IP");
+  CHECK(said({"-w="}) == "-w= takes its value without '=': -w FILE");
+  CHECK(said({"--all=yes"}) == "--all takes no value");
+  CHECK(said({"-o", "json", "--output=text"}) == "--output is given twice: it takes one text|json");
+  CHECK(said({"--drop-only"}) == "there is no option --drop-only; did you mean --drops-only?");
+  CHECK(said({"frob"}) ==
+        "there is no command 'frob': there are trace, drops, show, check, completion");
+  CHECK(said({"show"}) == "FILE is missing: dptrace show FILE");
+  CHECK(said({"show", "a", "b"}) == "'b' is one word too many: dptrace show FILE");
+  CHECK(said({"show", "--help"}) == "nothing");
+}
+
+TEST_CASE("a recording and the ready file are two files, whatever they are called") {
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "-w", "a", "--ready-file", "./a"}));
+  CHECK(
+      is_refused({"--pod-ip", "10.0.0.1", "-w", "/dev/null", "--ready-file", "/dev/../dev/null"}));
+  CHECK_FALSE(is_refused({"--pod-ip", "10.0.0.1", "-w", "a", "--ready-file", "b"}));
 }
 
 TEST_CASE("the option list has what the grammar has") {

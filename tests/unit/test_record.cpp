@@ -170,6 +170,18 @@ TEST_CASE("a recording without any record is a recording") {
   CHECK(read_all(file.path()).error.empty());
 }
 
+TEST_CASE("what follows the end of a recording is noticed") {
+  const TemporaryFile file;
+  auto writer = Writer::create(file.path(), names(), {});
+  REQUIRE(writer);
+  REQUIRE(add(*writer, 1));
+  REQUIRE(writer->finish(Summary{}));
+  std::ofstream(file.path(), std::ios::app) << "x";
+  const Read read = read_all(file.path());
+  CHECK(read.numbers == std::vector<std::uint32_t>{1});
+  CHECK(contains(read.error, "there is more after its end"));
+}
+
 TEST_CASE("a name is there before the record that waited for it") {
   const TemporaryFile file;
   Names growing;

@@ -14,15 +14,15 @@ bool contains(const std::string& text, std::string_view part) {
 
 TEST_CASE("libbpf's last word tells which program was refused") {
   const auto refusal = refusal_of(
-      "libbpf: prog 'on_consume_skb': BPF program load failed: Invalid argument\n"
-      "libbpf: prog 'on_consume_skb': -- BEGIN PROG LOAD LOG --\n"
+      "libbpf: prog 'dptrace_consume': BPF program load failed: Invalid argument\n"
+      "libbpf: prog 'dptrace_consume': -- BEGIN PROG LOAD LOG --\n"
       "0: R1=ctx(off=0) prog 'other': failed to load\n"
       "-- END PROG LOAD LOG --\n"
-      "libbpf: prog 'on_consume_skb': failed to load: -22\n"
+      "libbpf: prog 'dptrace_consume': failed to load: -22\n"
       "libbpf: failed to load object 'dptrace_bpf'\n"
       "libbpf: failed to load BPF skeleton 'dptrace_bpf': -22\n");
   REQUIRE(refusal);
-  CHECK(refusal->program == "on_consume_skb");
+  CHECK(refusal->program == "dptrace_consume");
   CHECK(contains(refusal->why, "Invalid argument"));
 }
 

@@ -86,10 +86,10 @@ void Capture::attach_tracepoints() {
     const char* facts;
   };
   constexpr std::array<Tracepoint, 4> kTracepoints = {{
-      {"on_kfree_skb", "kfree_skb", "drops, with the kernel's reason where it has one"},
-      {"on_consume_skb", "consume_skb", "packets that the kernel itself answers"},
-      {"on_netif_receive_skb", "netif_receive_skb", "packets received by devices of every netns"},
-      {"on_net_dev_start_xmit", "net_dev_start_xmit", "packets sent by devices of every netns"},
+      {"dptrace_free", "kfree_skb", "drops, with the kernel's reason where it has one"},
+      {"dptrace_consume", "consume_skb", "packets that the kernel itself answers"},
+      {"dptrace_receive", "netif_receive_skb", "packets received by devices of every netns"},
+      {"dptrace_xmit", "net_dev_start_xmit", "packets sent by devices of every netns"},
   }};
   for (const auto& tracepoint : kTracepoints) {
     ProbeState state{tracepoint.name, "tp_btf", false, tracepoint.facts,
@@ -123,7 +123,7 @@ Result<> Capture::sees_anything() const {
 void Capture::attach_sockets() {
   ProbeState state{"socket", "cgroup_skb", false, kSocketFacts, {}};
   if (object_.network.socket == nullptr) {
-    state.why = refusal("on_socket_receive_w");
+    state.why = refusal("dptrace_sock_w");
   } else if (const auto root = open_cgroup_root(); root) {
     if (BpfLink link(bpf_program__attach_cgroup(object_.network.socket, root->directory.get()));
         link) {
@@ -140,13 +140,13 @@ void Capture::attach_sockets() {
 }
 
 void Capture::attach_netfilter(const KernelOffers& offers) {
-  attach_to_function(offers, object_.skeleton->progs.on_nf_hook_slow,
+  attach_to_function(offers, object_.skeleton->progs.dptrace_nf_slow,
                      {"nf_hook_slow", "fexit", false, kNetfilterFacts, {}});
   if (probes_.back().attached) attach_hook_functions();
 }
 
 void Capture::attach_ipsec(const KernelOffers& offers) {
-  attach_to_function(offers, object_.skeleton->progs.on_xfrm_output,
+  attach_to_function(offers, object_.skeleton->progs.dptrace_ipsec,
                      {"xfrm_output", "fentry", false, kIpsecFacts, {}});
 }
 
@@ -173,7 +173,7 @@ void Capture::attach_hook_functions() {
   for (std::size_t slot = 0; slot < object_.by_fentry.size(); ++slot) {
     const auto& function = object_.by_fentry[slot];
     auto* program = bpf_object__find_program_by_name(
-        object_.skeleton->obj, fmt::format("on_hook_function_{}", slot).c_str());
+        object_.skeleton->obj, fmt::format("dptrace_hook_{}", slot).c_str());
     if (BpfLink link(bpf_program__attach(program)); link) {
       links_.push_back(std::move(link));
       note_probed(function);
@@ -192,11 +192,11 @@ void Capture::attach_hook_functions() {
 }
 
 std::string Capture::attach_kprobe(const HookFunction& function) {
-  if (bpf_program__fd(object_.skeleton->progs.on_hook_function) < 0) {
-    const auto refused = refusal("on_hook_function");
+  if (bpf_program__fd(object_.skeleton->progs.dptrace_hook) < 0) {
+    const auto refused = refusal("dptrace_hook");
     return refused.empty() ? "this kernel has neither fentry nor kprobes for it" : refused;
   }
-  BpfLink link(bpf_program__attach_kprobe(object_.skeleton->progs.on_hook_function, false,
+  BpfLink link(bpf_program__attach_kprobe(object_.skeleton->progs.dptrace_hook, false,
                                           function.name.c_str()));
   if (!link) return fmt::format("kprobe: {}", std::strerror(errno));
   links_.push_back(std::move(link));
@@ -212,7 +212,7 @@ void Capture::note_probed(const HookFunction& function) {
 }
 
 void Capture::follow_modules() {
-  if (bpf_program__fd(object_.skeleton->progs.on_hook_function) < 0) return;
+  if (bpf_program__fd(object_.skeleton->progs.dptrace_hook) < 0) return;
   auto modules = loaded_modules();
   if (modules == modules_) return;
   modules_ = std::move(modules);

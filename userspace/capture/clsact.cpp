@@ -129,9 +129,14 @@ class Watcher {
     if (pipe2(ends, O_CLOEXEC) != 0) return;
     OwnedFd read_end(ends[0]);
     write_end_ = OwnedFd(ends[1]);
+    // A signal to the group must not meet the child before it has turned away from signals.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     child_ = fork();
-    if (child_ != 0) return;
-    watch(read_end.get(), owner);
+    if (child_ == 0) watch(read_end.get(), owner);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;

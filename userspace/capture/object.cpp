@@ -18,7 +18,7 @@ namespace dptrace {
 namespace {
 
 constexpr std::size_t kLogTail = 2000;
-constexpr std::string_view kOnHookFunction = "on_hook_function_";
+constexpr std::string_view kOnHookFunction = "dptrace_hook_";
 
 // libbpf talks through a plain function; what it said last explains a failure.
 std::string& libbpf_log() {
@@ -68,10 +68,10 @@ NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large,
   NetworkPrograms chosen =
       large
           ? NetworkPrograms{programs.dptrace_l2_in, programs.dptrace_l2_out, programs.dptrace_l3_in,
-                            programs.dptrace_l3_out, programs.on_socket_receive}
+                            programs.dptrace_l3_out, programs.dptrace_sock}
           : NetworkPrograms{programs.dptrace_l2_in_w, programs.dptrace_l2_out_w,
                             programs.dptrace_l3_in_w, programs.dptrace_l3_out_w,
-                            programs.on_socket_receive_w};
+                            programs.dptrace_sock_w};
   const auto tc = {chosen.l2_in, chosen.l2_out, chosen.l3_in, chosen.l3_out};
   if (std::any_of(tc.begin(), tc.end(),
                   [&](const bpf_program* program) { return is_refused(refusals, program); })) {
@@ -87,7 +87,7 @@ NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large,
 bool is_large(const dptrace_bpf& skeleton, std::string_view name) {
   const auto& programs = skeleton.progs;
   const auto large = {programs.dptrace_l2_in, programs.dptrace_l2_out, programs.dptrace_l3_in,
-                      programs.dptrace_l3_out, programs.on_socket_receive};
+                      programs.dptrace_l3_out, programs.dptrace_sock};
   return std::any_of(large.begin(), large.end(), [&](const bpf_program* program) {
     return bpf_program__name(program) == name;
   });
@@ -99,9 +99,9 @@ void place_hook_functions(LoadedObject& object, const KernelOffers& offers, cons
   auto& skeleton = *object.skeleton;
   const auto& refusals = object.refusals;
   // Without it they would tell nothing.
-  if (!offers.tracing_functions || is_refused(refusals, skeleton.progs.on_nf_hook_slow)) return;
-  bpf_program__set_autoload(skeleton.progs.on_nf_hook_slow, true);
-  const bool kprobes = offers.kprobes && !is_refused(refusals, skeleton.progs.on_hook_function);
+  if (!offers.tracing_functions || is_refused(refusals, skeleton.progs.dptrace_nf_slow)) return;
+  bpf_program__set_autoload(skeleton.progs.dptrace_nf_slow, true);
+  const bool kprobes = offers.kprobes && !is_refused(refusals, skeleton.progs.dptrace_hook);
   for (const auto& function : functions) {
     const std::size_t slot = object.by_fentry.size();
     auto* program = slot < DPT_HOOK_FUNCTIONS
@@ -119,7 +119,7 @@ void place_hook_functions(LoadedObject& object, const KernelOffers& offers, cons
     }
   }
   // Also when there is none yet: modules are loaded later.
-  if (kprobes) bpf_program__set_autoload(skeleton.progs.on_hook_function, true);
+  if (kprobes) bpf_program__set_autoload(skeleton.progs.dptrace_hook, true);
 }
 
 Result<Skeleton> open_object() {
@@ -180,9 +180,9 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
                               btf.find_function("inet_rtx_syn_ack").has_value();
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, (*skeleton)->obj) {
-      const bool is_wanted = program == programs.on_drop_watch ||
-                             program == programs.on_tcp_state ||
-                             (has_requests && program == programs.on_syn_ack_again);
+      const bool is_wanted = program == programs.dptrace_watch ||
+                             program == programs.dptrace_tcp ||
+                             (has_requests && program == programs.dptrace_syn_ack);
       bpf_program__set_autoload(program, is_wanted && !is_refused(refusals, program));
     }
     const auto& maps = (*skeleton)->maps;
@@ -190,7 +190,7 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
     const auto loaded = load(**skeleton);
     if (loaded) return skeleton;
     auto refusal = refusal_of(libbpf_log());
-    if (!refusal || refusal->program == bpf_program__name(programs.on_drop_watch) ||
+    if (!refusal || refusal->program == bpf_program__name(programs.dptrace_watch) ||
         !refusals.emplace(refusal->program, refusal->why).second)
       return tl::unexpected(loaded.error());
   }
@@ -208,7 +208,7 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOf
     leave_out(object);
     object.network = choose_network_programs(*object.skeleton, large, refusals);
     place_hook_functions(object, offers, btf, functions);
-    auto* ipsec = object.skeleton->progs.on_xfrm_output;
+    auto* ipsec = object.skeleton->progs.dptrace_ipsec;
     bpf_program__set_autoload(ipsec, offers.tracing_functions && btf.find_function("xfrm_output") &&
                                          !is_refused(refusals, ipsec));
     const auto loaded = load(*object.skeleton);

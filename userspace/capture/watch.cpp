@@ -131,11 +131,11 @@ void Watch::pass_over(const std::vector<dpt_range>& functions) {
 
 Result<> Watch::start() {
   begin_ns_ = monotonic_ns();
-  auto* states = skeleton_->progs.on_tcp_state;
+  auto* states = skeleton_->progs.dptrace_tcp;
   if (bpf_program__fd(states) >= 0) states_link_.reset(bpf_program__attach(states));
-  auto* requests = skeleton_->progs.on_syn_ack_again;
+  auto* requests = skeleton_->progs.dptrace_syn_ack;
   if (bpf_program__fd(requests) >= 0) requests_link_.reset(bpf_program__attach(requests));
-  link_.reset(bpf_program__attach(skeleton_->progs.on_drop_watch));
+  link_.reset(bpf_program__attach(skeleton_->progs.dptrace_watch));
   if (link_) return {};
   return failure(fmt::format("attaching to tracepoint kfree_skb: {}", std::strerror(errno)));
 }
@@ -207,7 +207,7 @@ void Watch::finish(DropCounts& counts, const Receiver& receive) {
   counts.other = {uncounted_now.packets - uncounted_.packets,
                   uncounted_now.bytes - uncounted_.bytes};
   uncounted_ = uncounted_now;
-  const std::uint64_t missed_now = missed_runs(bpf_program__fd(skeleton_->progs.on_drop_watch));
+  const std::uint64_t missed_now = missed_runs(bpf_program__fd(skeleton_->progs.dptrace_watch));
   (is_filtered_ ? counts.not_examined : counts.other.packets) += missed_now - missed_;
   missed_ = missed_now;
   const std::uint64_t lost = lost_events(bpf_map__fd(skeleton_->maps.counts));

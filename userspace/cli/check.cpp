@@ -7,8 +7,10 @@
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/prerequisites.hpp"
+#include "cli/standard_output.hpp"
 #include "node/capabilities.hpp"
 #include "node/kernel_version.hpp"
+#include "node/lockdown.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -32,6 +34,13 @@ void check_rights(Findings& findings) {
     findings.push_back({std::string(used.name), has, used.required, std::string(used.purpose),
                         has ? "" : "run dptrace as root or give it this capability"});
   }
+}
+
+void check_lockdown(Findings& findings) {
+  const auto mode = lockdown_mode();
+  const auto words = lockdown_words(mode);
+  findings.push_back({mode.empty() ? "no lockdown" : "lockdown=" + mode, words.empty(), false,
+                      "BPF programs that read the kernel's memory", words});
 }
 
 void check_netns(Findings& findings) {
@@ -80,23 +89,34 @@ Findings examine() {
   const auto symbols = Symbols::load();
   findings.push_back({"kernel symbols", symbols.has_value(), true, "names of functions",
                       symbols ? "" : symbols.error().message});
+  check_lockdown(findings);
   check_netns(findings);
   if (auto node = meet_prerequisites()) check_probes(findings, *node);
   return findings;
 }
 
-void print_text(const Findings& findings) {
+std::string as_text(const Findings& findings, bool can_run) {
+  std::string text;
   for (const auto& finding : findings) {
-    fmt::print("{:<8} {:<30} {}\n",
-               finding.ok         ? "ok"
-               : finding.required ? "MISSING"
-                                  : "missing",
-               finding.name, finding.facts);
-    if (!finding.ok && !finding.remedy.empty()) fmt::print("{:>40}{}\n", "", finding.remedy);
+    text += fmt::format("{:<8} {:<30} {}\n",
+                        finding.ok         ? "ok"
+                        : finding.required ? "MISSING"
+                                           : "missing",
+                        finding.name, finding.facts);
+    if (!finding.ok && !finding.remedy.empty())
+      text += fmt::format("{:>40}{}\n", "", finding.remedy);
   }
+  text +=
+      can_run ? "\ndptrace can follow packets here.\n" : "\ndptrace cannot follow packets here.\n";
+  return text;
 }
 
-void print_json(const Findings& findings, bool can_run) {
+// JSON is JSON, whatever comes.
+std::string as_line(const nlohmann::ordered_json& object) {
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+std::string as_json(const Findings& findings, bool can_run) {
   nlohmann::ordered_json checks = nlohmann::ordered_json::array();
   for (const auto& finding : findings) {
     nlohmann::ordered_json check = {{"name", finding.name},
@@ -110,38 +130,40 @@ void print_json(const Findings& findings, bool can_run) {
                                          {"schema_version", 1},
                                          {"can_run", can_run},
                                          {"checks", std::move(checks)}};
-  fmt::print("{}\n", object.dump());
+  return as_line(object);
 }
 
-int clean() {
+int clean(bool json) {
   const auto removed = remove_stale_filters();
   if (!removed) {
-    fmt::print(stderr, "dptrace: {}\n", removed.error().message);
-    return kFailure;
+    say(removed.error().message);
+    if (!json) return kFailure;
+    return print_results(
+        as_line({{"type", "clean"}, {"schema_version", 1}, {"error", removed.error().message}}),
+        kFailure);
   }
-  fmt::print(
-      "{} tc filters of dptrace processes that are no more were removed from this network "
-      "namespace\n",
-      *removed);
-  return kSuccess;
+  if (json) {
+    return print_results(
+        as_line({{"type", "clean"}, {"schema_version", 1}, {"filters_removed", *removed}}),
+        kSuccess);
+  }
+  return print_results(
+      fmt::format("{} tc filters of dptrace processes that are no more were removed from this "
+                  "network namespace\n",
+                  *removed),
+      kSuccess);
 }
 
 }  // namespace
 
 int run_check(const CheckCommand& command) {
-  if (command.clean) return clean();
+  if (command.clean) return clean(command.json);
   const auto findings = examine();
   const bool can_run = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.required && !finding.ok;
   });
-  if (command.json) {
-    print_json(findings, can_run);
-  } else {
-    print_text(findings);
-    fmt::print("\n{}\n", can_run ? "dptrace can follow packets here."
-                                 : "dptrace cannot follow packets here.");
-  }
-  return can_run ? kSuccess : kFailure;
+  return print_results(command.json ? as_json(findings, can_run) : as_text(findings, can_run),
+                       can_run ? kSuccess : kFailure);
 }
 
 }  // namespace dptrace

@@ -2,15 +2,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <iterator>
 
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/option_list.hpp"
+#include "cli/standard_output.hpp"
 
 namespace dptrace {
 
 namespace {
+
+template <typename... Values>
+void print(std::string& out, fmt::format_string<Values...> format, Values&&... values) {
+  fmt::format_to(std::back_inserter(out), format, std::forward<Values>(values)...);
+}
 
 /// `tcp|udp|N` to `tcp udp`: words in capitals stand for something to think of.
 std::string choices(const std::string& value) {
@@ -53,19 +59,19 @@ std::string bash_names(const ListedCommand& command) {
   return names;
 }
 
-void print_bash_values(const ListedCommand& command) {
+void print_bash_values(std::string& out, const ListedCommand& command) {
   for (const auto& option : command.options) {
     if (option.value.empty()) continue;
     std::string patterns;
     for (const auto& name : option.names) {
       patterns += fmt::format("{}{}:{}", patterns.empty() ? "" : "|", command.name, name);
     }
-    fmt::print("    {}) {}; return ;;\n", patterns, bash_values(option));
+    print(out, "    {}) {}; return ;;\n", patterns, bash_values(option));
   }
 }
 
-void print_bash(const std::vector<ListedCommand>& commands) {
-  fmt::print(R"(# bash completion for dptrace, made by "dptrace completion bash"
+void print_bash(std::string& out, const std::vector<ListedCommand>& commands) {
+  print(out, R"(# bash completion for dptrace, made by "dptrace completion bash"
 _dptrace_files() {{
   compopt -o filenames 2> /dev/null
   mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -83,19 +89,19 @@ _dptrace() {{
   done
   case $command:$prev in
 )",
-             joined(commands, "|"));
-  for (const auto& command : commands) print_bash_values(command);
-  fmt::print(
-      "  esac\n  case $command:$cur in\n"
-      "    show:[!-]* | show:) _dptrace_files ;;\n"
-      "    completion:[!-]* | completion:)"
-      " COMPREPLY=($(compgen -W 'bash zsh' -- \"$cur\")) ;;\n");
+        joined(commands, "|"));
+  for (const auto& command : commands) print_bash_values(out, command);
+  print(out,
+        "  esac\n  case $command:$cur in\n"
+        "    show:[!-]* | show:) _dptrace_files ;;\n"
+        "    completion:[!-]* | completion:)"
+        " COMPREPLY=($(compgen -W 'bash zsh' -- \"$cur\")) ;;\n");
   for (const auto& command : commands) {
-    fmt::print("    {}:*) COMPREPLY=($(compgen -W \"{}{}{}\" -- \"$cur\")) ;;\n", command.name,
-               bash_names(command), command.name.empty() ? " " : "",
-               command.name.empty() ? joined(commands, " ") : "");
+    print(out, "    {}:*) COMPREPLY=($(compgen -W \"{}{}{}\" -- \"$cur\")) ;;\n", command.name,
+          bash_names(command), command.name.empty() ? " " : "",
+          command.name.empty() ? joined(commands, " ") : "");
   }
-  fmt::print("  esac\n}}\ncomplete -F _dptrace dptrace\n");
+  print(out, "  esac\n}}\ncomplete -F _dptrace dptrace\n");
 }
 
 std::string zsh_quoted(const std::string& text) {
@@ -122,13 +128,13 @@ std::string zsh_values(const ListedOption& option) {
   return fmt::format(":value:({})", choices(option.value));
 }
 
-void print_zsh_arguments(const ListedCommand& command) {
+void print_zsh_arguments(std::string& out, const ListedCommand& command) {
   for (const auto& option : command.options) {
     for (const auto& name : option.names) {
       // A long option takes its value behind "=" too.
       const bool assigned = !option.value.empty() && name.starts_with("--");
-      fmt::print("      '*{}{}[{}]{}' \\\n", name, assigned ? "=" : "", zsh_quoted(option.help),
-                 zsh_values(option));
+      print(out, "      '*{}{}[{}]{}' \\\n", name, assigned ? "=" : "", zsh_quoted(option.help),
+            zsh_values(option));
     }
   }
 }
@@ -140,36 +146,37 @@ std::string_view zsh_rest(const ListedCommand& command) {
   return "'*: : '";
 }
 
-void print_zsh(const std::vector<ListedCommand>& commands) {
-  fmt::print(
-      "#compdef dptrace\n# zsh completion for dptrace, made by \"dptrace completion zsh\"\n"
-      "_dptrace() {{\n  local -a commands=(\n");
+void print_zsh(std::string& out, const std::vector<ListedCommand>& commands) {
+  print(out,
+        "#compdef dptrace\n# zsh completion for dptrace, made by \"dptrace completion zsh\"\n"
+        "_dptrace() {{\n  local -a commands=(\n");
   for (const auto& command : commands) {
-    if (!command.name.empty()) fmt::print("    '{}:{}'\n", command.name, zsh_quoted(command.help));
+    if (!command.name.empty()) print(out, "    '{}:{}'\n", command.name, zsh_quoted(command.help));
   }
-  fmt::print("  )\n  case ${{words[(r)({})]}} in\n", joined(commands, "|"));
+  print(out, "  )\n  case ${{words[(r)({})]}} in\n", joined(commands, "|"));
   for (const auto& command : commands) {
-    fmt::print("    '{}') _arguments \\\n", command.name);
-    print_zsh_arguments(command);
-    fmt::print("      {} ;;\n", zsh_rest(command));
+    print(out, "    '{}') _arguments \\\n", command.name);
+    print_zsh_arguments(out, command);
+    print(out, "      {} ;;\n", zsh_rest(command));
   }
-  fmt::print(
-      "  esac\n}}\n"
-      "# Found by compinit, or sourced.\n"
-      "if [[ ${{funcstack[1]}} == _dptrace ]]; then _dptrace \"$@\"; else compdef _dptrace "
-      "dptrace; fi\n");
+  print(out,
+        "  esac\n}}\n"
+        "# Found by compinit, or sourced.\n"
+        "if [[ ${{funcstack[1]}} == _dptrace ]]; then _dptrace \"$@\"; else compdef _dptrace "
+        "dptrace; fi\n");
 }
 
 }  // namespace
 
 int run_completion(const CompletionCommand& command) {
   const auto commands = list_options();
+  std::string out;
   if (command.shell == "zsh") {
-    print_zsh(commands);
+    print_zsh(out, commands);
   } else {
-    print_bash(commands);
+    print_bash(out, commands);
   }
-  return std::fflush(stdout) == 0 ? kSuccess : kFailure;
+  return print_results(out, kSuccess);
 }
 
 }  // namespace dptrace

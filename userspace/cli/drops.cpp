@@ -17,13 +17,16 @@
 #include "cli/exit_status.hpp"
 #include "cli/live.hpp"
 #include "cli/prerequisites.hpp"
-#include "cli/presenter.hpp"
+#include "cli/standard_output.hpp"
 #include "cli/version.hpp"
 #include "decode/decode.hpp"
 #include "model/drop_stack.hpp"
 #include "node/capabilities.hpp"
 #include "node/loss_counters.hpp"
+#include "os/outlet.hpp"
 #include "os/privileges.hpp"
+#include "os/ready_file.hpp"
+#include "os/stop.hpp"
 #include "output/drop_output.hpp"
 #include "output/metrics_server.hpp"
 #include "screen/drop_display.hpp"
@@ -84,14 +87,14 @@ class Drops {
     });
   }
 
-  Result<> run(const OwnedFd& signals) {
+  Result<> run() {
     watch_node();
     if (auto started = watch_.start(); !started) return started;
     if (wants_counters(command_.capture)) counters_.emplace();
     // Without this probe there is no watch.
     if (metrics_ != nullptr) metrics_->begin(watch_.probes());
     const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
-    const Result<> result = follow(signals, start);
+    const Result<> result = follow(start);
     display_.reset();
     if (!result) return result;
     const auto& table = rows_.table();
@@ -105,12 +108,15 @@ class Drops {
     return {};
   }
 
-  int exit_status() const {
-    return command_.fail_on_drop && rows_.table().losses.packets != 0 ? kDropSeen : kSuccess;
+  /// Says why results were not written, if they were not.
+  int exit_status() {
+    return sink_.end(command_.fail_on_drop && rows_.table().losses.packets != 0 ? kDropSeen
+                                                                                : kSuccess);
   }
 
  private:
-  Result<> follow(const OwnedFd& signals, std::uint64_t start) {
+  Result<> follow(std::uint64_t start) {
+    stop::end_in_order();
     if (auto shown = start_display(); !shown) return shown;
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     if (auto given_up = give_up_attaching(); !given_up) return given_up;
@@ -118,9 +124,8 @@ class Drops {
     std::uint64_t due = start + interval;
     const std::uint64_t end = end_of_watch(start);
     for (std::uint64_t now = start; now < end && open_; now = now_ns(CLOCK_MONOTONIC)) {
-      if (auto waited = wait(signals.get(), std::min({due, end, now + kSecond}), now); !waited)
-        return waited;
-      if (signal_came(signals) || (display_ && !display_->handle_input())) break;
+      if (auto waited = wait(std::min({due, end, now + kSecond}), now); !waited) return waited;
+      if (stop::came() || (display_ && !display_->handle_input())) break;
       watch_node();
       now = now_ns(CLOCK_MONOTONIC);
       if (now < due || now >= end) {
@@ -153,7 +158,7 @@ class Drops {
     if (display_) {
       display_->tell(warning);
     } else {
-      fmt::print(stderr, "dptrace: {}\n", warning);
+      say(warning);
     }
   }
 
@@ -165,9 +170,9 @@ class Drops {
 
   // Until `until`, or a signal, or a key, or a device changes, or a program thinks that the ring
   // should be emptied.
-  Result<> wait(int signals, std::uint64_t until, std::uint64_t now) const {
+  Result<> wait(std::uint64_t until, std::uint64_t now) const {
     // A descriptor below 0 is passed over.
-    std::array<pollfd, 4> descriptors = {{{signals, POLLIN, 0},
+    std::array<pollfd, 4> descriptors = {{{stop::fd(), POLLIN, 0},
                                           {watch_.ring_fd(), POLLIN, 0},
                                           {watch_.links_fd(), POLLIN, 0},
                                           {display_ ? display_->fd() : -1, POLLIN, 0}}};
@@ -204,6 +209,7 @@ class Drops {
 
   // The interval into the table.
   Result<> tell(Result<DropCounts> counts, bool is_last) {
+    follow_wall_clock(names_);
     if (!counts) return tl::unexpected(counts.error());
     if (malformed_) return tl::unexpected(*malformed_);
     // What is counted may be of a pod or a netns that came since the last look at the node.
@@ -315,7 +321,8 @@ Result<Started> start(CaptureSettings settings) {
 }  // namespace
 
 int run_drops(const DropsCommand& command) {
-  const auto signals = take_signals();
+  stop::take_signals();
+  if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
   // First: an address in use is told at once.
   const auto metrics = serve_metrics(command);
   if (!metrics) return fail(metrics.error());
@@ -323,7 +330,7 @@ int run_drops(const DropsCommand& command) {
   if (!started) return fail(started.error());
   Drops drops(command, *started->watch, metrics->get(), started->names,
               std::move(started->symbols));
-  if (const auto result = drops.run(signals); !result) return fail(result.error());
+  if (const auto result = drops.run(); !result) return fail(result.error());
   return drops.exit_status();
 }
 

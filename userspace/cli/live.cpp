@@ -1,18 +1,12 @@
 #include "cli/live.hpp"
 
-#include <fmt/format.h>
-#include <sys/signalfd.h>
 #include <sys/utsname.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <fstream>
 
 #include "cli/exit_status.hpp"
 #include "model/foreign.hpp"
 #include "node/netns.hpp"
+#include "os/outlet.hpp"
+#include "os/wall_clock.hpp"
 
 namespace dptrace {
 
@@ -24,22 +18,13 @@ std::uint64_t now_ns(clockid_t clock) {
 }
 
 int fail(const Error& error) {
-  fmt::print(stderr, "dptrace: {}\n", error.message);
+  say(error.message);
   return kFailure;
 }
 
-OwnedFd take_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return OwnedFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-bool signal_came(const OwnedFd& signals) {
-  signalfd_siginfo info{};
-  return read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info);
+void follow_wall_clock(Names& names) {
+  names.wall_clock_offset_ns =
+      followed_offset_ns(names.wall_clock_offset_ns, wall_clock_offset_ns());
 }
 
 Names names_of_node(const KernelBtf& btf) {
@@ -48,21 +33,10 @@ Names names_of_node(const KernelBtf& btf) {
   uname(&host);
   names.node_name = clean_name(host.nodename);
   names.kernel_release = clean_name(host.release);
-  names.wall_clock_offset_ns = static_cast<std::int64_t>(now_ns(CLOCK_REALTIME)) -
-                               static_cast<std::int64_t>(now_ns(CLOCK_MONOTONIC));
+  names.wall_clock_offset_ns = wall_clock_offset_ns();
   names.home_netns = current_netns();
   for (const auto& [code, name] : btf.drop_reasons()) names.reasons[code] = clean_name(name);
   return names;
-}
-
-Result<> create_ready_file(const std::string& path) {
-  if (path.empty()) return {};
-  std::ofstream file(path, std::ios::trunc);
-  file << getpid() << '\n';
-  file.close();
-  if (!file)
-    return failure(fmt::format("creating the ready file {}: {}", path, std::strerror(errno)));
-  return {};
 }
 
 }  // namespace dptrace

@@ -1,14 +1,12 @@
-// What commands that watch the running kernel have in common: clocks, signals, the node's names.
+// What commands that watch the running kernel have in common: clocks, the node's names.
 #pragma once
 
 #include <cstdint>
 #include <ctime>
-#include <string>
 
 #include "model/names.hpp"
 #include "model/result.hpp"
 #include "node/kernel_btf.hpp"
-#include "node/owned_fd.hpp"
 
 namespace dptrace {
 
@@ -17,14 +15,8 @@ std::uint64_t now_ns(clockid_t clock);
 /// Says what went wrong; the exit status.
 int fail(const Error& error);
 
-/// SIGINT, SIGTERM and SIGHUP end a command in order: they come as a readable descriptor. A closed
-/// pipe is an end, no signal.
-OwnedFd take_signals();
-bool signal_came(const OwnedFd& signals);
-
 Names names_of_node(const KernelBtf& btf);
-
-/// Nothing when there is no path.
-Result<> create_ready_file(const std::string& path);
+/// To be called before times are told: the clock may have been set meanwhile.
+void follow_wall_clock(Names& names);
 
 }  // namespace dptrace

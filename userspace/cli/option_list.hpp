@@ -10,12 +10,14 @@ struct ListedOption {
   std::vector<std::string> names;  ///< `-o`, `--output`
   std::string value;               ///< `FILE`, `text|json`; empty for a flag
   std::string help;
+  bool repeatable = false;
 };
 
 struct ListedCommand {
   std::string name;  ///< empty: the options that stand before any command
   std::string help;
   std::vector<ListedOption> options;
+  std::vector<std::string> operands;  ///< `FILE`: words that it needs beside its options
 };
 
 std::vector<ListedCommand> list_options();

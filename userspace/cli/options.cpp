@@ -7,12 +7,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
+#include <filesystem>
+#include <sstream>
 
+#include "cli/arguments.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/option_list.hpp"
+#include "cli/standard_output.hpp"
 #include "cli/values.hpp"
 #include "cli/version.hpp"
 #include "dptrace/config.h"
+#include "os/outlet.hpp"
 
 namespace dptrace {
 
@@ -48,6 +53,27 @@ CLI::Validator checked(Parse parse, std::string accepted) {
       "");
 }
 
+CLI::Validator one_of(std::string first, std::string second) {
+  return CLI::Validator(
+      [first, second](std::string& text) {
+        return text == first || text == second
+                   ? std::string()
+                   : fmt::format("'{}' is neither {} nor {}", text, first, second);
+      },
+      "");
+}
+
+CLI::Validator number_up_to(std::uint64_t most) {
+  return CLI::Validator(
+      [most](std::string& text) {
+        const auto number = parse_count(text);
+        return number && *number >= 1 && *number <= most
+                   ? std::string()
+                   : fmt::format("'{}' is not a number from 1 to {}", text, most);
+      },
+      "");
+}
+
 void add_address_option(CLI::App& app, const std::string& name, std::vector<Address>& into,
                         const std::string& help) {
   app.add_option_function<std::vector<std::string>>(
@@ -71,7 +97,7 @@ CLI::Option* add_format_option(CLI::App& app, bool& json) {
           "-o,--output", [&json](const std::string& format) { json = format == "json"; },
           "text is for people, json is JSON Lines")
       ->type_name("text|json")
-      ->check(CLI::IsMember({"text", "json"}).description(""));
+      ->check(one_of("text", "json"));
 }
 
 template <typename Time>
@@ -93,7 +119,7 @@ void add_show_options(CLI::App& app, ShowOptions& show) {
   app.add_flag("--all", show.all, "Also show the ends that are no loss")->group(group);
   app.add_option("-c,--count", show.count, "Stop after N packets have been shown")
       ->type_name("N")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62).description(""))
+      ->check(number_up_to(std::uint64_t{1} << 62))
       ->group(group);
   app.add_flag("--fail-on-drop", show.fail_on_drop,
                "Exit with status 3 when a shown packet was dropped")
@@ -113,7 +139,7 @@ void add_filter_options(CLI::App& app, CaptureSettings& capture) {
   for (const char* name : {"--pod-ip", "--peer-ip"}) app.get_option(name)->group(group);
   app.add_option("--port", capture.port, "... and with this port at an end")
       ->type_name("N")
-      ->check(CLI::Range(1, 65535).description(""))
+      ->check(number_up_to(65535))
       ->group(group);
   app.add_option_function<std::string>(
          "--protocol",
@@ -210,6 +236,17 @@ std::string contradiction(const DropsCommand& drops) {
   return port_contradiction(drops.capture);
 }
 
+// Also one that is not there yet, or that has several names.
+bool is_same_file(const std::string& one, const std::string& other) {
+  if (one.empty() || other.empty()) return false;
+  std::error_code none;
+  if (std::filesystem::equivalent(one, other, none)) return true;
+  const auto path = [&](const std::string& name) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(name, none), none);
+  };
+  return path(one) == path(other);
+}
+
 std::string contradiction(const TraceCommand& trace) {
   const auto& capture = trace.capture;
   if (capture.pods.empty() && capture.peers.empty() && capture.port == 0 && !capture.protocol) {
@@ -219,14 +256,15 @@ std::string contradiction(const TraceCommand& trace) {
   if (trace.show.all && trace.show.drops_only) {
     return "--all contradicts --drops-only: ends that are no loss are no drops";
   }
-  if (!trace.write_file.empty() && trace.write_file == trace.ready_file) {
-    return fmt::format("--write and --ready-file name the same file {}", trace.write_file);
+  if (is_same_file(trace.write_file, trace.ready_file)) {
+    return fmt::format("--write {} and --ready-file {} name the same file", trace.write_file,
+                       trace.ready_file);
   }
   return {};
 }
 
 int refuse(const std::string& message) {
-  fmt::print(stderr, "dptrace: {}\nTry 'dptrace --help'.\n", message);
+  say(message + "\nTry 'dptrace --help'.");
   return kUsage;
 }
 
@@ -274,26 +312,33 @@ struct Grammar {
     completion_app = app.add_subcommand("completion", "Print the completion script of a shell");
     completion_app->add_option("SHELL", completion.shell, "bash or zsh")
         ->required()
-        ->check(CLI::IsMember({"bash", "zsh"}).description(""));
+        ->check(one_of("bash", "zsh"));
   }
 };
 
+ListedOption listed(const CLI::Option& option) {
+  ListedOption entry{{},
+                     option.get_type_size() == 0 ? "" : option.get_type_name(),
+                     option.get_description(),
+                     option.get_expected_max() > 1};
+  for (const auto& letter : option.get_snames()) entry.names.push_back("-" + letter);
+  for (const auto& word : option.get_lnames()) entry.names.push_back("--" + word);
+  return entry;
+}
+
 ListedCommand listed(const CLI::App& app, std::string name) {
-  ListedCommand command{std::move(name), app.get_description(), {}};
+  ListedCommand command{std::move(name), app.get_description(), {}, {}};
   for (const CLI::Option* option : app.get_options()) {
-    ListedOption entry{
-        {}, option->get_type_size() == 0 ? "" : option->get_type_name(), option->get_description()};
-    for (const auto& letter : option->get_snames()) entry.names.push_back("-" + letter);
-    for (const auto& word : option->get_lnames()) entry.names.push_back("--" + word);
-    if (!entry.names.empty()) command.options.push_back(std::move(entry));
+    if (option->nonpositional()) {
+      command.options.push_back(listed(*option));
+    } else {
+      command.operands.push_back(option->get_name(true));
+    }
   }
   return command;
 }
 
-}  // namespace
-
-std::vector<ListedCommand> list_options() {
-  const Grammar grammar;
+std::vector<ListedCommand> list(const Grammar& grammar) {
   return {listed(grammar.app, ""),
           listed(*grammar.trace_app, "trace"),
           listed(*grammar.drops_app, "drops"),
@@ -302,12 +347,22 @@ std::vector<ListedCommand> list_options() {
           listed(*grammar.completion_app, "completion")};
 }
 
+}  // namespace
+
+std::vector<ListedCommand> list_options() { return list(Grammar()); }
+
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {
   Grammar grammar;
+  auto words = arrange({argv + 1, argv + argc}, list(grammar));
+  if (!words) return refuse(words.error().message);
+  std::reverse(words->begin(), words->end());  // as the parser wants them
   try {
-    grammar.app.parse(argc, argv);
+    grammar.app.parse(std::move(*words));
   } catch (const CLI::Success& answered) {
-    return grammar.app.exit(answered);
+    std::ostringstream text;
+    std::ostringstream none;
+    const int status = grammar.app.exit(answered, text, none);
+    return print_results(text.str(), status);
   } catch (const CLI::ParseError& error) {
     return refuse(error.what());
   }

@@ -4,6 +4,8 @@
 
 #include "node/capabilities.hpp"
 #include "node/kernel_version.hpp"
+#include "node/lockdown.hpp"
+#include "os/outlet.hpp"
 
 namespace dptrace {
 
@@ -17,6 +19,7 @@ Result<Prerequisites> meet_prerequisites() {
         "missing {}: run it as root (sudo dptrace ...), or give the process these capabilities",
         capabilities->missing_names()));
   }
+  if (const auto words = lockdown_words(lockdown_mode()); !words.empty()) say(words);
   SymbolsReading symbols;
   auto btf = KernelBtf::load();
   if (!btf) return tl::unexpected(btf.error());

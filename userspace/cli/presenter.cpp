@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 
 #include "cli/exit_status.hpp"
@@ -23,16 +22,6 @@ std::unique_ptr<Output> make_output(const ShowOptions& options, std::vector<Addr
 }
 
 }  // namespace
-
-bool StandardOutput::write(std::string_view text) {
-  if (open_) open_ = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  return open_;
-}
-
-bool StandardOutput::flush() {
-  if (open_) open_ = std::fflush(stdout) == 0;
-  return open_;
-}
 
 Presenter::Presenter(const ShowOptions& options, std::vector<Address> pods)
     : options_(options), output_(make_output(options, std::move(pods), sink_)) {}
@@ -56,8 +45,8 @@ void Presenter::finish(const Summary& figures, const Names& names) {
   flush();
 }
 
-int Presenter::exit_status() const {
-  return options_.fail_on_drop && summary_.lost_anything() ? kDropSeen : kSuccess;
+int Presenter::exit_status() {
+  return sink_.end(options_.fail_on_drop && summary_.lost_anything() ? kDropSeen : kSuccess);
 }
 
 }  // namespace dptrace

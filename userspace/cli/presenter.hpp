@@ -4,21 +4,11 @@
 #include <memory>
 
 #include "cli/options.hpp"
+#include "cli/standard_output.hpp"
 #include "model/summary.hpp"
 #include "output/output.hpp"
 
 namespace dptrace {
-
-/// Standard output. Buffered; a reader that went away is noticed, and is no error.
-class StandardOutput final : public Sink {
- public:
-  bool write(std::string_view text) override;
-  /// False when nobody reads any more.
-  bool flush();
-
- private:
-  bool open_ = true;
-};
 
 class Presenter {
  public:
@@ -35,7 +25,8 @@ class Presenter {
     return !open_ || (options_.count != 0 && summary_.total() >= options_.count);
   }
   const Summary& summary() const { return summary_; }
-  int exit_status() const;
+  /// After finish(). Says why results were not written, if they were not.
+  int exit_status();
 
  private:
   bool is_shown(const Packet& packet) const;

@@ -27,7 +27,7 @@ class Session {
   void flush() { presenter_.flush(); }
   std::uint64_t events() const { return events_; }
   std::uint64_t forgotten() const { return timeline_.forgotten(); }
-  int exit_status() const { return presenter_.exit_status(); }
+  int exit_status() { return presenter_.exit_status(); }
 
  private:
   const Names& names_;

@@ -1,10 +1,9 @@
 // `dptrace show FILE`: a recording, printed as the live trace would have been.
-#include <fmt/format.h>
-
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/session.hpp"
 #include "decode/decode.hpp"
+#include "os/outlet.hpp"
 #include "record/reader.hpp"
 
 namespace dptrace {
@@ -12,7 +11,7 @@ namespace dptrace {
 namespace {
 
 int fail(const Error& error) {
-  fmt::print(stderr, "dptrace: {}\n", error.message);
+  say(error.message);
   return kFailure;
 }
 
@@ -36,8 +35,8 @@ int run_show(const ShowCommand& command) {
     }
   }
   session.finish(reader->summary());
-  if (error) return fail(*error);
-  return session.exit_status();
+  const int status = session.exit_status();
+  return error ? fail(*error) : status;
 }
 
 }  // namespace dptrace

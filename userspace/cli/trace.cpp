@@ -11,6 +11,9 @@
 #include "cli/prerequisites.hpp"
 #include "cli/session.hpp"
 #include "decode/decode.hpp"
+#include "os/outlet.hpp"
+#include "os/ready_file.hpp"
+#include "os/stop.hpp"
 #include "record/writer.hpp"
 
 namespace dptrace {
@@ -30,8 +33,7 @@ constexpr std::uint64_t kForgetEveryNs = 60'000'000'000;
 
 void tell_start(const Capture& capture) {
   for (const auto& probe : capture.probes()) {
-    if (!probe.attached)
-      fmt::print(stderr, "dptrace: not seen here: {} ({})\n", probe.facts, probe.why);
+    if (!probe.attached) say(fmt::format("not seen here: {} ({})", probe.facts, probe.why));
   }
 }
 
@@ -54,16 +56,16 @@ class LossWarning {
     told_ = capture.lost();
     const std::uint64_t missed = capture.missed(), without_room = told_ - missed;
     if (without_room != 0) {
-      fmt::print(stderr,
-                 "dptrace: {} events lost so far: packets are missing hops. Give a larger "
-                 "--ring-size, or narrow the filter (--peer-ip, --port, --protocol)\n",
-                 without_room);
+      say(
+          fmt::format("{} events lost so far: packets are missing hops. Give a larger "
+                      "--ring-size, or narrow the filter (--peer-ip, --port, --protocol)",
+                      without_room));
     }
     if (missed != 0) {
-      fmt::print(stderr,
-                 "dptrace: {} events missed so far: the kernel calls no program while an interrupt "
-                 "or another task has come amid the same one. Packets may be missing hops\n",
-                 missed);
+      say(
+          fmt::format("{} events missed so far: the kernel calls no program while an interrupt "
+                      "or another task has come amid the same one. Packets may be missing hops",
+                      missed));
     }
   }
 
@@ -85,21 +87,21 @@ class Trace {
     capture_.on_links([this] { namer_.links_changed(); });
   }
 
-  Result<> run(const OwnedFd& signals) {
-    if (!command_.write_file.empty()) {
-      auto writer = record::Writer::create(command_.write_file, names_, command_.capture.pods);
+  Result<> run(std::optional<record::Target> target) {
+    if (target) {
+      auto writer = record::Writer::create(std::move(*target), names_, command_.capture.pods);
       if (!writer) return tl::unexpected(writer.error());
       writer_.emplace(std::move(*writer));
-      if (const auto warning = writer_->take_warning())
-        fmt::print(stderr, "dptrace: {}\n", *warning);
+      if (const auto warning = writer_->take_warning()) say(*warning);
     }
     get_ready();
+    stop::end_in_order();
     start_ns_ = now_ns(CLOCK_MONOTONIC);
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
-    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "dptrace: following; Ctrl-C ends\n");
+    if (isatty(STDERR_FILENO) != 0) say("following; Ctrl-C ends");
     Result<> result;
-    while (result && !session_.is_done() && left().count() > 0 && !signal_came(signals)) {
-      result = round(signals.get());
+    while (result && !session_.is_done() && left().count() > 0 && !stop::came()) {
+      result = round(stop::fd());
     }
     if (result) result = round(-1);  // what came until the end
     loss_warning_.finish(capture_);
@@ -111,7 +113,7 @@ class Trace {
     return result;
   }
 
-  int exit_status() const { return session_.exit_status(); }
+  int exit_status() { return session_.exit_status(); }
 
  private:
   // The first packet is told as all others are: with pods, devices and every probe.
@@ -148,8 +150,7 @@ class Trace {
     const std::uint64_t now = capture_.complete_until();
     session_.advance(now);
     loss_warning_.check(capture_, now);
-    for (const auto& warning : capture_.take_warnings())
-      fmt::print(stderr, "dptrace: {}\n", warning);
+    for (const auto& warning : capture_.take_warnings()) say(warning);
     return {};
   }
 
@@ -173,6 +174,7 @@ class Trace {
   // Pods come and go, and take numbers and addresses of others with them. For kernel modules once a
   // second is soon enough.
   void watch_node() {
+    follow_wall_clock(names_);
     namer_.refresh_pods();
     const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
     if (now < next_watch_ns_) return;
@@ -224,12 +226,21 @@ Result<Started> start(const CaptureSettings& settings) {
 }  // namespace
 
 int run_trace(const TraceCommand& command) {
-  const auto signals = take_signals();
+  stop::take_signals();
+  // First: a bad path is told at once.
+  if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
+  std::optional<record::Target> target;
+  if (!command.write_file.empty()) {
+    auto opened = record::Target::open(command.write_file);
+    if (!opened) return fail(opened.error());
+    target.emplace(std::move(*opened));
+    stop::before_sudden_end(record::Target::abandon);
+  }
   auto started = start(command.capture);
   if (!started) return fail(started.error());
   tell_start(*started->capture);
   Trace trace(command, *started->capture, started->names, std::move(started->symbols));
-  if (const auto result = trace.run(signals); !result) return fail(result.error());
+  if (const auto result = trace.run(std::move(target)); !result) return fail(result.error());
   return trace.exit_status();
 }
 

@@ -44,6 +44,12 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return scaled(text, kUnits);
 }
 
+std::optional<std::uint64_t> parse_count(std::string_view text) {
+  const auto number = parse_number(text);
+  if (!number || !number->unit.empty()) return std::nullopt;
+  return number->value;
+}
+
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
   static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> kUnits = {
       {{"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}}};

@@ -44,6 +44,8 @@ Result<std::optional<std::span<const std::byte>>> Reader::next() {
     const Result<ChunkType> type = read_chunk();
     if (!type) return tl::unexpected(type.error());
     if (Result<> result = take_chunk(*type); !result) return tl::unexpected(result.error());
+    if (!ended_) continue;
+    if (Result<> result = expect_end(); !result) return tl::unexpected(result.error());
   }
   if (ended_) return std::nullopt;
   const std::span<const std::byte> rest = std::span(payload_).subspan(position_);
@@ -121,6 +123,16 @@ Result<> Reader::take_chunk(ChunkType type) {
   }
   if (!good) return tl::unexpected(damaged("a chunk's content is wrong"));
   return {};
+}
+
+// Of two recordings in one file the second would be passed over.
+Result<> Reader::expect_end() {
+  std::byte more{};
+  const Result<std::size_t> size = read({&more, 1});
+  if (!size) return tl::unexpected(size.error());
+  if (*size == 0) return {};
+  return tl::unexpected(
+      with_count(fmt::format("there is more after its end, at byte {}", offset_ - 1)));
 }
 
 Result<std::size_t> Reader::read(std::span<std::byte> bytes) {

@@ -39,6 +39,7 @@ class Reader {
   Result<> read_header();
   Result<ChunkType> read_chunk();
   Result<> take_chunk(ChunkType type);
+  Result<> expect_end();
   /// Fewer than asked for at the end of the file.
   Result<std::size_t> read(std::span<std::byte> bytes);
   Result<> read_payload(std::size_t length);

@@ -1,6 +1,5 @@
 #include "record/writer.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -17,21 +16,21 @@ constexpr std::size_t kEnoughWaiting = 64U << 10;  // bytes
 // Of a file that is cut off, chunks before the cut can be read: they are small.
 constexpr std::size_t kEventsPerChunk = 2U << 10;  // bytes, and a record at most
 constexpr std::size_t kMaxWaiting = 16U << 20;     // bytes, should names not be called for long
-constexpr mode_t kMode = 0600;
 constexpr mode_t kOthers = 0077;
-
-std::string message(const std::string& path, int error) {
-  const char* hint = error == ENOSPC ? " (free some space, or write elsewhere)" : "";
-  return fmt::format("writing {}: {}{}", path, std::strerror(error), hint);
-}
 
 }  // namespace
 
 Result<Writer> Writer::create(const std::string& path, const Names& names,
                               const std::vector<Address>& pods) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode);
-  if (descriptor < 0) return failure(message(path, errno));
-  Writer writer(path, File(descriptor));
+  auto target = Target::open(path);
+  if (!target) return tl::unexpected(target.error());
+  return create(std::move(*target), names, pods);
+}
+
+Result<Writer> Writer::create(Target target, const Names& names, const std::vector<Address>& pods) {
+  auto file = target.begin();
+  if (!file) return tl::unexpected(file.error());
+  Writer writer(target.path(), std::move(*file));
   writer.make_private();
   const FileHeader header;
   Result<> result = writer.write(std::as_bytes(std::span(&header, 1)));
@@ -118,17 +117,21 @@ Result<> Writer::chunk(ChunkType type, const std::string& payload) {
 
 Result<> Writer::write(std::span<const std::byte> bytes) {
   if (error_) return tl::unexpected(*error_);
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_.descriptor(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  switch (outlet_.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()})) {
+    case Outlet::End::kNone:
+      return {};
+    case Outlet::End::kClosed:
+      return fail(EPIPE);
+    case Outlet::End::kStopped:
+      return fail(EAGAIN);
+    case Outlet::End::kFailed:
+      break;
   }
-  return {};
+  return fail(outlet_.error());
 }
 
 Result<> Writer::fail(int error) {
-  error_ = Error{message(path_, error)};
+  error_ = Error{write_error(path_, error)};
   return tl::unexpected(*error_);
 }
 

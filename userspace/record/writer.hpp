@@ -11,9 +11,11 @@
 #include "model/names.hpp"
 #include "model/result.hpp"
 #include "model/summary.hpp"
+#include "os/outlet.hpp"
 #include "record/disguise.hpp"
 #include "record/file.hpp"
 #include "record/format.hpp"
+#include "record/target.hpp"
 
 namespace dptrace::record {
 
@@ -23,6 +25,7 @@ class Writer {
  public:
   /// `pods` are the addresses of --pod-ip. Only its owner may read the file: it tells of others'
   /// traffic. One that is there already is made so, see take_warning().
+  static Result<Writer> create(Target target, const Names& names, const std::vector<Address>& pods);
   static Result<Writer> create(const std::string& path, const Names& names,
                                const std::vector<Address>& pods);
 
@@ -46,7 +49,8 @@ class Writer {
   Result<> finish(const Summary& summary);
 
  private:
-  Writer(std::string path, File file) : path_(std::move(path)), file_(std::move(file)) {}
+  Writer(std::string path, File file)
+      : path_(std::move(path)), file_(std::move(file)), outlet_(file_.descriptor()) {}
 
   void make_private();
   Result<> chunk(ChunkType type, std::span<const std::byte> payload);
@@ -56,6 +60,7 @@ class Writer {
 
   std::string path_;
   File file_;
+  Outlet outlet_;
   std::optional<std::string> warning_;
   std::optional<Error> error_;
   Disguise disguise_;

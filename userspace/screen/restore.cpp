@@ -1,5 +1,6 @@
 #include "screen/restore.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -39,6 +40,12 @@ void write_all(std::string_view text) {
     if (written < 0) return;  // the terminal is gone
     text.remove_prefix(static_cast<std::size_t>(written));
   }
+}
+
+bool is_read() {
+  constexpr int kPatienceMs = 200;
+  pollfd output{restorable.output, POLLOUT, 0};
+  return poll(&output, 1, kPatienceMs) == 1 && (output.revents & POLLOUT) != 0;
 }
 
 // In the background, the terminal is as the shell wants it. It may be not our controlling terminal
@@ -85,8 +92,10 @@ void leave_screen() {
   if (!entered.exchange(false)) return;
   const int error = errno;
   if (is_ours()) {
-    write_all(kLeave);
-    tcsetattr(restorable.input, TCSADRAIN, &restorable.before);
+    // A terminal that nobody reads, or that is halted, must not hold up the end.
+    const bool takes_text = is_read();
+    if (takes_text) write_all(kLeave);
+    tcsetattr(restorable.input, takes_text ? TCSADRAIN : TCSANOW, &restorable.before);
   }
   errno = error;
 }

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "os/stop.hpp"
 #include "screen/restore.hpp"
 
 namespace dptrace {
@@ -64,6 +65,7 @@ Result<> Terminal::start() {
     event.events = EPOLLIN;
     if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return failed("epoll", errno);
   }
+  stop::before_sudden_end(leave_screen);
   keep_restorable(STDIN_FILENO, STDOUT_FILENO, before_);
   enter();
   return {};
@@ -71,6 +73,7 @@ Result<> Terminal::start() {
 
 Terminal::~Terminal() {
   leave_screen();
+  stop::before_sudden_end(nullptr);
   forget_restorable();
   sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
 }
@@ -128,19 +131,6 @@ ScreenSize Terminal::size() const {
   return {window.ws_col, window.ws_row};
 }
 
-bool Terminal::show(std::string_view frame) {
-  while (!frame.empty()) {
-    const ssize_t written = write(STDOUT_FILENO, frame.data(), frame.size());
-    if (written > 0) {
-      frame.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd writable{STDOUT_FILENO, POLLOUT, 0};
-      poll(&writable, 1, -1);
-    } else if (errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
-}
+bool Terminal::show(std::string_view frame) { return outlet_.write(frame) == Outlet::End::kNone; }
 
 }  // namespace dptrace

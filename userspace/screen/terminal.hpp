@@ -3,6 +3,7 @@
 #pragma once
 
 #include <termios.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "model/result.hpp"
 #include "node/owned_fd.hpp"
+#include "os/outlet.hpp"
 #include "screen/frame.hpp"
 
 namespace dptrace {
@@ -18,8 +20,8 @@ class Terminal {
  public:
   /// Takes standard input and output, which must be a terminal. While it lives, SIGTSTP, SIGCONT
   /// and SIGWINCH are blocked and read by take_input(); signals that end the process bring the
-  /// terminal back first, unless the caller has blocked them. Threads that were started before
-  /// would take signals past it. One at a time.
+  /// terminal back first, unless the caller has blocked or taken them. Threads that were started
+  /// before would take signals past it. One at a time.
   static Result<std::unique_ptr<Terminal>> open();
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
@@ -51,6 +53,7 @@ class Terminal {
   void take_signals(Input& input);
   void take_keys(Input& input);
 
+  Outlet outlet_{STDOUT_FILENO};
   OwnedFd signals_;
   OwnedFd events_;  ///< epoll of both
   sigset_t mask_before_{};

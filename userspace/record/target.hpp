@@ -1,0 +1,42 @@
+// Where a recording goes, opened before anything is attached: a bad path is told at once.
+#pragma once
+
+#include <string>
+
+#include "model/result.hpp"
+#include "record/file.hpp"
+
+namespace dptrace::record {
+
+/// What was there before is kept until the recording begins, and nothing is left of one that does
+/// not.
+class Target {
+ public:
+  static Result<Target> open(const std::string& path);
+  Target(Target&& other) noexcept
+      : path_(std::move(other.path_)),
+        file_(std::move(other.file_)),
+        fresh_(std::exchange(other.fresh_, false)) {}
+  Target& operator=(Target&&) = delete;
+  ~Target();
+
+  const std::string& path() const { return path_; }
+  /// The recording begins: empty, and here to stay.
+  Result<File> begin();
+
+  /// For an end that runs no destructors; async-signal-safe.
+  static void abandon();
+
+ private:
+  Target(std::string path, File file, bool fresh)
+      : path_(std::move(path)), file_(std::move(file)), fresh_(fresh) {}
+
+  std::string path_;
+  File file_;
+  bool fresh_;  ///< it was not there, and nothing is in it yet
+};
+
+/// Of writing to the file.
+std::string write_error(const std::string& path, int error);
+
+}  // namespace dptrace::record

@@ -159,8 +159,8 @@ void Capture::attach_netfilter(const KernelOffers& offers) {
 void Capture::attach_hook_functions() {
   for (std::size_t slot = 0; slot < object_.by_fentry.size(); ++slot) {
     const auto& function = object_.by_fentry[slot];
-    auto* program = bpf_object__find_program_by_name(
-        object_.skeleton->obj, fmt::format("dptrace_hook_{}", slot).c_str());
+    auto* program = bpf_object__find_program_by_name(object_.skeleton->obj,
+                                                     fmt::format("dptrace_hook_{}", slot).c_str());
     if (BpfLink link(bpf_program__attach(program)); link) {
       links_.push_back(std::move(link));
       note_probed(function);

@@ -180,8 +180,7 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
                               btf.find_function("inet_rtx_syn_ack").has_value();
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, (*skeleton)->obj) {
-      const bool is_wanted = program == programs.dptrace_watch ||
-                             program == programs.dptrace_tcp ||
+      const bool is_wanted = program == programs.dptrace_watch || program == programs.dptrace_tcp ||
                              (has_requests && program == programs.dptrace_syn_ack);
       bpf_program__set_autoload(program, is_wanted && !is_refused(refusals, program));
     }

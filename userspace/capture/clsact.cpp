@@ -3,20 +3,20 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
 #include <cstring>
+#include <map>
 #include <set>
 
+#include "capture/clsact_qdisc.hpp"
 #include "capture/filter_dump.hpp"
+#include "capture/owner.hpp"
 #include "capture/tc.hpp"
 
 namespace dptrace {
@@ -34,20 +34,6 @@ constexpr std::string_view kProgramPrefix = "dptrace_l";
 bool is_ours(const TcFilter& filter) {
   return filter.kind == "bpf" && filter.priority == kPriority &&
          filter.program.starts_with(kProgramPrefix);
-}
-
-// An abstract unix socket belongs to a netns, as filters do, and goes with its process: as long as
-// its name is taken, the owner of the handle lives.
-OwnedFd claim(std::uint32_t owner) {
-  OwnedFd socket_fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string name = fmt::format("dptrace-clsact-{:08x}", owner);
-  std::memcpy(address.sun_path + 1, name.data(), name.size());
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  if (!socket_fd || bind(socket_fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
-    return {};
-  return socket_fd;
 }
 
 bpf_tc_hook hook_of(std::uint32_t ifindex, bpf_tc_attach_point point) {
@@ -86,30 +72,50 @@ Result<BothDirections> filters_of(std::uint32_t ifindex) {
 
 void remove_empty_qdisc(std::uint32_t ifindex) {
   const auto left = filters_of(ifindex);
-  if (!left || !left->empty()) return;
-  auto qdisc = hook_of(ifindex, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
-  bpf_tc_hook_destroy(&qdisc);
+  if (left && left->empty()) remove_clsact_qdisc(ifindex);
+}
+
+bool is_of(const TcFilter& filter, const std::set<std::uint32_t>& owners) {
+  return is_ours(filter) && owners.contains(filter.handle & ~kMadeQdisc);
 }
 
 // Removes the filters of these owners (handles without kMadeQdisc) and, with the last of them, a
 // qdisc of our making.
 int remove_filters(std::uint32_t ifindex, const std::set<std::uint32_t>& owners) {
   const auto filters = filters_of(ifindex);
-  if (!filters) return 0;
-  int removed = 0;
-  bool made_qdisc = false;
+  if (!filters || filters->empty()) return 0;
+  const bool made_qdisc = filters->any([&](const TcFilter& filter) {
+    return is_of(filter, owners) && (filter.handle & kMadeQdisc) != 0;
+  });
+  const auto count = [&](const std::vector<TcFilter>& list) {
+    return std::count_if(list.begin(), list.end(),
+                         [&](const TcFilter& filter) { return is_of(filter, owners); });
+  };
+  const auto removed = static_cast<int>(count(filters->in) + count(filters->out));
+  // Nobody else's is on it: all goes in one step, which others wait for least.
+  if (made_qdisc && !filters->any([&](const TcFilter& filter) { return !is_of(filter, owners); })) {
+    remove_clsact_qdisc(ifindex);
+    return removed;
+  }
   const auto remove = [&](const std::vector<TcFilter>& list, bpf_tc_attach_point point) {
     for (const auto& filter : list) {
-      if (!is_ours(filter) || !owners.contains(filter.handle & ~kMadeQdisc)) continue;
-      remove_filter(ifindex, point, filter.handle);
-      made_qdisc |= (filter.handle & kMadeQdisc) != 0;
-      ++removed;
+      if (is_of(filter, owners)) remove_filter(ifindex, point, filter.handle);
     }
   };
   remove(filters->in, BPF_TC_INGRESS);
   remove(filters->out, BPF_TC_EGRESS);
   if (made_qdisc) remove_empty_qdisc(ifindex);
   return removed;
+}
+
+// Those that were made, and lost their owner before the first filter came or after the last one had
+// gone.
+void remove_empty_qdiscs_of(std::uint32_t owner) {
+  const auto marked = marked_qdiscs();
+  if (!marked) return;
+  for (const auto& qdisc : *marked) {
+    if (qdisc.owner == owner) remove_empty_qdisc(qdisc.ifindex);
+  }
 }
 
 std::vector<std::uint32_t> all_interfaces() {
@@ -163,7 +169,9 @@ class Watcher {
     while ((got = read(0, &what, 1)) < 0 && errno == EINTR) {
     }
     if (got == 0) {
-      for (const auto ifindex : all_interfaces()) remove_filters(ifindex, {owner});
+      const std::set<std::uint32_t> owners = {owner};
+      for (const auto ifindex : all_interfaces()) remove_filters(ifindex, owners);
+      remove_empty_qdiscs_of(owner);
     }
     _exit(0);
   }
@@ -174,8 +182,8 @@ class Watcher {
 
 class Clsact final : public Tc {
  public:
-  Clsact(TcPrograms programs, std::uint32_t owner, OwnedFd claim)
-      : programs_(programs), owner_(owner), claim_(std::move(claim)), watcher_(owner) {}
+  Clsact(TcPrograms programs, OwnerClaim claim)
+      : programs_(programs), claim_(std::move(claim)), owner_(claim_.number()), watcher_(owner_) {}
   ~Clsact() override {
     for (const auto ifindex : attached_) remove_filters(ifindex, {owner_});
   }
@@ -190,13 +198,9 @@ class Clsact final : public Tc {
     if (present->any([](const TcFilter& filter) { return !is_ours(filter); })) {
       return failure("it has tc filters of somebody else");
     }
-    auto qdisc = hook_of(ifindex, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
-    const int created = bpf_tc_hook_create(&qdisc);
-    if (created != 0 && created != -EEXIST) {
-      return failure(fmt::format("making a clsact qdisc on interface {}: {}", ifindex,
-                                 std::strerror(-created)));
-    }
-    const bool made = created == 0 || present->any([](const TcFilter& filter) {
+    const auto qdisc = make_clsact_qdisc(ifindex, owner_);
+    if (!qdisc) return tl::unexpected(qdisc.error());
+    const bool made = *qdisc == QdiscMade::kMade || present->any([](const TcFilter& filter) {
       return (filter.handle & kMadeQdisc) != 0;
     });
     attached_.insert(ifindex);
@@ -208,7 +212,7 @@ class Clsact final : public Tc {
     if (error == 0) return {};
     detach(ifindex);
     // Without a filter nothing tells whose it is.
-    if (created == 0) remove_empty_qdisc(ifindex);
+    if (*qdisc == QdiscMade::kMade) remove_empty_qdisc(ifindex);
     return failure(
         fmt::format("attaching tc programs to interface {}: {}", ifindex, std::strerror(-error)));
   }
@@ -241,8 +245,8 @@ class Clsact final : public Tc {
   }
 
   const TcPrograms programs_;
+  const OwnerClaim claim_;
   const std::uint32_t owner_;
-  OwnedFd claim_;
   Watcher watcher_;
   std::set<std::uint32_t> attached_;
 };
@@ -250,33 +254,38 @@ class Clsact final : public Tc {
 }  // namespace
 
 Result<std::unique_ptr<Tc>> make_clsact(TcPrograms programs) {
-  if (const auto removed = remove_stale_filters(); !removed) return tl::unexpected(removed.error());
-  const auto pid = static_cast<std::uint32_t>(getpid()) & (kMadeQdisc - 1);
-  // Processes of different containers may have the same number and share a netns.
-  for (std::uint32_t owner = pid; owner < pid + 64; ++owner) {
-    if (auto claimed = claim(owner)) {
-      return std::make_unique<Clsact>(programs, owner, std::move(claimed));
-    }
-  }
-  return failure(fmt::format("claiming a tc filter handle: {}", std::strerror(errno)));
+  auto claim = OwnerClaim::make();
+  if (!claim) return tl::unexpected(claim.error());
+  return std::make_unique<Clsact>(programs, std::move(*claim));
 }
 
 Result<int> remove_stale_filters() {
   int removed = 0;
-  for (const auto ifindex : all_interfaces()) {
+  const auto interfaces = all_interfaces();
+  // Whoever attaches after this look lives, and what it attaches is not on the lists below.
+  std::map<std::uint32_t, std::set<std::uint32_t>> owners;
+  for (const auto ifindex : interfaces) {
     const auto filters = filters_of(ifindex);
     if (!filters) {
       std::array<char, IF_NAMESIZE> name{};
       if (if_indextoname(ifindex, name.data()) == nullptr) continue;  // it has just gone
       return tl::unexpected(filters.error());
     }
-    std::set<std::uint32_t> dead;
     filters->any([&](const TcFilter& filter) {
-      const std::uint32_t owner = filter.handle & ~kMadeQdisc;
-      if (is_ours(filter) && !dead.contains(owner) && claim(owner)) dead.insert(owner);
+      if (is_ours(filter)) owners[ifindex].insert(filter.handle & ~kMadeQdisc);
       return false;
     });
+  }
+  const auto marked = marked_qdiscs();
+  if (!marked) return tl::unexpected(marked.error());
+  const auto living = living_owners();
+  if (!living) return tl::unexpected(living.error());
+  for (auto& [ifindex, dead] : owners) {
+    std::erase_if(dead, [&](std::uint32_t owner) { return living->contains(owner); });
     if (!dead.empty()) removed += remove_filters(ifindex, dead);
+  }
+  for (const auto& qdisc : *marked) {
+    if (!living->contains(qdisc.owner)) remove_empty_qdisc(qdisc.ifindex);
   }
   return removed;
 }

@@ -38,18 +38,19 @@ bool has_tcx_programs(std::uint32_t ifindex);
 /// tcx (6.6 and later): links that vanish with the process, before whatever else is attached.
 std::unique_ptr<Tc> make_tcx(TcPrograms programs);
 
-/// clsact and a direct-action filter of our own priority. What a dptrace that was killed left is
-/// removed first, and a child process waits to do the same for this one.
+/// clsact and a direct-action filter of our own priority. A child process waits to
+/// remove what this one leaves, should it be killed.
 Result<std::unique_ptr<Tc>> make_clsact(TcPrograms programs);
 
-/// The mechanism for a netns with so many links. A tcx link costs a grace period of RCU under the
+/// The mechanism for a netns with so many links; what a dptrace that was killed left is removed
+/// first. A tcx link costs a grace period of RCU under the
 /// RTNL lock each way (8 to 16 ms measured on 6.18, against 1 ms for a clsact filter): with many
-/// devices clsact is taken where nobody else has programs on the device, for which tcx keeps order
-/// and results.
+/// devices, at once or in time, clsact is taken where nobody else has programs on the device, for
+/// which tcx keeps order and results.
 Result<std::unique_ptr<Tc>> choose_tc(TcPrograms programs, bool has_tcx, std::size_t links);
 
 /// Removes the filters of dptrace processes of this netns that are no more, and the clsact qdiscs
-/// they had made. Returns how many filters there were.
+/// they had made, empty ones too. Returns how many filters there were.
 Result<int> remove_stale_filters();
 
 }  // namespace dptrace

@@ -1,0 +1,27 @@
+// clsact qdiscs of dptrace's making, which can be told from everybody else's even when empty.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/result.hpp"
+
+namespace dptrace {
+
+enum class QdiscMade { kMade, kWasThere };
+
+/// Makes one that is marked with its owner: by a size table, which nobody asks of a clsact.
+Result<QdiscMade> make_clsact_qdisc(std::uint32_t ifindex, std::uint32_t owner);
+
+/// With all that is attached to it.
+void remove_clsact_qdisc(std::uint32_t ifindex);
+
+struct MarkedQdisc {
+  std::uint32_t ifindex = 0;
+  std::uint32_t owner = 0;
+};
+
+/// Those of all devices of this network namespace that bear a mark.
+Result<std::vector<MarkedQdisc>> marked_qdiscs();
+
+}  // namespace dptrace

@@ -265,3 +265,14 @@ TEST_CASE("a series ends with what it is about, after a last scrape") {
   metrics.end(presence, 63 * kSecond);
   CHECK(count() == 1);  // it cannot be told
 }
+
+TEST_CASE("kinds beyond the share of a pod's netns are that pod's other") {
+  DropKind folded;
+  folded.folded = true;
+  folded.interface = {kPodDevice.netns, 0};
+  Metrics metrics("0.1.0");
+  metrics.update(table({row(folded, 3)}), names());
+  CHECK_THAT(metrics.text(),
+             Contains("dptrace_drop_packets_total{reason=\"other\",cause=\"\",interface=\"\","
+                      "protocol=\"other\",namespace=\"shop\",pod=\"cart\"} 3\n"));
+}

@@ -160,6 +160,15 @@ Presence Namer::presence() {
   return presence;
 }
 
+std::set<std::uint32_t> Namer::trusted_netns() const {
+  std::set<std::uint32_t> trusted = {names_.home_netns};
+  for (const auto& [inode, pod] : pods_.netns()) trusted.insert(inode);
+  for (const auto& [inode, place] : netns_finder_.found()) {
+    if (!place.name.empty()) trusted.insert(inode);
+  }
+  return trusted;
+}
+
 // Of other namespaces that are there still, the devices are few and go with them.
 bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
                     const std::map<std::uint32_t, NetnsPlace>& netns) const {

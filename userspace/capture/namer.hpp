@@ -48,6 +48,8 @@ class Namer {
   /// with the address, is known by its own name from when it was made; to be called before packets
   /// are told.
   void refresh_pods();
+  /// Network namespaces that are pods' or have a name, as of the last refresh: root has made them.
+  std::set<std::uint32_t> trusted_netns() const;
   /// Of the node's pods, as of the last refresh.
   const std::map<Address, std::string>& pod_addresses() const { return pods_.addresses(); }
 

@@ -88,7 +88,7 @@ const volatile __u64 hook_functions[DPT_HOOK_FUNCTIONS] = {};
 
 #define ON_HOOK_FUNCTION(number)                                                                                       \
 	SEC("?fentry")                                                                                                 \
-	int dptrace_hook_##number(__u64 *ctx)                                                                      \
+	int dptrace_hook_##number(__u64 *ctx)                                                                          \
 	{                                                                                                              \
 		return netfilter__enter(ctx[1], hook_functions[number]);                                               \
 	}

@@ -5,8 +5,8 @@ from support import NodeTest, Watch, wait_until
 from tenant import Tenant
 from test_metrics import refused_datagrams
 
-PAIRS = 1000
-ROUTES = 200_000
+PAIRS = 300
+ROUTES = 100_000
 
 MAKE_PAIRS = b"""
 for i in $(seq %d); do
@@ -41,7 +41,7 @@ def longest(watch):
 
 class Naming(NodeTest):
     def test_the_watch_goes_on(self):
-        """A thousand pairs, a kind of drops each, and routes: others' drops keep their names, intervals their length."""
+        """Pairs, a kind of drops each, and routes: others' drops keep their names, intervals their length."""
         nodes = support.topology()
         sent = 0
         with Tenant() as tenant:
@@ -57,7 +57,7 @@ class Naming(NodeTest):
                 watch.stop()
                 self.assertEqual(self.count(watch, nodes.pod1), sent)
                 # Twice its length is promised; a machine that is busy itself gets more.
-                self.assertLess(longest(watch), 5)
+                self.assertLess(longest(watch), 10)
                 self.assert_folded(watch, tenant)
 
     @staticmethod

@@ -23,6 +23,31 @@ struct {
 	__type(value, struct dpt_kind_count);
 } watch_other SEC(".maps");
 
+/* Namespaces of pods, and those with a name: root has made them. Written by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DPT_WATCH_NETNS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} watch_netns SEC(".maps");
+
+struct dpt_share {
+	__u32 epoch;
+	__u32 kinds; /* in that epoch */
+};
+
+/* Those who had no drop for long go first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DPT_WATCH_OWNERS);
+	__type(key, struct dpt_owner);
+	__type(value, struct dpt_share);
+} watch_shares SEC(".maps");
+
+/* Kinds of all strangers, by the last bit of the epoch. Emptied by user space. */
+__u32 watch_strangers[2] = {};
+
 /* Its last bit tells which map is in use. Written by user space. */
 __u32 watch_epoch = 0;
 
@@ -33,18 +58,61 @@ static __always_inline void watch__add(struct dpt_kind_count *count, __u32 bytes
 	__sync_fetch_and_add(&count->bytes, bytes);
 }
 
+/* Whether a new kind is within its owner's share. What several CPUs find at the same time may exceed it a little. */
+static __always_inline bool watch__has_share(const struct dpt_owner *owner, __u32 epoch)
+{
+	struct dpt_share *share = bpf_map_lookup_elem(&watch_shares, owner);
+	/* What has no place is nobody's, and everybody's. */
+	bool known =
+		!owner->netns || owner->netns == config.home_netns || bpf_map_lookup_elem(&watch_netns, &owner->netns);
+	__u32 *strangers = &watch_strangers[epoch & 1];
+
+	if (share && share->epoch != epoch) {
+		share->epoch = epoch;
+		share->kinds = 0;
+	}
+	if (share && share->kinds >= (known ? DPT_WATCH_SHARE : DPT_WATCH_STRANGERS_SHARE))
+		return false;
+	if (!known) {
+		if (*strangers >= DPT_WATCH_STRANGERS)
+			return false;
+		__sync_fetch_and_add(strangers, 1);
+	}
+	if (share) {
+		__sync_fetch_and_add(&share->kinds, 1);
+	} else {
+		struct dpt_share first = {.epoch = epoch, .kinds = 1};
+
+		bpf_map_update_elem(&watch_shares, owner, &first, BPF_ANY);
+	}
+	return true;
+}
+
+/* Beyond the share of its owner a kind becomes that owner's `other`. */
+static __always_inline void watch__fold(struct dpt_kind_key *kind, const struct dpt_owner *owner)
+{
+	__builtin_memset(kind, 0, sizeof(*kind));
+	kind->netns = owner->netns;
+	kind->ifindex = owner->ifindex;
+}
+
 /* True when a sample is due. */
-static __always_inline bool watch__count(void *counts, const struct dpt_kind_key *kind, __u32 bytes)
+static __always_inline bool watch__count(void *counts, struct dpt_kind_key *kind, __u32 epoch, __u32 bytes)
 {
 	struct dpt_kind_count *count = bpf_map_lookup_elem(counts, kind);
 	__u64 jiffies = bpf_jiffies64();
 
 	if (!count) {
 		struct dpt_kind_count first = {.packets = 1, .bytes = bytes, .sampled = jiffies};
+		struct dpt_owner owner = {.netns = kind->netns};
 		__u32 zero = 0;
 
+		if (kind->netns == config.home_netns)
+			owner.ifindex = kind->ifindex;
+		if (!watch__has_share(&owner, epoch))
+			watch__fold(kind, &owner);
 		if (!bpf_map_update_elem(counts, kind, &first, BPF_NOEXIST))
-			return true;
+			return kind->location != 0;
 		count = bpf_map_lookup_elem(counts, kind);
 		if (!count) {
 			count = bpf_map_lookup_elem(&watch_other, &zero);
@@ -54,6 +122,8 @@ static __always_inline bool watch__count(void *counts, const struct dpt_kind_key
 		}
 	}
 	watch__add(count, bytes);
+	if (!kind->location)
+		return false;
 	if (count->sampled && jiffies - count->sampled < SAMPLE_EVERY)
 		return false;
 	count->sampled = jiffies;
@@ -99,6 +169,7 @@ int BPF_PROG(dptrace_watch, struct sk_buff *skb, void *location)
 	struct dpt_kind_key kind = {};
 	struct dpt_bytes bytes;
 	union dpt_room room;
+	__u32 epoch;
 	bool due;
 
 	kind.location = kind__dropper(ctx, (__u64)location, &room);
@@ -109,10 +180,11 @@ int BPF_PROG(dptrace_watch, struct sk_buff *skb, void *location)
 	}
 	if (!kind__of_skb(&kind, skb, &bytes, &room.seen))
 		return 0;
-	if (*(volatile __u32 *)&watch_epoch & 1)
-		due = watch__count(&watch_counts_odd, &kind, skb->len);
+	epoch = *(volatile __u32 *)&watch_epoch;
+	if (epoch & 1)
+		due = watch__count(&watch_counts_odd, &kind, epoch, skb->len);
 	else
-		due = watch__count(&watch_counts_even, &kind, skb->len);
+		due = watch__count(&watch_counts_even, &kind, epoch, skb->len);
 	if (due)
 		watch__show(ctx, skb, &kind, &room.seen);
 	return 0;

@@ -208,8 +208,8 @@ class WatchIsExact(Nothing):
             self.assert_all_counted(watch, dropped())
 
     def test_more_kinds_than_there_is_room_for(self):
-        """What finds no room is counted all the same; the next interval has room again."""
-        devices, protocols, room = [f"many{number}" for number in range(12)], 256, 2048
+        """What is beyond the share of its network namespace is counted all the same, as that one's."""
+        devices, protocols, room = [f"many{number}" for number in range(4)], 256, 512
         peer, netns = "10.201.200.2", f"{self.nodes.prefix}-many"
         support.run("ip", "netns", "add", netns)
         self.addCleanup(support.run, "ip", "netns", "del", netns)
@@ -234,10 +234,13 @@ class WatchIsExact(Nothing):
                 summary = watch.stop()
             self.assertEqual(dropped(), 2 * len(devices) * protocols)
             self.assertEqual(summary["dropped"], dropped())
-            other = [json.loads(line) for line in watch.stray_lines]
-            self.assertEqual([record["type"] for record in other], ["drop_other"], watch.stray_lines)
-            self.assertEqual(sum(row["packets"] for row in watch.packets) + other[0]["packets"], dropped())
-            self.assertEqual(len(watch.packets), room)
+            self.assertEqual(watch.stray_lines, [])
+            self.assertEqual(sum(row["packets"] for row in watch.packets), dropped())
+            folded = [row for row in watch.packets if row.get("folded")]
+            inode = os.stat(f"/run/netns/{netns}").st_ino
+            self.assertEqual([row["interface"]["netns"] for row in folded], [str(inode)], folded)
+            # What several processors find at the same time may exceed the share a little.
+            self.assertEqual((len(watch.packets) - len(folded)) // 8, room // 8)
 
 
 class WatchTellsLosses(Nothing):

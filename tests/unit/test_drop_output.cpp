@@ -222,6 +222,21 @@ TEST_CASE("a kind is an object of the contract") {
         "\n");
 }
 
+TEST_CASE("kinds beyond a share have nothing but their place") {
+  DropTable shown = table();
+  shown.rows[0].kind = {};
+  shown.rows[0].kind.folded = true;
+  shown.rows[0].kind.interface = {4026531840, 31};
+  shown.rows[0].samples.clear();
+  CHECK(has(text(shown), "other: more kinds than its share\n"));
+  CHECK(has(text(shown), "cni0 (bridge)\n"));
+  CollectingSink sink;
+  REQUIRE(make_drop_json_output(sink, false)->interval(shown, names()));
+  CHECK(has(sink.text, R"("folded":true,"interface":{"name":"cni0",)"));
+  CHECK_FALSE(has(sink.text, "location"));
+  CHECK_FALSE(has(sink.text, "reason"));
+}
+
 TEST_CASE("JSON tells of an interval only what was counted in it") {
   DropTable shown = table();
   shown.rows.push_back(row(kind(2), 52));

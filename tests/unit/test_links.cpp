@@ -174,3 +174,13 @@ TEST_CASE("a message cut short is read as far as it goes") {
     if (link) CHECK(link->name == "vxlan0");
   }
 }
+
+TEST_CASE("a name that is no text, or commands, is made one") {
+  const auto link = Message()
+                        .text(IFLA_IFNAME,
+                              "\xff\x1b\x07\x7f"
+                              "x")
+                        .parse();
+  REQUIRE(link);
+  CHECK(link->name == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx");
+}

@@ -225,3 +225,54 @@ TEST_CASE("probes, build and what is always there") {
   CHECK_THAT(text, Contains("# HELP dptrace_drop_packets_total ") &&
                        Contains("# TYPE dptrace_drop_packets_total counter\n"));
 }
+
+TEST_CASE("a series ends with what it is about, after a last scrape") {
+  Metrics metrics("0.1.0");
+  Presence presence{.home_netns = 1,
+                    .home_devices = {kBridge.index, kVeth.index},
+                    .netns = {1, 2, 3},
+                    .has_all_netns = true,
+                    .pods = {"default/pod1", "shop/cart"}};
+  auto known = names();
+  known.interfaces[{3, 7}] = {.id = {3, 7}, .name = "\xff", .kind = "veth"};
+  DropKind of_pod = kind();
+  of_pod.pod = address("10.244.19.2");
+  const auto rows = {row(kind(), 1), row(kind({3, 7}), 1), row(kind(kPodDevice), 1),
+                     row(of_pod, 1)};
+  metrics.update(table(rows, 1), known);
+  const auto count = [&] {
+    const auto text = metrics.text();
+    std::size_t series = 0;
+    for (auto at = text.find("dptrace_drop_packets_total{"); at != std::string::npos;
+         at = text.find("dptrace_drop_packets_total{", at + 1))
+      ++series;
+    return series;
+  };
+  REQUIRE(count() == 4);
+  metrics.end(presence, 100 * kSecond);
+  CHECK(count() == 4);  // all there
+  presence.netns.erase(3);
+  metrics.end(presence, 60 * kSecond);
+  CHECK(count() == 4);  // a scrape may be due
+  metrics.end(presence, 61 * kSecond);
+  CHECK(count() == 3);
+  presence.pods.erase("default/pod1");
+  presence.home_devices.erase(kBridge.index);
+  metrics.end(presence, 62 * kSecond);
+  CHECK(count() == 1);
+  presence.netns.clear();
+  presence.has_all_netns = false;
+  metrics.end(presence, 63 * kSecond);
+  CHECK(count() == 1);  // it cannot be told
+}
+
+TEST_CASE("kinds beyond the share of a pod's netns are that pod's other") {
+  DropKind folded;
+  folded.folded = true;
+  folded.interface = {kPodDevice.netns, 0};
+  Metrics metrics("0.1.0");
+  metrics.update(table({row(folded, 3)}), names());
+  CHECK_THAT(metrics.text(),
+             Contains("dptrace_drop_packets_total{reason=\"other\",cause=\"\",interface=\"\","
+                      "protocol=\"other\",namespace=\"shop\",pod=\"cart\"} 3\n"));
+}

@@ -11,6 +11,7 @@
 
 using namespace dptrace;
 using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 using namespace std::chrono_literals;
 
@@ -60,20 +61,50 @@ TEST_CASE("the server serves metrics and health, and nothing else") {
   const auto& address = (*server)->address();
   CHECK(address.port != 0);
   CHECK_THAT(get(address, "/healthz"),
-             StartsWith("HTTP/1.0 503 ") && Contains("counting has not begun"));
+             StartsWith("HTTP/1.1 503 ") && Contains("counting has not begun"));
   (*server)->begin({});
   const auto metrics = get(address, "/metrics");
-  CHECK_THAT(metrics, StartsWith("HTTP/1.0 200 OK\r\n"));
+  CHECK_THAT(metrics, StartsWith("HTTP/1.1 200 OK\r\n"));
   CHECK_THAT(metrics, Contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
   CHECK_THAT(metrics, Contains("\ndptrace_build_info{version=\"0.1.0\"} 1\n"));
-  CHECK_THAT(get(address, "/healthz"), StartsWith("HTTP/1.0 200 ") && Contains("\r\n\r\nok\n"));
+  CHECK_THAT(get(address, "/healthz"), StartsWith("HTTP/1.1 200 ") && Contains("\r\n\r\nok\n"));
   for (const auto* path : {"/", "/metrics/..", "/etc/passwd", "/../../etc/passwd", "//metrics"})
-    CHECK_THAT(get(address, path), StartsWith("HTTP/1.0 404 "));
-  for (const std::string method : {"POST", "PUT", "DELETE", "HEAD"})
+    CHECK_THAT(get(address, path), StartsWith("HTTP/1.1 404 "));
+  for (const std::string method : {"POST", "PUT", "DELETE", "HEADS"})
     CHECK_THAT(ask(address, method + " /metrics HTTP/1.0\r\nContent-Length: 0\r\n\r\n"),
-               Contains(" 501 ") && !Contains("dptrace_build_info"));
-  CHECK_THAT(ask(address, "nonsense\r\n\r\n"), !Contains("200"));
-  CHECK_THAT(get(address, "/healthz"), StartsWith("HTTP/1.0 200 "));
+               Contains(" 405 ") && !Contains("dptrace_build_info"));
+  CHECK_THAT(ask(address, "nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
+  const auto head = ask(address, "HEAD /metrics HTTP/1.0\r\n\r\n");
+  CHECK_THAT(head, StartsWith("HTTP/1.1 200 ") && Contains("\r\nContent-Length: "));
+  CHECK_THAT(head, EndsWith("\r\n\r\n"));
+  CHECK_THAT(get(address, "/healthz"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_CASE("requests follow each other on a connection, also those that came together") {
+  const auto server = MetricsServer::start(settings("127.0.0.1"));
+  REQUIRE(server);
+  (*server)->begin({});
+  const auto answers =
+      ask((*server)->address(),
+          "GET /healthz HTTP/1.1\r\n\r\nHEAD /healthz HTTP/1.1\r\n\r\n"
+          "GET /nothing HTTP/1.1\r\nConnection: close\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n");
+  std::size_t count = 0;
+  for (auto at = answers.find("HTTP/1.1 "); at != std::string::npos;
+       at = answers.find("HTTP/1.1 ", at + 1))
+    ++count;
+  CHECK(count == 3);
+  CHECK_THAT(answers, StartsWith("HTTP/1.1 200 ") && Contains("HTTP/1.1 404 "));
+}
+
+TEST_CASE("a request that is too long, or too slow, is ended") {
+  auto hurried = settings("127.0.0.1");
+  hurried.limits.time = 200ms;
+  hurried.limits.request_bytes = 100;
+  const auto server = MetricsServer::start(hurried);
+  REQUIRE(server);
+  const auto& address = (*server)->address();
+  CHECK_THAT(get(address, "/" + std::string(200, 'x')), StartsWith("HTTP/1.1 431 "));
+  CHECK(ask(address, "GET /metrics HTTP/1.1\r\n").empty());
 }
 
 TEST_CASE("what is counted is served") {
@@ -95,7 +126,7 @@ TEST_CASE("health is gone when no reading has come for long") {
   REQUIRE(server);
   (*server)->update(DropTable(), Names());
   CHECK_THAT(get((*server)->address(), "/healthz"),
-             StartsWith("HTTP/1.0 503 ") && Contains("have not been read for 0 s"));
+             StartsWith("HTTP/1.1 503 ") && Contains("have not been read for 0 s"));
   CHECK(MetricsServer::patience_for(1min) == 3min);
   CHECK(MetricsServer::patience_for(100ms) == 5s);
 }

@@ -219,3 +219,29 @@ TEST_CASE("a cache that is not there has no pods, until it is") {
   CHECK(pods.refresh());
   CHECK(pods.addresses().empty());
 }
+
+TEST_CASE("what is no file of the cache's own is not read, and holds nobody up") {
+  Cache cache;
+  const std::string path = cache.file("fifo");
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  std::filesystem::create_symlink("/proc/kmsg", cache.file("log"));
+  std::filesystem::create_symlink("/dev/zero", cache.file("zero"));
+  std::filesystem::create_directory(cache.file("directory"));
+  cache.write("depth", std::string(1 << 19, '['));
+  cache.write("width", '[' + std::string(1 << 19, ','));
+  cache.write("length", std::string((1 << 20) + 1, ' ') + kBridge);
+  cache.write("good", kBridge);
+  std::filesystem::create_symlink(cache.file("good"), cache.file("link"));
+  Pods pods({cache.path()});
+  CHECK(pods.refresh());
+  CHECK(pods.addresses().size() == 2);
+  CHECK(name_of(pods.by_address(address("10.244.19.28"))) == "default/web-0");
+}
+
+TEST_CASE("a path to a netns leads to where those are") {
+  for (const auto* path : {"/mnt/slow/netns", "/run/../mnt/netns", "run/netns/a", "/proc"}) {
+    const auto pod = parse_cni_result(result_of("web-1", "10.0.0.1", path));
+    REQUIRE(pod);
+    CHECK(pod->netns_path.empty());
+  }
+}

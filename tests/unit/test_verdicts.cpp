@@ -399,6 +399,27 @@ TEST_CASE("a device that encrypts has stolen what it was given") {
   CHECK(bench.packets[0].verdict == Verdict::kStolen);
 }
 
+TEST_CASE(
+    "what IPsec was given is stolen by it, unless the kernel drops it or it is decrypted here") {
+  Bench bench;
+  const auto flow = echo_request(1);
+  bench.send(flow, 7, 0xa00);
+  bench.see(DPT_POINT_ENCAPSULATE, kNode, 20, 0xa00, flow, 7);
+  SECTION("encrypted") { CHECK(bench.only().verdict == Verdict::kStolen); }
+  SECTION("it had no key") {
+    bench.free(kNode, 20, 0xa00, flow, 7, kNft, kNetfilter);
+    CHECK(bench.only().verdict == Verdict::kDropped);
+  }
+  SECTION("the other end is on this machine") {
+    bench.arrive(kOther, flow, 7, 0xb00);
+    CHECK(bench.only().verdict == Verdict::kDelivered);
+  }
+  SECTION("decrypted here, and not heard of again") {
+    bench.see(DPT_POINT_DEVICE_RECEIVE, kOther, 2, 0xb00, flow, 7);
+    CHECK(bench.only().verdict == Verdict::kUnfinished);
+  }
+}
+
 TEST_CASE("what tc consumed and gave to nobody is dropped") {
   Bench bench;
   bench.send(echo_request(1), 7, 0xa00);

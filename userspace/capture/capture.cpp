@@ -24,6 +24,7 @@ constexpr std::uint64_t kForgetNs = 36'000'000'000;
 
 constexpr const char* kNetfilterFacts =
     "netfilter hooks, their verdicts, and the function that decided";
+constexpr const char* kIpsecFacts = "packets that IPsec takes, to send them encrypted";
 constexpr const char* kFunctionFacts = "which function decided at a netfilter hook";
 constexpr const char* kSocketProbe = "socket";
 constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
@@ -60,6 +61,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   if (!ring) return tl::unexpected(ring.error());
   capture->ring_ = std::move(*ring);
   capture->attach_netfilter(offers);
+  capture->attach_ipsec(offers);
   capture->attach_sockets();
   capture->attach_tracepoints();
   // clsact forks: no other thread may run then.
@@ -145,22 +147,33 @@ void Capture::attach_sockets() {
 }
 
 void Capture::attach_netfilter(const KernelOffers& offers) {
-  ProbeState state{"nf_hook_slow", "fexit", false, kNetfilterFacts, {}};
+  attach_to_function(offers, object_.skeleton->progs.dptrace_nf_slow,
+                     {"nf_hook_slow", "fexit", false, kNetfilterFacts, {}});
+  if (probes_.back().attached) attach_hook_functions();
+}
+
+void Capture::attach_ipsec(const KernelOffers& offers) {
+  attach_to_function(offers, object_.skeleton->progs.dptrace_ipsec,
+                     {"xfrm_output", "fentry", false, kIpsecFacts, {}});
+}
+
+void Capture::attach_to_function(const KernelOffers& offers, bpf_program* program,
+                                 ProbeState state) {
   state.why = offers.tracing_functions
-                  ? refusal("dptrace_nf_slow")
+                  ? refusal(bpf_program__name(program))
                   : fmt::format("this kernel refuses fentry and fexit programs: {}",
                                 offers.tracing_refusal);
+  if (state.why.empty() && bpf_program__fd(program) < 0)
+    state.why = "this kernel has no such function";
   if (state.why.empty()) {
-    if (BpfLink link(bpf_program__attach(object_.skeleton->progs.dptrace_nf_slow)); link) {
+    if (BpfLink link(bpf_program__attach(program)); link) {
       links_.push_back(std::move(link));
       state.attached = true;
     } else {
       state.why = fmt::format("attaching to the function: {}", std::strerror(errno));
     }
   }
-  const bool attached = state.attached;
   probes_.push_back(std::move(state));
-  if (attached) attach_hook_functions();
 }
 
 void Capture::attach_hook_functions() {

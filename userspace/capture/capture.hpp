@@ -62,6 +62,9 @@ class Capture {
   void attach_tracepoints();
   void attach_sockets();
   void attach_netfilter(const KernelOffers& offers);
+  void attach_ipsec(const KernelOffers& offers);
+  /// Attaches a fentry or fexit program, and says in `state` whether it is.
+  void attach_to_function(const KernelOffers& offers, bpf_program* program, ProbeState state);
   void attach_hook_functions();
   /// Why it could not be; empty: it is.
   std::string attach_kprobe(const HookFunction& function);

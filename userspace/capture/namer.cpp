@@ -19,6 +19,12 @@ constexpr std::chrono::seconds kPause{1};
 
 constexpr std::uint32_t kLoopbackIndex = 1;
 
+// Links, addresses and routes that are asked for in other network namespaces, and what is kept of
+// the devices of a stranger's.
+constexpr std::size_t kMostOfOthers = 4096;
+constexpr std::size_t kKeptOfStrangers = 64;
+constexpr std::size_t kMostPostponed = 4096;
+
 std::string kind_of(const dpt_device& device) {
   constexpr std::uint16_t kArphrdLoopback = 772;
   if (device.kind[0] != '\0') return clean_name(device.kind);
@@ -141,6 +147,28 @@ void Namer::forget_gone() {
   forget_former();
 }
 
+Presence Namer::presence() {
+  Presence presence;
+  if (const auto links = read_links()) {
+    presence.home_netns = names_.home_netns;
+    for (const auto& link : *links) presence.home_devices.insert(link.index);
+  }
+  for (const auto& [inode, place] : netns_finder_.find_all()) presence.netns.insert(inode);
+  presence.has_all_netns = netns_of_file("/proc/1/ns/net") != 0;
+  for (const auto& [address, pod] : pods_.addresses()) presence.pods.insert(pod);
+  for (const auto& [inode, pod] : pods_.netns()) presence.pods.insert(pod);
+  return presence;
+}
+
+std::set<std::uint32_t> Namer::trusted_netns() const {
+  std::set<std::uint32_t> trusted = {names_.home_netns};
+  for (const auto& [inode, pod] : pods_.netns()) trusted.insert(inode);
+  for (const auto& [inode, place] : netns_finder_.found()) {
+    if (!place.name.empty()) trusted.insert(inode);
+  }
+  return trusted;
+}
+
 // Of other namespaces that are there still, the devices are few and go with them.
 bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
                     const std::map<std::uint32_t, NetnsPlace>& netns) const {
@@ -150,7 +178,7 @@ bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
 
 void Namer::see_place(InterfaceId id) {
   if (id.index == 0 || id.netns == 0 || names_.interfaces.contains(id)) return;
-  describe(id.netns);
+  describe(id.netns, id.index);
   // In every netns, also in one that cannot be entered, this is the first device.
   if (id.index == kLoopbackIndex && !names_.interfaces.contains(id))
     names_.interfaces[id] = {id, "lo", "loopback", Role::kLoopback};
@@ -166,10 +194,17 @@ void Namer::see_device(const dpt_device& device) {
   interface.kind = kind_of(device);
   interface.mtu = device.mtu;
   described_.erase(device.netns);
-  describe(device.netns);
+  describe(device.netns, device.ifindex);
 }
 
-void Namer::describe(std::uint32_t netns) {
+// Only root gives names. What has none and is no pod's, anybody may have made.
+bool Namer::is_strangers(std::uint32_t netns) {
+  if (netns == names_.home_netns) return false;
+  const auto known = names_.netns.find(netns);
+  return known == names_.netns.end() || (known->second.name.empty() && known->second.pod.empty());
+}
+
+void Namer::describe(std::uint32_t netns, std::uint32_t wanted) {
   const auto now = std::chrono::steady_clock::now();
   const auto [entry, is_first] = described_.try_emplace(netns, now);
   if (!is_first && now - entry->second < kPause) return;
@@ -177,17 +212,55 @@ void Namer::describe(std::uint32_t netns) {
 
   name_netns(netns);
   described_[netns] = now;
+  const bool is_home = netns == names_.home_netns;
+  const bool strange = is_strangers(netns);
+  if (!is_home && !time_.allows(netns, strange, now)) {
+    postponed_[netns].insert(wanted);
+    return;
+  }
   const auto topology =
-      netns == names_.home_netns ? read_topology() : describe_netns(netns_finder_, netns);
-  if (!topology) return;
-  on_links_(netns, topology->links);
+      is_home ? read_topology() : describe_netns(netns_finder_, netns, kMostOfOthers);
+  if (topology) take_topology(netns, *topology, wanted);
+  if (!is_home) time_.took(netns, strange, now, std::chrono::steady_clock::now());
+}
+
+void Namer::take_topology(std::uint32_t netns, const NetnsTopology& topology,
+                          std::uint32_t wanted) {
+  on_links_(netns, topology.links);
   netns_finder_.follow_names();  // numbers of peers are used again, too
-  names_.netns[netns].is_node = is_node_like(*topology);
+  names_.netns[netns].is_node = is_node_like(topology);
   wired_.insert(netns);
-  for (auto& interface : interfaces(netns, *topology)) {
-    const Link* link = topology->link(interface.id.index);
-    if (link != nullptr && link->peer_elsewhere) find_peer(interface, *link);
+  const bool strange = is_strangers(netns);
+  std::size_t kept = 0;
+  const auto described = interfaces(netns, topology);
+  for (std::size_t i = 0; i < described.size(); ++i) {
+    Interface interface = described[i];
+    const Link& link = topology.links[i];
+    // A stranger has as many as it likes: those that were not met are not needed.
+    if (strange && interface.id.index != wanted && !names_.interfaces.contains(interface.id) &&
+        ++kept > kKeptOfStrangers)
+      continue;
+    if (link.peer_elsewhere) find_peer(interface, link);
     names_.interfaces[interface.id] = std::move(interface);
+  }
+}
+
+// What had to wait, while there is time; what is asked about again meanwhile is first.
+void Namer::describe_postponed() {
+  const auto now = std::chrono::steady_clock::now();
+  time_.forget(now);
+  if (postponed_.size() > kMostPostponed) postponed_.clear();
+  for (auto waiting = postponed_.begin(); waiting != postponed_.end();) {
+    const auto netns = waiting->first;
+    if (!time_.allows(netns, is_strangers(netns), std::chrono::steady_clock::now())) {
+      ++waiting;
+      continue;
+    }
+    const auto wanted = std::move(waiting->second);
+    waiting = postponed_.erase(waiting);
+    described_.erase(netns);
+    // One look serves all of them, but for those beyond what is kept.
+    describe(netns, *wanted.begin());
   }
 }
 
@@ -270,6 +343,7 @@ void Namer::forget_predecessors() {
 }
 
 void Namer::refresh_pods() {
+  describe_postponed();
   pods_changed_ |= pods_.refresh();
   forget_predecessors();
   const bool is_first = !std::exchange(pods_read_, true);

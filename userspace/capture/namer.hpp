@@ -7,8 +7,10 @@
 #include <optional>
 #include <set>
 
+#include "capture/naming_time.hpp"
 #include "model/event.hpp"
 #include "model/names.hpp"
+#include "model/presence.hpp"
 #include "node/live_symbols.hpp"
 #include "node/netns.hpp"
 #include "node/pods.hpp"
@@ -35,6 +37,8 @@ class Namer {
   /// Forgets what was found gone the last time, and is gone still: for those who cannot say what
   /// they need, but need nothing for longer than the time between two calls.
   void forget_gone();
+  /// What there is now: a look at all processes.
+  Presence presence();
   /// All devices of all network namespaces there are, so that none is to be asked for while packets
   /// wait. The kernel takes some 0.2 ms for each namespace.
   void describe_all();
@@ -44,6 +48,8 @@ class Namer {
   /// with the address, is known by its own name from when it was made; to be called before packets
   /// are told.
   void refresh_pods();
+  /// Network namespaces that are pods' or have a name, as of the last refresh: root has made them.
+  std::set<std::uint32_t> trusted_netns() const;
   /// Of the node's pods, as of the last refresh.
   const std::map<Address, std::string>& pod_addresses() const { return pods_.addresses(); }
 
@@ -51,7 +57,11 @@ class Namer {
   void name_address(std::uint64_t address, std::uint64_t ahead = 0);
   void see_place(InterfaceId id);
   void see_device(const dpt_device& device);
-  void describe(std::uint32_t netns);
+  /// `wanted`: the device that is asked about.
+  void describe(std::uint32_t netns, std::uint32_t wanted = 0);
+  void take_topology(std::uint32_t netns, const NetnsTopology& topology, std::uint32_t wanted);
+  bool is_strangers(std::uint32_t netns);
+  void describe_postponed();
   void forget_former();
   void find_peer(Interface& interface, const Link& link);
   /// True: it is another one than the one that had the number.
@@ -76,7 +86,9 @@ class Namer {
   Pods pods_;
   const std::uint64_t start_ns_;  ///< CLOCK_MONOTONIC; events are later
   std::map<std::uint32_t, std::chrono::steady_clock::time_point> described_;
-  bool pods_changed_ = false;                   ///< since names_ was told of them
+  NamingTime time_;
+  std::map<std::uint32_t, std::set<std::uint32_t>> postponed_;  ///< devices, by netns
+  bool pods_changed_ = false;                                   ///< since names_ was told of them
   bool pods_read_ = false;                      ///< the first time, before the first event
   std::set<std::uint32_t> wired_;               ///< of these Netns::is_node is known
   std::map<std::uint32_t, std::int64_t> made_;  ///< NetnsPlace::made_ns of the netns that is known

@@ -207,6 +207,9 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOf
     leave_out(object);
     object.network = choose_network_programs(*object.skeleton, large, refusals);
     place_hook_functions(object, offers, btf, functions);
+    auto* ipsec = object.skeleton->progs.dptrace_ipsec;
+    bpf_program__set_autoload(ipsec, offers.tracing_functions && btf.find_function("xfrm_output") &&
+                                         !is_refused(refusals, ipsec));
     const auto loaded = load(*object.skeleton);
     if (loaded) return object;
     auto refusal = refusal_of(libbpf_log());

@@ -52,6 +52,7 @@ DropKind kind_of(const dpt_kind_key& key) {
   kind.over = (key.flags & DPT_KIND_OVER) != 0;
   kind.half_open = (key.flags & DPT_KIND_HALF_OPEN) != 0;
   kind.packet_type = key.packet_type;
+  kind.folded = key.location == 0;
   if (const Address pod(key.pod); pod != Address()) kind.pod = pod;
   return kind;
 }
@@ -156,6 +157,19 @@ bool Watch::set_pods(const std::set<Address>& pods) {
   return has_room;
 }
 
+void Watch::set_netns(const std::set<std::uint32_t>& netns) {
+  const int map = bpf_map__fd(skeleton_->maps.watch_netns);
+  const std::uint8_t one = 1;
+  for (const auto inode : netns_) {
+    if (!netns.contains(inode)) bpf_map_delete_elem(map, &inode);
+  }
+  // Without room for it, it has the share of a stranger.
+  for (const auto inode : netns) {
+    if (!netns_.contains(inode)) bpf_map_update_elem(map, &inode, &one, BPF_ANY);
+  }
+  netns_ = netns;
+}
+
 int Watch::counts_map(std::uint32_t epoch) const {
   const auto& maps = skeleton_->maps;
   return bpf_map__fd((epoch & 1) != 0 ? maps.watch_counts_odd : maps.watch_counts_even);
@@ -190,6 +204,7 @@ Result<> Watch::drain(std::uint32_t epoch, DropCounts& counts) {
           {kind_of(keys_[i]), dpt_kind_hash(&keys_[i]), sum_of(&values_[i * width], width)});
     }
   }
+  std::atomic_ref<std::uint32_t>(skeleton_->bss->watch_strangers[epoch & 1]).store(0);
   return {};
 }
 

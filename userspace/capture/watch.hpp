@@ -34,6 +34,10 @@ class Watch {
   /// was given room for, and some are left out.
   bool set_pods(const std::set<Address>& pods);
 
+  /// Network namespaces that root has made, of pods first: the others, which anybody may have made,
+  /// get what those leave.
+  void set_netns(const std::set<std::uint32_t>& netns);
+
   /// Functions that free packets for others: a kind's location is then in their caller. The first
   /// DPT_WATCH_HELPERS of them.
   void pass_over(const std::vector<dpt_range>& functions);
@@ -77,6 +81,7 @@ class Watch {
   std::optional<LinkMonitor> links_;
   OwnedFd grace_;  ///< an array of maps, see wait_for_programs()
   std::set<Address> pods_;
+  std::set<std::uint32_t> netns_;
   std::uint64_t begin_ns_ = 0;
   bool is_filtered_ = false;
   DropCount uncounted_;             ///< as of the last reading

@@ -214,7 +214,10 @@ class Drops {
     if (malformed_) return tl::unexpected(*malformed_);
     // What is counted may be of a pod or a netns that came since the last look at the node.
     namer_.refresh_pods();
-    for (const auto& kind : counts->kinds) namer_.see(kind.kind.location, kind.kind.interface);
+    for (const auto& kind : counts->kinds) {
+      namer_.see(kind.kind.interface);
+      if (!kind.kind.folded) namer_.see(kind.kind.location, kind.kind.interface);
+    }
     std::erase_if(counts->kinds,
                   [&](const KindCount& kind) { return !is_wanted(kind.kind.interface); });
     if (counters_) counts->counters = read_counters(is_last);
@@ -247,6 +250,7 @@ class Drops {
     namer_.refresh_pods();
     std::set<Address> pods(command_.capture.pods.begin(), command_.capture.pods.end());
     for (const auto& [address, pod] : namer_.pod_addresses()) pods.insert(address);
+    watch_.set_netns(namer_.trusted_netns());
     if (!watch_.set_pods(pods) && !told_pods_) {
       warn(
           fmt::format("more than {} pod addresses: drops of some name no pod", DPT_WATCH_PODS + 0));
@@ -267,6 +271,7 @@ class Drops {
     }
     for (const auto& counter : rows_.table().counters) interfaces.insert(counter.interface);
     namer_.keep(interfaces, pods);
+    if (metrics_ != nullptr) metrics_->end(namer_.presence(), now);
   }
 
   const DropsCommand& command_;

@@ -26,6 +26,9 @@ struct DropKind {
   std::uint8_t icmp_type = 0;
   std::uint16_t ethertype = 0;  ///< of what is not IP; 0: none
   std::optional<Address> pod;   ///< the end of the packet that is a known pod's
+  /// All kinds of its interface (index 0: of its netns) beyond those that had room; of the rest,
+  /// nothing is known.
+  bool folded = false;
   // These decide whether it was a loss and are not shown, see are_shown_as_one().
   std::uint8_t packet_type = 0;  ///< PACKET_*
   bool multicast = false;        ///< its IP destination is a multicast address or the broadcast one

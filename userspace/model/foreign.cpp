@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-// Names of ten thousand devices are a hundred thousand values.
-constexpr std::size_t kMostValues = 500'000;
 constexpr std::size_t kDeepest = 32;
 
 struct Character {
@@ -61,7 +59,7 @@ std::string clean_name(std::string_view foreign) {
   return clean;
 }
 
-bool is_modest_json(std::string_view text) {
+bool is_modest_json(std::string_view text, std::size_t most_values) {
   std::size_t depth = 0;
   std::size_t values = 0;
   bool in_string = false;
@@ -81,7 +79,7 @@ bool is_modest_json(std::string_view text) {
     } else if (c == ',') {
       ++values;
     }
-    if (values > kMostValues) return false;
+    if (values > most_values) return false;
   }
   return true;
 }

@@ -43,10 +43,9 @@ bool read_field(const nlattr* attribute, std::size_t offset, T& value) {
 constexpr std::size_t kRequestBytes = 64;
 
 template <typename Header>
-Result<std::vector<CounterReading>> dump_counters(const char* what, std::uint16_t type,
-                                                  const Header& header,
-                                                  void (*parse)(const nlmsghdr*,
-                                                                std::vector<CounterReading>&)) {
+Result<std::vector<CounterReading>> dump_counters(
+    const char* what, std::uint16_t type, const Header& header,
+    void (*parse)(const nlmsghdr*, std::vector<CounterReading>&), std::size_t most) {
   return dump_with<CounterReading>(
       what,
       [&](mnl_cb_t on_message, void* context) {
@@ -56,7 +55,7 @@ Result<std::vector<CounterReading>> dump_counters(const char* what, std::uint16_
         std::memcpy(mnl_nlmsg_put_extra_header(request, sizeof header), &header, sizeof header);
         return run_dump(request, on_message, context);
       },
-      parse);
+      parse, most);
 }
 
 }  // namespace
@@ -96,15 +95,15 @@ void parse_qdisc_counters(const nlmsghdr* message, std::vector<CounterReading>& 
   });
 }
 
-Result<std::vector<CounterReading>> read_device_counters() {
+Result<std::vector<CounterReading>> read_device_counters(std::size_t most) {
   if_stats_msg header{};
   header.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
   return dump_counters("counters of network interfaces", RTM_GETSTATS, header,
-                       parse_device_counters);
+                       parse_device_counters, most);
 }
 
-Result<std::vector<CounterReading>> read_qdisc_counters() {
-  return dump_counters("queueing disciplines", RTM_GETQDISC, tcmsg{}, parse_qdisc_counters);
+Result<std::vector<CounterReading>> read_qdisc_counters(std::size_t most) {
+  return dump_counters("queueing disciplines", RTM_GETQDISC, tcmsg{}, parse_qdisc_counters, most);
 }
 
 }  // namespace dptrace

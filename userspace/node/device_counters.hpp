@@ -13,11 +13,11 @@ namespace dptrace {
 /// `rx_dropped`, `tx_dropped`, `rx_errors`, `tx_errors`, `rx_missed_errors`, `rx_over_errors` and
 /// `rx_fifo_errors` of each device of the calling thread's netns. Drivers may count one packet in
 /// two.
-Result<std::vector<CounterReading>> read_device_counters();
+Result<std::vector<CounterReading>> read_device_counters(std::size_t most = SIZE_MAX);
 
 /// `drops` of each device's root qdisc, in which those of its classes are counted, and
 /// `ingress drops` of what has the place of the ingress qdisc (tc actions and programs).
-Result<std::vector<CounterReading>> read_qdisc_counters();
+Result<std::vector<CounterReading>> read_qdisc_counters(std::size_t most = SIZE_MAX);
 
 /// Of one message of these dumps.
 void parse_device_counters(const nlmsghdr* message, std::vector<CounterReading>& readings);

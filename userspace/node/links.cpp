@@ -7,6 +7,7 @@
 
 #include <string_view>
 
+#include "model/foreign.hpp"
 #include "node/netlink.hpp"
 
 namespace dptrace {
@@ -66,7 +67,7 @@ void parse_kind_data(const nlattr* data, Link& link) {
 void parse_link_info(const nlattr* info, Link& link) {
   const nlattr* data = nullptr;
   for_each_nested(info, [&](const nlattr* attribute) {
-    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND) link.kind = text(attribute);
+    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND) link.kind = clean_name(text(attribute));
     if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA) data = attribute;
   });
   if (data != nullptr) parse_kind_data(data, link);
@@ -93,7 +94,7 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
     switch (mnl_attr_get_type(attribute)) {
       case IFLA_IFNAME:
-        link.name = text(attribute);
+        link.name = clean_name(text(attribute));
         break;
       case IFLA_MTU:
         link.mtu = number(attribute);
@@ -122,8 +123,8 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   return link;
 }
 
-Result<std::vector<Link>> read_links() {
-  return dump<Link>({"network interfaces", RTM_GETLINK, AF_UNSPEC}, append_link);
+Result<std::vector<Link>> read_links(std::size_t most) {
+  return dump<Link>({"network interfaces", RTM_GETLINK, AF_UNSPEC}, append_link, most);
 }
 
 }  // namespace dptrace

@@ -15,7 +15,7 @@ namespace dptrace {
 
 struct Link {
   std::uint32_t index = 0;
-  std::string name{};
+  std::string name{};          ///< as clean_name() leaves it
   std::string kind{};          ///< rtnl_link_ops.kind; empty for a physical device and for lo
   std::uint16_t arp_type = 0;  ///< ARPHRD_*
   std::uint32_t flags = 0;     ///< IFF_*
@@ -34,8 +34,8 @@ struct Link {
   bool is_up() const;
 };
 
-/// Of the calling thread's netns.
-Result<std::vector<Link>> read_links();
+/// Of the calling thread's netns: the first `most`.
+Result<std::vector<Link>> read_links(std::size_t most = SIZE_MAX);
 
 /// Nothing for messages that tell only a part: of a bridge about its port, of a wireless driver.
 std::optional<Link> parse_link(const nlmsghdr* message);

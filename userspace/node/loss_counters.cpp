@@ -8,7 +8,9 @@ namespace dptrace {
 
 namespace {
 constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
-}
+// Of a netns that may be a stranger's; it may have any number.
+constexpr std::size_t kMostDevices = 1024;
+}  // namespace
 
 LossCounters::LossCounters(Options options)
     : options_(std::move(options)),
@@ -87,7 +89,7 @@ void LossCounters::look(std::size_t visits) {
         if (!entered) return;
       }
       visit.cookie = netns_cookie();
-      visit.readings = read_netns_counters();
+      visit.readings = read_netns_counters(visit.file ? kMostDevices : kAll);
     }
   }).join();
   if (!entered) {

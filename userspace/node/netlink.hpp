@@ -70,25 +70,35 @@ int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);
 
 std::string dump_error(const char* what, int error);
 
-/// `run(on_message, context)` is one attempt, as run_dump; `parse` appends what a message says.
+/// As many messages of a dump as are looked at, all attempts together.
+inline constexpr std::size_t kAllOfDump = SIZE_MAX;
+
+/// `run(on_message, context)` is one attempt, as run_dump; `parse` appends what a message says. Of
+/// more than `most` messages the first ones are told.
 template <typename T, typename Run>
 Result<std::vector<T>> dump_with(const char* what, Run run,
-                                 void (*parse)(const nlmsghdr*, std::vector<T>&)) {
+                                 void (*parse)(const nlmsghdr*, std::vector<T>&),
+                                 std::size_t most = kAllOfDump) {
   constexpr int kAttempts = 20;
   struct Context {
     void (*parse)(const nlmsghdr*, std::vector<T>&);
     std::vector<T> found;
+    std::size_t left;
   };
   int error = 0;
+  std::size_t left = most;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    Context context{parse, {}};
+    Context context{parse, {}, left};
     const auto on_message = [](const nlmsghdr* message, void* data) {
       auto& into = *static_cast<Context*>(data);
+      if (into.left == 0) return MNL_CB_STOP;
+      --into.left;
       into.parse(message, into.found);
       return MNL_CB_OK;
     };
     error = run(on_message, &context);
-    if (error == 0) return std::move(context.found);
+    left = context.left;
+    if (error == 0 || left == 0) return std::move(context.found);
     if (error != EINTR) break;
   }
   return failure(dump_error(what, error));
@@ -96,11 +106,12 @@ Result<std::vector<T>> dump_with(const char* what, Run run,
 
 template <typename T>
 Result<std::vector<T>> dump(const DumpRequest& request,
-                            void (*parse)(const nlmsghdr*, std::vector<T>&)) {
+                            void (*parse)(const nlmsghdr*, std::vector<T>&),
+                            std::size_t most = kAllOfDump) {
   return dump_with<T>(
       request.what,
       [&](mnl_cb_t on_message, void* context) { return dump_once(request, on_message, context); },
-      parse);
+      parse, most);
 }
 
 }  // namespace dptrace

@@ -247,10 +247,10 @@ void NetnsFinder::search_names() {
   for (auto& [inode, place] : named) found_.insert_or_assign(inode, std::move(place));
 }
 
-Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode) {
+Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode, std::size_t most) {
   const auto file = finder.open(inode);
   if (!file) return tl::unexpected<Error>(file.error());
-  return in_netns(file->get(), read_topology);
+  return in_netns(file->get(), [most] { return read_topology(most); });
 }
 
 }  // namespace dptrace

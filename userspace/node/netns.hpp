@@ -105,7 +105,7 @@ std::invoke_result_t<Function&> in_netns(int netns, Function function) {
   return result;
 }
 
-/// The devices of any netns of this machine; see roles() and interfaces().
-Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode);
+/// The devices of any netns of this machine, as read_topology(most); see roles() and interfaces().
+Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode, std::size_t most);
 
 }  // namespace dptrace

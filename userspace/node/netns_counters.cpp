@@ -120,11 +120,11 @@ Result<std::string> read_snmp() {
 
 }  // namespace
 
-std::vector<SourceReading> read_netns_counters() {
+std::vector<SourceReading> read_netns_counters(std::size_t most_devices) {
   const auto snmp = read_snmp();
   std::vector<SourceReading> readings;
-  readings.push_back({CounterSource::kDevice, read_device_counters()});
-  readings.push_back({CounterSource::kQdisc, read_qdisc_counters()});
+  readings.push_back({CounterSource::kDevice, read_device_counters(most_devices)});
+  readings.push_back({CounterSource::kQdisc, read_qdisc_counters(most_devices)});
   readings.push_back({CounterSource::kConntrack, read_conntrack()});
   readings.push_back({CounterSource::kTcp, read_tcp(snmp)});
   readings.push_back({CounterSource::kUdp, read_udp(snmp)});

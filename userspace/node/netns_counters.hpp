@@ -17,7 +17,7 @@ struct SourceReading {
 
 /// Of the calling thread's netns: all sources but kSoftnet, which is the machine's. Loads no module
 /// into the kernel: conntrack's counters are none where it is not.
-std::vector<SourceReading> read_netns_counters();
+std::vector<SourceReading> read_netns_counters(std::size_t most_devices);
 
 SourceReading read_softnet_counters();
 

@@ -3,15 +3,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "model/foreign.hpp"
 #include "node/netns.hpp"
+#include "os/strange_directory.hpp"
 
 namespace dptrace {
 
@@ -22,7 +21,11 @@ using Json = nlohmann::json;
 // Longer than the steps of file systems' clocks and than the writing of a result.
 constexpr std::int64_t kSettledNs = 100'000'000;
 // A result is some kilobytes; what is far longer is none.
-constexpr std::int64_t kLongestFile = 1 << 20;
+constexpr std::size_t kLongestFile = 1 << 20;
+constexpr std::size_t kMostValues = 10'000;
+constexpr std::size_t kLongestPath = 255;
+// Of one directory; a node has some hundreds of pods, and the kernel side room for so many.
+constexpr std::size_t kMostFiles = 16'384;
 
 std::int64_t nanoseconds(const timespec& time) {
   return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
@@ -89,15 +92,19 @@ std::string sandbox(const Json& result) {
   return {};
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+// Where container runtimes keep network namespaces. A path that leads elsewhere, to a file system
+// of somebody's own perhaps, could hold up who asks for it.
+bool leads_to_netns(std::string_view path) {
+  constexpr std::array<std::string_view, 3> kPlaces = {"/run/", "/var/run/", "/proc/"};
+  return path.size() <= kLongestPath && path.find("/../") == std::string_view::npos &&
+         std::any_of(kPlaces.begin(), kPlaces.end(),
+                     [&](std::string_view place) { return path.substr(0, place.size()) == place; });
 }
 
 }  // namespace
 
 std::optional<Pod> parse_cni_result(std::string_view json) {
-  if (!is_modest_json(json)) return {};
+  if (!is_modest_json(json, kMostValues)) return {};
   const Json cache = Json::parse(json, nullptr, false);
   if (cache.is_discarded() || text_of(cache, "kind") != "cniCacheV1") return {};
   const auto name_space = argument(cache, "K8S_POD_NAMESPACE");
@@ -106,6 +113,7 @@ std::optional<Pod> parse_cni_result(std::string_view json) {
   if (name_space.empty() || name.empty() || result == nullptr) return {};
   Pod pod{clean_name(name_space + "/" + name), result_addresses(*result), text_of(cache, "netns")};
   if (pod.netns_path.empty()) pod.netns_path = sandbox(*result);
+  if (!leads_to_netns(pod.netns_path)) pod.netns_path.clear();
   return pod;
 }
 
@@ -158,16 +166,21 @@ bool Pods::is_unchanged(Directory& directory) {
   return false;
 }
 
+bool Pods::forget(Directory& directory) {
+  const bool changed = !directory.files.empty();
+  directory.files.clear();
+  return changed;
+}
+
 bool Pods::read(Directory& directory) {
   std::map<std::string, File> files;
   bool changed = false;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(directory.path, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const std::string path = entry->path();
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    File file{nanoseconds(status.st_mtim), status.st_size, {}, 0, 0};
+  const auto place = StrangeDirectory::open(directory.path);
+  if (!place) return forget(directory);
+  for (const auto& path : place->names(kMostFiles)) {
+    const auto status = place->look_at(path);
+    if (!status) continue;
+    File file{nanoseconds(status->st_mtim), status->st_size, {}, 0, 0};
     const auto before = directory.files.find(path);
     const bool is_known = before != directory.files.end() && before->second.size == file.size &&
                           before->second.modified_ns == file.modified_ns;
@@ -175,8 +188,8 @@ bool Pods::read(Directory& directory) {
     const bool is_settled = !is_fresh(file.modified_ns);
     if (is_known && (before->second.pod || is_settled)) {
       file = before->second;
-    } else if (file.size <= kLongestFile) {
-      file.pod = parse_cni_result(read_file(path));
+    } else if (const auto text = place->read(path, kLongestFile)) {
+      file.pod = parse_cni_result(*text);
       changed |= file.pod.has_value();
     }
     if (file.pod) {

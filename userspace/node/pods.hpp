@@ -56,12 +56,13 @@ class Pods {
   struct Directory {
     std::string path;
     std::int64_t modified_ns = -1;
-    bool unsettled = false;  // something may yet change that its time does not show
-    std::map<std::string, File> files;
+    bool unsettled = false;             // something may yet change that its time does not show
+    std::map<std::string, File> files;  // by name
   };
 
   static bool is_unchanged(Directory& directory);
   static bool read(Directory& directory);
+  static bool forget(Directory& directory);
   void index();
 
   std::vector<Directory> directories_;

@@ -8,8 +8,6 @@
 #include <set>
 #include <string_view>
 
-#include "model/foreign.hpp"
-
 namespace dptrace {
 
 namespace {
@@ -182,8 +180,7 @@ bool is_datapath_device(const Link& link, const NetnsTopology& topology) {
 Interface to_interface(const Link& link, std::uint32_t netns, Role role) {
   std::string kind = link.kind;
   if (kind.empty()) kind = role == Role::kLoopback ? "loopback" : "device";
-  return {{netns, link.index}, clean_name(link.name), clean_name(kind), role, link.mtu, 0,
-          link.master};
+  return {{netns, link.index}, link.name, kind, role, link.mtu, 0, link.master};
 }
 
 std::vector<Interface> interfaces(std::uint32_t netns, const NetnsTopology& topology) {

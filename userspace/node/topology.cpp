@@ -87,14 +87,14 @@ const Link* NetnsTopology::link(std::uint32_t index) const {
   return found == links.end() ? nullptr : &*found;
 }
 
-Result<std::vector<InterfaceAddress>> read_addresses() {
-  return dump<InterfaceAddress>({"addresses", RTM_GETADDR, AF_UNSPEC}, parse_address);
+Result<std::vector<InterfaceAddress>> read_addresses(std::size_t most) {
+  return dump<InterfaceAddress>({"addresses", RTM_GETADDR, AF_UNSPEC}, parse_address, most);
 }
 
-Result<std::vector<NextHop>> read_next_hops() {
-  auto next_hops = dump<NextHop>({"routes", RTM_GETROUTE, AF_INET}, parse_next_hops);
+Result<std::vector<NextHop>> read_next_hops(std::size_t most) {
+  auto next_hops = dump<NextHop>({"routes", RTM_GETROUTE, AF_INET}, parse_next_hops, most);
   if (!next_hops) return next_hops;
-  const auto ipv6 = dump<NextHop>({"IPv6 routes", RTM_GETROUTE, AF_INET6}, parse_next_hops);
+  const auto ipv6 = dump<NextHop>({"IPv6 routes", RTM_GETROUTE, AF_INET6}, parse_next_hops, most);
   if (!ipv6) return ipv6;
   next_hops->insert(next_hops->end(), ipv6->begin(), ipv6->end());
 
@@ -108,12 +108,12 @@ Result<std::vector<NextHop>> read_next_hops() {
   return next_hops;
 }
 
-Result<NetnsTopology> read_topology() {
-  auto links = read_links();
+Result<NetnsTopology> read_topology(std::size_t most) {
+  auto links = read_links(most);
   if (!links) return tl::unexpected<Error>(links.error());
-  auto addresses = read_addresses();
+  auto addresses = read_addresses(most);
   if (!addresses) return tl::unexpected<Error>(addresses.error());
-  auto next_hops = read_next_hops();
+  auto next_hops = read_next_hops(most);
   if (!next_hops) return tl::unexpected<Error>(next_hops.error());
   return NetnsTopology{std::move(*links), std::move(*addresses), std::move(*next_hops)};
 }

@@ -39,10 +39,10 @@ struct NetnsTopology {
 void parse_address(const nlmsghdr* message, std::vector<InterfaceAddress>& addresses);
 void parse_next_hops(const nlmsghdr* message, std::vector<NextHop>& next_hops);
 
-Result<std::vector<InterfaceAddress>> read_addresses();
-Result<std::vector<NextHop>> read_next_hops();
-/// All three, of the calling thread's netns.
-Result<NetnsTopology> read_topology();
+Result<std::vector<InterfaceAddress>> read_addresses(std::size_t most = SIZE_MAX);
+Result<std::vector<NextHop>> read_next_hops(std::size_t most = SIZE_MAX);
+/// All three, of the calling thread's netns; of each the first `most` that the kernel tells.
+Result<NetnsTopology> read_topology(std::size_t most = SIZE_MAX);
 
 /// Indices of the devices with a default route, IPv4 or IPv6.
 std::set<std::uint32_t> default_route_interfaces(const std::vector<NextHop>& next_hops);

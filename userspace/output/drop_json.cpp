@@ -54,7 +54,11 @@ class DropJsonOutput final : public DropOutput {
   bool write_row(const DropTable& table, const DropRow& row, const Names& names) {
     JsonLine json = begin("drop_kind", table, names);
     add_reason(json, row.kind.reason, names);
-    json.member("location", names.location(row.kind.location));
+    if (row.kind.folded) {
+      json.member("folded", true);
+    } else {
+      json.member("location", names.location(row.kind.location));
+    }
     add_interface(json, "interface", row.kind.interface, names, row.named_at_ns());
     if (row.kind.family != 0) json.member("family", row.kind.family == 4 ? "ipv4" : "ipv6");
     if (const auto protocol = drop_protocol_name(row.kind); !protocol.empty())

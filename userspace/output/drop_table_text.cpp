@@ -156,6 +156,7 @@ void add_flow(Lines& lines, const DropSample& sample, const Names& names) {
 }
 
 void add_kind(Lines& lines, const DropRow& row, const Names& names) {
+  if (row.kind.folded) return lines.piece("other: more kinds than its share");
   Buffer out;
   append_drop_reason(out, row.kind, names);
   lines.piece(view(out));

@@ -77,6 +77,8 @@ std::string_view point_words(std::uint8_t point) {
       return "received";
     case DPT_POINT_DEVICE_TRANSMIT:
       return "sent";
+    case DPT_POINT_ENCAPSULATE:
+      return "handed to IPsec";
     case DPT_POINT_SOCKET:
       return "taken by a socket or protocol";
     case DPT_POINT_DROP:

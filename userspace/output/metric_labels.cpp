@@ -9,6 +9,7 @@ namespace {
 constexpr const char* kOther = "other";
 
 std::string reason_text(const DropKind& kind, const Names& names) {
+  if (kind.folded) return kOther;
   if (!kind.reason) return {};
   const auto name = names.reasons.find(*kind.reason);
   return name != names.reasons.end() ? name->second : std::to_string(*kind.reason);
@@ -40,7 +41,7 @@ MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t
   MetricLabels labels = {{"reason", reason_text(kind, names)},
                          {"cause", ""},
                          {"interface", interface_text(kind.interface, names, at_ns)},
-                         {"protocol", drop_protocol_name(kind)}};
+                         {"protocol", kind.folded ? kOther : drop_protocol_name(kind)}};
   add_pod(labels, pod_of(kind, names, at_ns));
   return labels;
 }
@@ -56,6 +57,17 @@ MetricLabels counter_labels(const LossCounter& counter, const Names& names) {
                          {"interface", interface_text(counter.interface, names, kLatest)}};
   add_pod(labels, std::string(names.pod_of(counter.interface, kLatest)));
   return labels;
+}
+
+std::string pod_of_labels(const MetricLabels& labels) {
+  std::string name_space;
+  std::string pod;
+  for (const auto& [name, value] : labels) {
+    if (name == "namespace") name_space = value;
+    if (name == "pod") pod = value;
+  }
+  return name_space.empty() || pod.empty() || pod == kOther ? std::string()
+                                                            : name_space + "/" + pod;
 }
 
 MetricLabels collapsed(MetricLabels labels) {

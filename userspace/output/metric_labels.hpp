@@ -24,6 +24,9 @@ MetricLabels other_drop_labels();
 /// group, name, interface, namespace, pod.
 MetricLabels counter_labels(const LossCounter& counter, const Names& names);
 
+/// `namespace/name`; empty: they tell none.
+std::string pod_of_labels(const MetricLabels& labels);
+
 /// `other` for the interface, the pod and a protocol without a name: few enough of them remain.
 MetricLabels collapsed(MetricLabels labels);
 

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 
+#include "model/interface.hpp"
 #include "output/metric_labels.hpp"
 
 namespace dptrace {
@@ -16,7 +18,13 @@ class MetricSeries {
     Count count{};
     std::uint64_t risen_ns = 0;
     bool is_collapsed = false;
+    std::set<InterfaceId> places;  ///< where it was counted
+    bool has_more_places = false;  ///< than are remembered
   };
+
+  static constexpr std::size_t kPlaces = 16;
+  /// What has ended is still told for so long: for the scrape that is due.
+  static constexpr std::uint64_t kEndAfterNs = 60'000'000'000;
 
   /// No scrape can have missed the last value of a series that has not risen for so long: intervals
   /// are seconds to a minute, and Prometheus looks back five.
@@ -27,7 +35,8 @@ class MetricSeries {
   /// Counts for the series of `labels`, or, when it is new and there is no room, for the collapsed
   /// one. Room is made of series that have not risen for long; should they come again they begin at
   /// 0, which is a restart to Prometheus.
-  void add(const MetricLabels& labels, const Count& count, std::uint64_t now_ns) {
+  void add(const MetricLabels& labels, InterfaceId place, const Count& count,
+           std::uint64_t now_ns) {
     auto found = series_.find(labels);
     if (found == series_.end()) {
       if (!has_room()) forget(now_ns);
@@ -35,6 +44,22 @@ class MetricSeries {
     }
     found->second.count += count;
     found->second.risen_ns = now_ns;
+    auto& places = found->second.places;
+    if (places.size() < kPlaces) {
+      places.insert(place);
+    } else if (!places.contains(place)) {
+      found->second.has_more_places = true;
+    }
+  }
+
+  /// Forgets the series for which `is_over(labels, series)`.
+  template <typename IsOver>
+  void end(std::uint64_t now_ns, IsOver is_over) {
+    std::erase_if(series_, [&](const auto& entry) {
+      const auto& [labels, series] = entry;
+      return !series.is_collapsed && now_ns - series.risen_ns >= kEndAfterNs &&
+             is_over(labels, series);
+    });
   }
 
   const std::map<MetricLabels, Series>& all() const { return series_; }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+
 namespace dptrace {
 
 namespace {
@@ -48,16 +50,29 @@ void Metrics::set_probes(const ProbeStates& probes) {
 void Metrics::update(const DropTable& table, const Names& names) {
   for (const auto& row : table.rows) {
     if (row.is_loss() && row.interval.packets != 0)
-      drops_.add(drop_labels(row.kind, names, row.named_at_ns()), row.interval, table.time_ns);
+      drops_.add(drop_labels(row.kind, names, row.named_at_ns()), row.kind.interface, row.interval,
+                 table.time_ns);
   }
   if (table.other_interval.packets != 0)
-    drops_.add(other_drop_labels(), table.other_interval, table.time_ns);
+    drops_.add(other_drop_labels(), {}, table.other_interval, table.time_ns);
   for (const auto& loss : table.counters) {
     if (loss.interval != 0)
-      counters_.add(counter_labels(loss, names), loss.interval, table.time_ns);
+      counters_.add(counter_labels(loss, names), loss.interface, loss.interval, table.time_ns);
   }
   samples_lost_ = table.samples_lost;
   not_examined_ = table.not_examined;
+}
+
+void Metrics::end(const Presence& presence, std::uint64_t now_ns) {
+  const auto is_over = [&](const MetricLabels& labels, const auto& series) {
+    const auto pod = pod_of_labels(labels);
+    if (!pod.empty() && !presence.pods.contains(pod)) return true;
+    return !series.has_more_places &&
+           std::all_of(series.places.begin(), series.places.end(),
+                       [&](InterfaceId place) { return presence.is_over(place); });
+  };
+  drops_.end(now_ns, is_over);
+  counters_.end(now_ns, is_over);
 }
 
 std::optional<std::string> Metrics::take_warning() {

@@ -8,6 +8,7 @@
 #include "capture/probe.hpp"
 #include "model/drop_table.hpp"
 #include "model/names.hpp"
+#include "model/presence.hpp"
 #include "output/metric_series.hpp"
 
 namespace dptrace {
@@ -24,6 +25,8 @@ class Metrics {
   void set_probes(const ProbeStates& probes);
   /// Each table once, in order: what is added is its interval. Rows that are no loss are left out.
   void update(const DropTable& table, const Names& names);
+  /// Ends the series of what has ended; those of a place, when all of it has.
+  void end(const Presence& presence, std::uint64_t now_ns);
   /// In the text format, version 0.0.4.
   std::string text() const;
   /// Once, when there are too many series.

@@ -1,14 +1,11 @@
 #include "output/metrics_server.hpp"
 
-#include <event2/buffer.h>
-#include <event2/event.h>
-#include <event2/http.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
+#include <semaphore>
 
 #include "os/privileges.hpp"
 #include "output/listening_socket.hpp"
@@ -17,139 +14,126 @@ namespace dptrace {
 
 namespace {
 
-constexpr int kIdleSeconds = 10;  // then a connection is closed
-constexpr int kRequestBytes = 8192;
-
 constexpr const char* kText = "text/plain; charset=utf-8";
 constexpr const char* kExposition = "text/plain; version=0.0.4; charset=utf-8";
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-
-void answer(evhttp_request* request, int status, const char* type, const std::string& body) {
-  evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type);
-  const std::unique_ptr<evbuffer, Deleter<evbuffer_free>> buffer(evbuffer_new());
-  evbuffer_add(buffer.get(), body.data(), body.size());
-  evhttp_send_reply(request, status, nullptr, buffer.get());
-}
-
-void on_other(evhttp_request* request, void*) {
-  answer(request, HTTP_NOTFOUND, kText, "there are /metrics and /healthz\n");
-}
-
-void on_stop(evutil_socket_t, short, void* base) {
-  event_base_loopbreak(static_cast<event_base*>(base));
-}
-
 }  // namespace
 
-struct MetricsServer::Http {
-  OwnedFd stop{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  std::unique_ptr<event_base, Deleter<event_base_free>> base{event_base_new()};
-  std::unique_ptr<event, Deleter<event_free>> stop_event{
-      event_new(base.get(), stop.get(), EV_READ, on_stop, base.get())};
-  std::unique_ptr<evhttp, Deleter<evhttp_free>> server{evhttp_new(base.get())};
-};
-
 MetricsServer::MetricsServer(const Settings& settings)
-    : address_(settings.address), patience_(settings.patience), metrics_(settings.version) {}
+    : address_(settings.address), patience_(settings.patience), metrics_(settings.version) {
+  write_text();
+}
 
 std::chrono::nanoseconds MetricsServer::patience_for(std::chrono::nanoseconds interval) {
   return std::max<std::chrono::nanoseconds>(3 * interval, std::chrono::seconds(5));
 }
 
 MetricsServer::~MetricsServer() {
-  if (!thread_.joinable()) return;
-  eventfd_write(http_->stop.get(), 1);
-  thread_.join();
+  if (!thread_) return;
+  http_->stop();
+  pthread_join(*thread_, nullptr);
 }
 
 Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const Settings& settings) {
   std::unique_ptr<MetricsServer> server(new MetricsServer(settings));
-  if (auto listening = server->listen(); !listening)
+  if (auto listening = server->listen(settings.limits); !listening)
     return tl::unexpected(std::move(listening.error()));
-  server->answer_in_background();
+  if (auto answering = server->answer_in_background(); !answering)
+    return tl::unexpected(std::move(answering.error()));
   return server;
 }
 
-Result<> MetricsServer::listen() {
+Result<> MetricsServer::listen(const HttpLimits& limits) {
   auto socket = listen_on(address_);
   if (!socket) return failure("--metrics: " + socket.error().message);
   address_.port = port_of(*socket);
-
-  // libevent would tell of clients that break off; they are not our user's affair.
-  event_set_log_callback([](int, const char*) {});
-  http_ = std::make_unique<Http>();
-  evhttp* server = http_->server.get();
-  evhttp_set_timeout(server, kIdleSeconds);
-  evhttp_set_max_headers_size(server, kRequestBytes);
-  evhttp_set_max_body_size(server, kRequestBytes);
-  evhttp_set_allowed_methods(server, EVHTTP_REQ_GET);
-  evhttp_set_gencb(server, on_other, nullptr);
-  evhttp_set_cb(server, "/metrics", on_metrics, this);
-  evhttp_set_cb(server, "/healthz", on_health, this);
-  event_add(http_->stop_event.get(), nullptr);
-  // It closes the descriptor that it is given.
-  const int own = fcntl(socket->get(), F_DUPFD_CLOEXEC, 0);
-  if (own < 0 || evhttp_accept_socket(server, own) != 0)
+  const auto handler = [](void* server, const HttpRequest& request) {
+    return static_cast<MetricsServer*>(server)->answer(request);
+  };
+  http_ = std::make_unique<HttpServer>(std::move(*socket), handler, this, limits);
+  if (!http_->is_ready())
     return failure(fmt::format("--metrics: serving {}: no file descriptor left", address_.text()));
   return {};
 }
 
-void MetricsServer::answer_in_background() {
+// What the thread is told, and what it tells before it begins.
+struct MetricsServer::Thread {
+  HttpServer& http;
+  Result<> confined;
+  std::binary_semaphore is_told{0};
+
+  static void* run(void* given) {
+    auto& start = *static_cast<Thread*>(given);
+    HttpServer& http = start.http;
+    // Capabilities and filters are each thread's own, and what clients say is read by this one.
+    start.confined = confine_to_serving();
+    const bool is_confined = start.confined.has_value();
+    start.is_told.release();
+    if (is_confined) http.run();
+    return nullptr;
+  }
+};
+
+// Not by std::thread: see SharedText.
+Result<> MetricsServer::answer_in_background() {
+  Thread start{*http_, {}};
   // Signals are the main thread's; a new thread inherits the mask.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // Capabilities are each thread's own, and what clients say is read by this one.
-  thread_ = std::thread([base = http_->base.get()] {
-    if (keep_capabilities({})) event_base_dispatch(base);
-  });
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, Thread::run, &start);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0)
+    return failure(fmt::format("--metrics: starting a thread: {}", std::strerror(error)));
+  thread_ = thread;
+  start.is_told.acquire();
+  if (!start.confined) return failure("--metrics: " + start.confined.error().message);
+  return {};
 }
 
 void MetricsServer::begin(const ProbeStates& probes) {
-  const std::lock_guard lock(mutex_);
   metrics_.set_probes(probes);
+  write_text();
+  const std::lock_guard lock(mutex_);
   updated_ = Clock::now();
 }
 
 void MetricsServer::update(const DropTable& table, const Names& names) {
-  const std::lock_guard lock(mutex_);
   metrics_.update(table, names);
+  write_text();
+  const std::lock_guard lock(mutex_);
   updated_ = Clock::now();
 }
 
-std::optional<std::string> MetricsServer::take_warning() {
+std::optional<std::string> MetricsServer::take_warning() { return metrics_.take_warning(); }
+
+// Once for all who will ask: however often they do, it costs the same.
+void MetricsServer::write_text() {
+  SharedText text(metrics_.text());
   const std::lock_guard lock(mutex_);
-  return metrics_.take_warning();
+  text_ = std::move(text);
 }
 
-void MetricsServer::on_metrics(evhttp_request* request, void* context) {
-  auto& server = *static_cast<MetricsServer*>(context);
-  std::unique_lock lock(server.mutex_);
-  const std::string text = server.metrics_.text();
-  lock.unlock();
-  answer(request, HTTP_OK, kExposition, text);
+HttpAnswer MetricsServer::answer(const HttpRequest& request) {
+  if (request.path == "/healthz") return health();
+  if (request.path != "/metrics")
+    return {404, kText, SharedText("there are /metrics and /healthz\n")};
+  const std::lock_guard lock(mutex_);
+  return {200, kExposition, text_};
 }
 
-void MetricsServer::on_health(evhttp_request* request, void* context) {
-  auto& server = *static_cast<MetricsServer*>(context);
-  std::unique_lock lock(server.mutex_);
-  const auto updated = server.updated_;
+HttpAnswer MetricsServer::health() {
+  std::unique_lock lock(mutex_);
+  const auto updated = updated_;
   lock.unlock();
-  if (!updated) return answer(request, HTTP_SERVUNAVAIL, kText, "counting has not begun\n");
+  if (!updated) return {503, kText, SharedText("counting has not begun\n")};
   const auto age = Clock::now() - *updated;
-  if (age <= server.patience_) return answer(request, HTTP_OK, kText, "ok\n");
+  if (age <= patience_) return {200, kText, SharedText("ok\n")};
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(age).count();
-  answer(request, HTTP_SERVUNAVAIL, kText,
-         fmt::format("the counts have not been read for {} s\n", seconds));
+  return {503, kText,
+          SharedText("the counts have not been read for " + std::to_string(seconds) + " s\n")};
 }
 
 }  // namespace dptrace

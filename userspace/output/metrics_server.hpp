@@ -1,19 +1,20 @@
 // Metrics over HTTP: /metrics for Prometheus, /healthz for who looks after the process. Answers on
-// a thread of its own, so that neither waits for the other.
+// a thread of its own, so that neither waits for the other; that thread has given up all that it
+// could do harm with before it reads a client's first byte.
 #pragma once
+
+#include <pthread.h>
 
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "model/listen_address.hpp"
 #include "model/result.hpp"
+#include "output/http_server.hpp"
 #include "output/metrics.hpp"
-
-struct evhttp_request;
 
 namespace dptrace {
 
@@ -23,6 +24,7 @@ class MetricsServer {
     ListenAddress address;                ///< port 0: any that is free
     std::chrono::nanoseconds patience{};  ///< /healthz is well while the last table is no older
     std::string version;
+    HttpLimits limits{};
   };
   /// For tables that are due every `interval` and may be late, as on a node that is busy.
   static std::chrono::nanoseconds patience_for(std::chrono::nanoseconds interval);
@@ -37,30 +39,33 @@ class MetricsServer {
   /// With the port that was taken.
   const ListenAddress& address() const { return address_; }
 
-  // Any thread may call these.
+  // One thread may call these.
   /// Counting has begun: /healthz is well from now on.
   void begin(const ProbeStates& probes);
-  /// As Metrics has these two.
+  /// As Metrics has these three; what has ended is gone with the next update.
   void update(const DropTable& table, const Names& names);
+  void end(const Presence& presence, std::uint64_t now_ns) { metrics_.end(presence, now_ns); }
   std::optional<std::string> take_warning();
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Http;  // what is libevent's: touched by the thread alone, once that runs
+  struct Thread;
 
   explicit MetricsServer(const Settings& settings);
-  Result<> listen();
-  void answer_in_background();
-  static void on_metrics(evhttp_request* request, void* server);
-  static void on_health(evhttp_request* request, void* server);
+  Result<> listen(const HttpLimits& limits);
+  Result<> answer_in_background();
+  void write_text();
+  HttpAnswer answer(const HttpRequest& request);
+  HttpAnswer health();
 
   ListenAddress address_;
   const std::chrono::nanoseconds patience_;
+  Metrics metrics_;   // not the thread's that answers: that one hands out what was written of it
   std::mutex mutex_;  // of the two below
-  Metrics metrics_;
+  SharedText text_;
   std::optional<Clock::time_point> updated_;
-  std::unique_ptr<Http> http_;
-  std::thread thread_;
+  std::unique_ptr<HttpServer> http_;
+  std::optional<pthread_t> thread_;
 };
 
 }  // namespace dptrace

@@ -102,6 +102,12 @@ void append_hook_taker(Buffer& out, const Hop& last, const Names& names, const V
 void append_device_taker(Buffer& out, const Hop& last, const Names& names, const View& view,
                          const Paint& paint) {
   const Interface* interface = names.interface(last.interface, last.time_ns);
+  if (last.point == DPT_POINT_ENCAPSULATE) {
+    paint.text(out, Style::kWarn, "encrypted");
+    append(out, " by IPsec");
+    append_place(out, last, names, view);
+    return;
+  }
   paint.text(out, Style::kWarn, "stolen");
   if (is_transmit(last) && interface != nullptr && is_one_of(interface->kind, kEncryptingKinds)) {
     append(out, " by ");

@@ -45,6 +45,10 @@ static_assert(sizeof(ChunkHeader) == 12);
 
 /// Longer ones are damage.
 inline constexpr std::uint32_t kMaxChunk = 64U << 20;
+/// Likewise of one of JSON, which takes several times its length while it is read, and of all of
+/// them: names of a hundred thousand devices, of a million.
+inline constexpr std::uint32_t kMaxJson = 16U << 20;
+inline constexpr std::uint64_t kMaxAllJson = 256U << 20;
 
 /// CRC-32 of type, length and payload.
 std::uint32_t checksum(std::uint32_t type, std::uint32_t length,

@@ -86,14 +86,19 @@ Result<ChunkType> Reader::read_chunk() {
   const Result<std::size_t> size = read(std::as_writable_bytes(std::span(&header, 1)));
   if (!size) return tl::unexpected(size.error());
   if (*size < sizeof header) return tl::unexpected(cut_off());
-  if (header.length > kMaxChunk) return tl::unexpected(damaged("a chunk's length is wrong"));
+  const auto type = static_cast<ChunkType>(header.type);
+  const bool is_json =
+      type == ChunkType::kMeta || type == ChunkType::kNames || type == ChunkType::kEnd;
+  if (is_json) json_bytes_ += header.length;
+  if (header.length > (is_json ? kMaxJson : kMaxChunk) || json_bytes_ > kMaxAllJson)
+    return tl::unexpected(damaged("a chunk's length is wrong"));
   if (Result<> result = read_payload(header.length); !result) {
     return tl::unexpected(result.error());
   }
   if (checksum(header.type, header.length, payload_) != header.crc) {
     return tl::unexpected(damaged("a checksum is wrong"));
   }
-  return static_cast<ChunkType>(header.type);
+  return type;
 }
 
 Result<> Reader::take_chunk(ChunkType type) {

@@ -55,6 +55,7 @@ class Reader {
   std::vector<std::byte> payload_;
   std::size_t position_ = 0;       ///< of the next record in payload_
   std::uint64_t offset_ = 0;       ///< of the next byte of the file
+  std::uint64_t json_bytes_ = 0;   ///< of all chunks of it
   std::uint64_t chunk_start_ = 0;  ///< offset of the chunk being read
   std::uint64_t records_ = 0;
   bool events_ = false;  ///< payload_ has records

@@ -23,6 +23,7 @@ enum class Fate : std::uint8_t {
   kUnwanted,  ///< freed, for it was meant for others
   kFreed,     ///< freed, which says nothing of the packet: a sniffer's copy, a leftover
   kConsumed,  ///< freed quietly
+  kSealed,    ///< IPsec has it; what leaves in its skb is another packet
   kKept,      ///< a netfilter hook keeps it: queued to user space, or until its datagram is whole
   kMerged,    ///< its bytes went on in another skb: reassembly, GRO
 };
@@ -46,7 +47,9 @@ struct Branch {
   std::uint8_t last_point = 0;
   Fate fate = Fate::kOpen;
 
-  bool has_ended() const { return fate != Fate::kOpen && fate != Fate::kKept; }
+  bool has_ended() const {
+    return fate != Fate::kOpen && fate != Fate::kKept && fate != Fate::kSealed;
+  }
   /// Its bytes may go on in another skb: what the kernel has cut in segments, or OVS has handed to
   /// user space, it consumes.
   bool may_go_on() const { return !has_ended() || fate == Fate::kConsumed; }

@@ -186,7 +186,8 @@ void Timeline::update(Place place, const Sighting& seen, const Range& range) {
     if (grew || place.branch != 0) merge_covered(place);
     merge_streams(place, seen);
   }
-  if (place->fate == Fate::kKept || place->fate == Fate::kMerged) place->fate = Fate::kOpen;
+  if (place->fate == Fate::kKept || place->fate == Fate::kSealed || place->fate == Fate::kMerged)
+    place->fate = Fate::kOpen;
   identity_.enter(live, place.branch, seen);
   if (seen.is_crossing && live.crossings.size() < kCrossings)
     live.crossings.push_back(crossing_of(seen, place->range));
@@ -238,6 +239,7 @@ void Timeline::add_hop(const dpt_hop& wire) {
   if (place.live == nullptr) return;
   if (wire.point == DPT_POINT_SOCKET)
     place->fate = Connections::is_request(wire.flow) ? Fate::kAsked : Fate::kTaken;
+  if (wire.point == DPT_POINT_ENCAPSULATE) place->fate = Fate::kSealed;
   // Parts cross where the first of them did: told once.
   if (place.live->in_parts && has_hop_here(*place.live)) return;
   push(*place.live, hop_of(wire, place.branch));

@@ -83,6 +83,7 @@ Tally tally(const Live& live, const Range& range, const Names& names) {
     tally.open |= tally.asked |= branch.fate == Fate::kAsked;
     tally.kept |= branch.fate == Fate::kKept;
     tally.merged |= branch.fate == Fate::kMerged;
+    tally.encrypted |= branch.fate == Fate::kSealed && !went_on(live, i, range);
     if (branch.fate != Fate::kOpen && branch.fate != Fate::kConsumed) continue;
     const Verdict verdict = verdict_of(branch, names);
     tally.left |= verdict == Verdict::kLeftNode;
@@ -163,6 +164,7 @@ Verdict verdict_of(const Branch& branch, const Names& names) {
     case Fate::kLost:
       return Verdict::kDropped;
     case Fate::kKept:
+    case Fate::kSealed:
     case Fate::kMerged:
       return Verdict::kStolen;
     case Fate::kOpen:

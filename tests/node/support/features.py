@@ -22,14 +22,25 @@ def features():
     with network_namespace(topology().n1):
         if run("iptables-legacy", "-L", "-n", check=False).returncode == 0:
             found.add("iptables-legacy")
-    found.update(f"{kind} devices" for kind in ("ipip", "vxlan", "geneve", "gre", "vlan") if _has_link_kind(kind))
+    found.update(f"{kind} devices" for kind in ("ipip", "vxlan", "geneve", "gre", "vlan", "wireguard") if _has_link_kind(kind))
+    if _has_ipsec():
+        found.add("IPsec")
     found.add(TCX if HAS_TCX else CLSACT)
     return found
 
 
+def _has_ipsec():
+    state = "src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x99".split()
+    cipher = ["mode", "tunnel", "aead", "rfc4106(gcm(aes))", "0x" + "5a" * 20, "128"]
+    try:
+        return in_netns(topology().n1, "ip", "xfrm", "state", "add", *state, *cipher, check=False).returncode == 0
+    finally:
+        in_netns(topology().n1, "ip", "xfrm", "state", "del", *state, check=False)
+
+
 def _has_link_kind(kind):
     options = {"vxlan": ["id", "1", "dstport", "4789"], "geneve": ["id", "1", "remote", "192.0.2.2"], "vlan": ["id", "9"]}
-    ends = ["local", "192.0.2.1", "remote", "192.0.2.2"]
+    ends = [] if kind == "wireguard" else ["local", "192.0.2.1", "remote", "192.0.2.2"]
     under = ["link", "eth0"] if kind == "vlan" else []
     link = [*under, "name", "dptprobe", "type", kind, *options.get(kind, ends)]
     try:

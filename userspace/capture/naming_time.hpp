@@ -1,0 +1,55 @@
+// How long names may be looked for: what others make in their network namespaces is theirs to
+// choose, and the time of the watch is not.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+namespace dptrace {
+
+class NamingTime {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Of all namespaces of strangers together: a tenth of the time, and so much at once.
+  static constexpr std::chrono::milliseconds kAtOnce{200};
+  static constexpr int kShare = 10;
+  /// A netns that took longer is let alone for so many times as long.
+  static constexpr std::chrono::milliseconds kLittle{20};
+  static constexpr int kPauses = 4;
+
+  /// May it be asked about now?
+  bool allows(std::uint32_t netns, bool is_strangers, Clock::time_point now) {
+    const auto next = next_.find(netns);
+    if (next != next_.end() && now < next->second) return false;
+    if (!is_strangers) return true;
+    if (filled_) credit_ = std::min<Clock::duration>(kAtOnce, credit_ + (now - *filled_) / kShare);
+    filled_ = now;
+    return credit_ > Clock::duration::zero();
+  }
+
+  void took(std::uint32_t netns, bool is_strangers, Clock::time_point begin,
+            Clock::time_point end) {
+    if (is_strangers) credit_ -= end - begin;
+    if (end - begin > kLittle) {
+      next_[netns] = end + kPauses * (end - begin);
+    } else {
+      next_.erase(netns);
+    }
+  }
+
+  /// Of what is over for long.
+  void forget(Clock::time_point now) {
+    std::erase_if(next_, [now](const auto& entry) { return entry.second <= now; });
+  }
+
+ private:
+  Clock::duration credit_ = kAtOnce;
+  std::optional<Clock::time_point> filled_;
+  std::map<std::uint32_t, Clock::time_point> next_;
+};
+
+}  // namespace dptrace

@@ -237,7 +237,7 @@ class Recording(NodeTest):
             path = pathlib.Path(folder, "recording")
             trace = self.record(str(path))
             data = path.read_bytes()
-            path.write_bytes(data[: len(data) * 3 // 4])
+            path.write_bytes(data[:-1000])  # within events, however many names there were before
             cut = dptrace("show", str(path), "-o", "json")
             path.write_bytes(b"something else entirely" + data[23:])
             other = dptrace("show", str(path))

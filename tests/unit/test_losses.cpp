@@ -207,6 +207,9 @@ TEST_CASE("an echo reply without a ping socket is a loss only to those who know 
   CAPTURE(freed.function, freed.reason);
   CHECK(watched(freed) == End::kTaken);
   CHECK(traced(freed) == End::kLoss);
+  Freed without_sockets = by_trace(freed);
+  without_sockets.sockets_seen = false;
+  CHECK(end_of(without_sockets) == End::kCopy);
 }
 
 TEST_CASE("an echo request without a ping socket is a loss") {

@@ -26,6 +26,7 @@ constexpr const char* kNetfilterFacts =
     "netfilter hooks, their verdicts, and the function that decided";
 constexpr const char* kIpsecFacts = "packets that IPsec takes, to send them encrypted";
 constexpr const char* kFunctionFacts = "which function decided at a netfilter hook";
+constexpr const char* kSocketProbe = "socket";
 constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
 
 std::uint64_t monotonic_ns() {
@@ -120,8 +121,14 @@ Result<> Capture::sees_anything() const {
       "nothing can be seen here: neither tc programs nor tracepoints can be attached{}", why));
 }
 
+bool Capture::sees_sockets() const {
+  return std::any_of(probes_.begin(), probes_.end(), [](const ProbeState& probe) {
+    return probe.name == kSocketProbe && probe.attached;
+  });
+}
+
 void Capture::attach_sockets() {
-  ProbeState state{"socket", "cgroup_skb", false, kSocketFacts, {}};
+  ProbeState state{kSocketProbe, "cgroup_skb", false, kSocketFacts, {}};
   if (object_.network.socket == nullptr) {
     state.why = refusal("dptrace_sock_w");
   } else if (const auto root = open_cgroup_root(); root) {

@@ -47,6 +47,8 @@ class Capture {
   std::uint64_t missed() const { return missed_ - missed_before_; }
 
   const ProbeStates& probes() const { return probes_; }
+  /// Is it told what each socket of the node takes?
+  bool sees_sockets() const;
   /// Called when links of the own netns have changed, before the records that follow.
   void on_links(std::function<void()> on_links) { on_links_ = std::move(on_links); }
   /// To be told the links of other network namespaces; those of the own one are followed.

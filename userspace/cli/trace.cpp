@@ -220,7 +220,9 @@ Result<Started> start(const CaptureSettings& settings) {
   if (!node) return tl::unexpected(node.error());
   auto capture = Capture::start(settings, node->btf, node->symbols);
   if (!capture) return tl::unexpected(capture.error());
-  return Started{std::move(*capture), names_of_node(node->btf), std::move(*node->symbols.wait())};
+  Names names = names_of_node(node->btf);
+  names.sockets_unseen = !(*capture)->sees_sockets();
+  return Started{std::move(*capture), std::move(names), std::move(*node->symbols.wait())};
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ Freed freed_of(const Drop& drop, const dpt_hop& hop, const Names& names) {
   freed.packet_type = hop.packet_type;
   freed.multicast = is_multicast(hop.flow);
   freed.followed = true;
+  freed.sockets_seen = !names.sockets_unseen;
   freed.flooded = is_flooded((hop.flags & DPT_HOP_FLOODED) != 0,
                              names.interface({hop.netns, hop.ifindex}, hop.event.time_ns));
   return freed;

@@ -23,6 +23,7 @@ struct Freed {
   bool multicast = false;        ///< its IP destination is a multicast address or the broadcast one
   bool is_packet = true;         ///< else an skb of a netlink or unix socket
   bool followed = false;         ///< what became of its copies and its connection is known
+  bool sockets_seen = true;      ///< a copy that a socket took would be known
   /// Frames for other hosts come to its device in good order: the device is promiscuous, or a
   /// bridge or a switch floods to it.
   bool flooded = true;

@@ -199,12 +199,25 @@ bool is_meant(Segments segments, dpt_segment segment) {
   return true;
 }
 
-bool applies(const Harmless& rule, const Freed& freed) {
+bool is_like(const Harmless& rule, const Freed& freed) {
   return is_function(rule.function, freed.function) &&
          (rule.reason.empty() || rule.reason == freed.reason) &&
-         (rule.protocol == 0 || rule.protocol == freed.protocol) && is_time(rule.when, freed) &&
+         (rule.protocol == 0 || rule.protocol == freed.protocol) &&
          is_meant(rule.segments, freed.segment) &&
          (!rule.icmp_type || *rule.icmp_type == freed.icmp_type);
+}
+
+bool applies(const Harmless& rule, const Freed& freed) {
+  return is_like(rule, freed) && is_time(rule.when, freed);
+}
+
+// Following tells a good ping from one that nobody waits for by the copy that a socket took:
+// without a word of sockets, neither is known.
+bool may_have_been_copied(const Freed& freed) {
+  if (freed.sockets_seen) return false;
+  return std::any_of(kHarmless.begin(), kHarmless.end(), [&](const Harmless& harmless) {
+    return harmless.icmp_type && is_like(harmless, freed);
+  });
 }
 
 // Where TCP frees what meets no connection, or one in TIME_WAIT.
@@ -244,7 +257,7 @@ End end_of(const Freed& freed) {
     return applies(harmless, freed);
   });
   if (rule != kHarmless.end()) return rule->end;
-  if (!freed.is_packet) return End::kCopy;
+  if (!freed.is_packet || may_have_been_copied(freed)) return End::kCopy;
   if (freed.over && freed.segment != DPT_SEGMENT_SYN && meets_no_connection(freed))
     return End::kClosed;
   if (freed.half_open && freed.segment == DPT_SEGMENT_SYN && meets_no_connection(freed))

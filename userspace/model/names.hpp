@@ -40,6 +40,8 @@ struct Names {
   /// Added to CLOCK_MONOTONIC it gives nanoseconds since 1970.
   std::int64_t wall_clock_offset_ns = 0;
   std::uint32_t home_netns = 0;  ///< the netns dptrace ran in
+  /// What sockets take is not told, or not of all of them: that nothing was heard proves nothing.
+  bool sockets_unseen = false;
   std::map<InterfaceId, Interface> interfaces;
   std::map<std::uint32_t, Netns> netns;
   std::map<Address, std::string> pods;           ///< `namespace/name` by address

@@ -166,6 +166,7 @@ void read_all_names(const Json& json, Names& names) {
   if (names.wall_clock_offset_ns < -kLatestClockNs || names.wall_clock_offset_ns > kLatestClockNs)
     throw WrongValue();
   read(json, "home_netns", names.home_netns);
+  read(json, "sockets_unseen", names.sockets_unseen);
   each_of(json, "interfaces", [&](const Json& entry) {
     Interface interface = read_interface(entry);
     const InterfaceId id = interface.id;
@@ -237,6 +238,7 @@ std::string new_names(const Names& names, Names& written, Disguise& disguise) {
   add_new(json, "kernel_release", names.kernel_release, written.kernel_release);
   add_new(json, "wall_clock_offset_ns", names.wall_clock_offset_ns, written.wall_clock_offset_ns);
   add_new(json, "home_netns", names.home_netns, written.home_netns);
+  add_new(json, "sockets_unseen", names.sockets_unseen, written.sockets_unseen);
   each_new(names.interfaces, written.interfaces, [&](InterfaceId, const Interface& interface) {
     json["interfaces"].push_back(interface_payload(interface));
   });

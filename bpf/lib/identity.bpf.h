@@ -124,7 +124,8 @@ static __always_inline bool translated__is_ours(const struct dpt_seen *seen, __u
 		if (seen->flow.protocol == IPPROTO_TCP && !flow__begins(&seen->flow))
 			return true;
 	} else {
-		return false;
+		/* So are datagrams, where they come to their socket at the latest. */
+		return way & WAY_ENDS && found == TRANSLATED_LEAVES && seen->flow.protocol == IPPROTO_UDP;
 	}
 	/* Address and port may have a new owner. */
 	translated__remove(tuple__half(tuple));
@@ -143,7 +144,7 @@ static __always_inline bool followed__has(__u64 number, __u64 now)
 	__u32 index = number >> 32 & (FOLLOWED_SETS - 1);
 	const struct dpt_recent_set *set = bpf_map_lookup_elem(&followed, &index);
 
-	return set && now - recent__since(set, number) < BELIEF_NS;
+	return set && recent__since(set, number) > recent__after(now, BELIEF_NS);
 }
 
 static __always_inline void followed__remember(__u64 number, __u64 now)

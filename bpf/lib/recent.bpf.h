@@ -19,6 +19,17 @@ struct dpt_recent_set {
 /* A number is written again only after so long. */
 #define RENEW_NS 500000000ULL
 
+/* What is younger than `age` was remembered after this time: nothing that is not there, whose time is 0, in the first
+ * seconds after boot neither. Without a condition, for the sake of 5.10's verifier.
+ */
+static __always_inline __u64 recent__after(__u64 now, __u64 age)
+{
+	__s64 after = now - age, negative = after >> 63;
+
+	asm volatile("" : "+r"(negative)); /* or the compiler makes a condition of it again */
+	return after & ~negative;
+}
+
 /* The time that it was remembered, 0: it is not there. */
 static __always_inline __u64 recent__since(const struct dpt_recent_set *set, __u64 number)
 {

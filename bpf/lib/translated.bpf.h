@@ -61,7 +61,7 @@ static __always_inline void translated__join(__u64 hash, __u64 now)
 		struct dpt_recent *way = &set->ways[i];
 
 		if (translated__is(way, hash)) {
-			if (now - way->since < TRANSLATED_NS) {
+			if (way->since > recent__after(now, TRANSLATED_NS)) {
 				way->since = now;
 				return;
 			}
@@ -84,6 +84,7 @@ enum dpt_translated {
 static __always_inline enum dpt_translated translated__find(__u64 hash, __u64 now)
 {
 	const struct dpt_recent_set *set = translated__set(tuple__half(hash));
+	__u64 after = recent__after(now, TRANSLATED_NS);
 	__u32 found = TRANSLATED_NOT;
 
 	if (!set)
@@ -92,7 +93,7 @@ static __always_inline enum dpt_translated translated__find(__u64 hash, __u64 no
 	for (int i = 0; i < RECENT_WAYS; i++) {
 		const struct dpt_recent *way = &set->ways[i];
 
-		if (translated__is(way, hash) && now - way->since < TRANSLATED_NS)
+		if (translated__is(way, hash) && way->since > after)
 			found = way->number == hash ? TRANSLATED_LEAVES : TRANSLATED_RETURNS;
 	}
 	return forget(found);

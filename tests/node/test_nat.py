@@ -1,5 +1,8 @@
 """Both sides of NAT: what the node translates is ours before and after, and only as long as the translation is ours."""
 
+import contextlib
+import itertools
+import os
 import time
 import unittest
 
@@ -9,6 +12,7 @@ from support import NodeTest, Trace, ping, sysctl, topology
 ECHO_REQUEST, ECHO_REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
 NODE1 = {4: "192.168.56.11", 6: "fd00:56::11"}
 NODE2 = {4: "192.168.56.12", 6: "fd00:56::12"}
+SOL_UDP, UDP_SEGMENT = 17, 103
 NOBODY = "192.168.56.99"  # of the nodes' network
 TOOL = {4: "iptables", 6: "ip6tables"}
 
@@ -102,6 +106,26 @@ class Masquerade(Nat):
         self.assertEqual(packet["verdict"], "dropped", support.describe(packet))
         if support.HAS_REASONS:
             self.assertEqual(packet["drop"]["reason"], "NEIGH_FAILED")
+
+    def test_datagrams_of_one_gso_send(self):
+        """Cut by the uplink, behind NAT: each has the node's address, and all are the packet that the pod sent."""
+        off = "ethtool -K eth0 tso off gso off tx-udp-segmentation off"
+        for family, cut in itertools.product((4, 6), (False, True)):
+            with (self.subTest(family=family, cut=cut), contextlib.ExitStack() as stack,
+                  support.udp_socket(self.pod1, family) as client, support.udp_socket(self.outside, family) as server):
+                if cut:
+                    stack.enter_context(support.changed(self.nodes.n1, off, off.replace("off", "on")))
+                ports = client.getsockname()[1], server.getsockname()[1]
+                try:
+                    client.setsockopt(SOL_UDP, UDP_SEGMENT, 1000)
+                except OSError:
+                    self.skipTest("not with the running kernel: UDP_SEGMENT")
+                client.sendto(os.urandom(7500), (NODE2[family], ports[1]))
+                self.assertEqual(sum(len(server.recv(2000)) for _ in range(8)), 7500)
+                packet = self.trace.packet(ports=ports)
+                self.assert_delivered(packet, self.to_outside())
+                self.settle()
+                self.assertEqual(len(self.trace.found(ports=ports)), 1, self.trace.state())
 
     def test_port_of_another_pod_afterwards(self):
         """The translation is that of the next owner as soon as a packet of its own leaves."""

@@ -2,6 +2,7 @@
 
 #include "bpf_host.h"
 #include "lib/common.bpf.h"
+#include "lib/recent.bpf.h"
 #include "lib/walk.bpf.h"
 
 static bool read_with(enum read_way way, const struct dpt_bytes* bytes, struct dpt_seen* seen,
@@ -34,3 +35,5 @@ bool read_packet_from(enum read_way way, const unsigned char* start, size_t line
   };
   return true;
 }
+
+__u64 recent_after(__u64 now, __u64 age) { return recent__after(now, age); }

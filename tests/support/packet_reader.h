@@ -35,6 +35,9 @@ struct dpt_config* packet_settings(void);
 bool read_packet_from(enum read_way way, const unsigned char* bytes, size_t linear, __u16 protocol,
                       struct read_packet* packet);
 
+/* recent.bpf.h: what is younger than `age` was remembered after this time. */
+__u64 recent_after(__u64 now, __u64 age);
+
 #ifdef __cplusplus
 }
 #endif

@@ -237,3 +237,16 @@ TEST_CASE("what is no IP is not read, whatever its bytes are") {
     CHECK_FALSE(read_packet_from(READ_WALK, bytes.data(), bytes.size(), 0x0806, &packet));
   }
 }
+
+TEST_CASE("what is not remembered is never fresh, just after boot neither") {
+  constexpr std::uint64_t kAge = 35'000'000'000;
+  const std::uint64_t none = 0;
+  for (const std::uint64_t now :
+       {1ULL, 10'000'000'000ULL, kAge - 1 + 0ULL, kAge + 0ULL, 10 * kAge + 0ULL}) {
+    CAPTURE(now);
+    CHECK_FALSE(none > recent_after(now, kAge));
+    CHECK(now > recent_after(now, kAge));
+    CHECK((now > kAge ? now - kAge + 1 : 1) > recent_after(now, kAge));
+    if (now > kAge) CHECK_FALSE(now - kAge > recent_after(now, kAge));
+  }
+}

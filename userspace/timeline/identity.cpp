@@ -109,6 +109,15 @@ std::uint16_t branch_with(const Live& live, const Sighting& seen) {
   return kNoParent;
 }
 
+// A socket cuts what one skb brought. Over IPv6 nothing but their order tells its datagrams apart
+// where the content is not at hand: what comes behind one that has ended is the next.
+bool is_next_datagram(const Live& live, const Branch& like, const Sighting& seen) {
+  const bool is_end = seen.hop.point == DPT_POINT_SOCKET || seen.is_free;
+  return live.gso_datagrams && is_end && seen.hop.flow.family == 6 && like.has_ended() &&
+         like.skb != seen.hop.skb && like.range != live.whole() &&
+         range_of_gso_datagram(live, seen).has_value();
+}
+
 template <typename Chains>
 void erase_from(Chains& chains, const std::vector<std::uint64_t>& keys, const Live* live) {
   for (const auto key : keys) {
@@ -179,7 +188,7 @@ Identity::Found Identity::by_content(const Sighting& seen) const {
   for (std::size_t i = first; i < candidates.size(); ++i) {
     Live* live = candidates[i];
     const std::uint16_t branch = branch_with(*live, seen);
-    if (branch == kNoParent) continue;
+    if (branch == kNoParent || is_next_datagram(*live, live->branches[branch], seen)) continue;
     // A GSO packet's first segment has its key.
     const Range range = range_in(*live, seen.extent).value_or(live->branches[branch].range);
     if (!may_follow(*live, seen, range)) continue;

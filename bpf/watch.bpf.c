@@ -59,19 +59,17 @@ static __always_inline void watch__add(struct dpt_kind_count *count, __u32 bytes
 }
 
 /* Whether a new kind is within its owner's share. What several CPUs find at the same time may exceed it a little. */
-static __always_inline bool watch__has_share(const struct dpt_owner *owner, __u32 epoch)
+static __always_inline bool watch__has_share(const struct dpt_owner *owner, bool known, __u32 epoch)
 {
 	struct dpt_share *share = bpf_map_lookup_elem(&watch_shares, owner);
-	/* What has no place is nobody's, and everybody's. */
-	bool known =
-		!owner->netns || owner->netns == config.home_netns || bpf_map_lookup_elem(&watch_netns, &owner->netns);
+	__u32 limit = known ? owner->netns ? DPT_WATCH_SHARE : DPT_WATCH_POD_SHARE : DPT_WATCH_STRANGERS_SHARE;
 	__u32 *strangers = &watch_strangers[epoch & 1];
 
 	if (share && share->epoch != epoch) {
 		share->epoch = epoch;
 		share->kinds = 0;
 	}
-	if (share && share->kinds >= (known ? DPT_WATCH_SHARE : DPT_WATCH_STRANGERS_SHARE))
+	if (share && share->kinds >= limit)
 		return false;
 	if (!known) {
 		if (*strangers >= DPT_WATCH_STRANGERS)
@@ -91,9 +89,38 @@ static __always_inline bool watch__has_share(const struct dpt_owner *owner, __u3
 /* Beyond the share of its owner a kind becomes that owner's `other`. */
 static __always_inline void watch__fold(struct dpt_kind_key *kind, const struct dpt_owner *owner)
 {
+	__u32 netns = kind->netns;
+
 	__builtin_memset(kind, 0, sizeof(*kind));
-	kind->netns = owner->netns;
+	kind->netns = netns;
 	kind->ifindex = owner->ifindex;
+	kind->pod = owner->pod;
+}
+
+static __always_inline bool kind__has_pod(const struct dpt_kind_key *kind)
+{
+	const __u64 *words = (const __u64 *)kind->pod.bytes;
+
+	return words[0] || words[1];
+}
+
+/* In a stranger's network namespace a pod's address proves nothing. */
+static __always_inline void watch__fold_beyond_share(struct dpt_kind_key *kind, __u32 epoch)
+{
+	/* What has no place is nobody's, and everybody's. */
+	bool known =
+		!kind->netns || kind->netns == config.home_netns || bpf_map_lookup_elem(&watch_netns, &kind->netns);
+	struct dpt_owner owner = {};
+
+	if (known && kind__has_pod(kind)) {
+		owner.pod = kind->pod;
+	} else {
+		owner.netns = kind->netns;
+		if (kind->netns == config.home_netns)
+			owner.ifindex = kind->ifindex;
+	}
+	if (!watch__has_share(&owner, known, epoch))
+		watch__fold(kind, &owner);
 }
 
 /* True when a sample is due. */
@@ -104,13 +131,9 @@ static __always_inline bool watch__count(void *counts, struct dpt_kind_key *kind
 
 	if (!count) {
 		struct dpt_kind_count first = {.packets = 1, .bytes = bytes, .sampled = jiffies};
-		struct dpt_owner owner = {.netns = kind->netns};
 		__u32 zero = 0;
 
-		if (kind->netns == config.home_netns)
-			owner.ifindex = kind->ifindex;
-		if (!watch__has_share(&owner, epoch))
-			watch__fold(kind, &owner);
+		watch__fold_beyond_share(kind, epoch);
 		if (!bpf_map_update_elem(counts, kind, &first, BPF_NOEXIST))
 			return kind->location != 0;
 		count = bpf_map_lookup_elem(counts, kind);

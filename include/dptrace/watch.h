@@ -23,12 +23,14 @@ enum dpt_segment {
 
 enum {
 	DPT_WATCH_KINDS = 2048, /* of one interval, shared out as below; what is more is counted without its kind */
-	/* Of a network namespace that user space knows, of the home netns of each device. */
+	/* Of a pod, wherever its packets die but in a stranger's network namespace. */
+	DPT_WATCH_POD_SHARE = 256,
+	/* Without a pod, of a network namespace that user space knows, of the home netns of each device. */
 	DPT_WATCH_SHARE = 512,
 	/* Of any other, which anybody may have made, and of all of those together. */
 	DPT_WATCH_STRANGERS_SHARE = 32,
 	DPT_WATCH_STRANGERS = 512,
-	DPT_WATCH_OWNERS = 4096, /* namespaces and devices whose kinds are counted */
+	DPT_WATCH_OWNERS = 4096, /* pods, namespaces and devices whose kinds are counted */
 	DPT_WATCH_NETNS = 16384, /* namespaces that user space knows */
 	DPT_WATCH_PODS = 16384,	 /* known pod addresses */
 	DPT_WATCH_HELPERS = 32,	 /* functions that free packets for others */
@@ -42,12 +44,14 @@ struct dpt_range {
 
 /* Whose kinds are counted together. */
 struct dpt_owner {
-	__u32 netns;
-	__u32 ifindex; /* in the home netns; 0 in all others */
+	__u32 netns;		/* 0: a pod's, wherever */
+	__u32 ifindex;		/* in the home netns; 0 in all others */
+	struct dpt_address pod; /* zero: none is known */
 };
 
-/* Drops that are alike. With location 0 those of an owner whose kinds have used up its share: all but the owner is
- * zero. */
+/* Drops that are alike. With location 0 those of an owner whose kinds have used up its share: all but the owner and the
+ * netns is zero.
+ */
 struct dpt_kind_key {
 	__u64 location;	      /* return address into the freeing function, helpers that free for others passed over */
 	__u32 reason;	      /* enum skb_drop_reason of the running kernel */

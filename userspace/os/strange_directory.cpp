@@ -28,9 +28,16 @@ bool is_plain(std::string_view name) {
 
 std::optional<StrangeDirectory> StrangeDirectory::open(const std::string& path) {
   OwnedFd fd(::open(path.c_str(), kSafely | O_DIRECTORY));
-  struct stat status {};
-  if (!fd || fstat(fd.get(), &status) != 0) return {};
-  return StrangeDirectory(std::move(fd), status.st_dev);
+  if (!fd) return {};
+  return StrangeDirectory(std::move(fd));
+}
+
+// Not by st_dev: in an overlay a file may have another than its directory.
+std::uint64_t StrangeDirectory::mount_of(int fd, const char* name) {
+  struct statx status {};
+  constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT;
+  if (statx(fd, name, kFlags, STATX_MNT_ID, &status) != 0) return 0;
+  return (status.stx_mask & STATX_MNT_ID) != 0 ? status.stx_mnt_id : 0;
 }
 
 std::vector<std::string> StrangeDirectory::names(std::size_t most) const {
@@ -47,14 +54,14 @@ std::vector<std::string> StrangeDirectory::names(std::size_t most) const {
   return names;
 }
 
-bool StrangeDirectory::is_one_of_ours(const struct stat& status) const {
-  return S_ISREG(status.st_mode) && status.st_dev == device_;
+bool StrangeDirectory::is_one_of_ours(const struct stat& status, int fd, const char* name) const {
+  return S_ISREG(status.st_mode) && mount_of(fd, name) == mount_;
 }
 
 std::optional<struct stat> StrangeDirectory::look_at(const std::string& name) const {
   struct stat status {};
   if (!is_plain(name) || fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !is_one_of_ours(status))
+      !is_one_of_ours(status, fd_.get(), name.c_str()))
     return {};
   return status;
 }
@@ -65,7 +72,7 @@ std::optional<std::string> StrangeDirectory::read(const std::string& name, std::
   const OwnedFd file(openat(fd_.get(), name.c_str(), kSafely | O_NOFOLLOW));
   struct stat status {};
   // It may be another by now.
-  if (!file || fstat(file.get(), &status) != 0 || !is_one_of_ours(status) ||
+  if (!file || fstat(file.get(), &status) != 0 || !is_one_of_ours(status, file.get(), "") ||
       status.st_size > static_cast<off_t>(most))
     return {};
   // What it tells of its length is not believed.

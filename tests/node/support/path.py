@@ -109,7 +109,9 @@ class PathTest(NodeTest):
 
     def check_packet(self, packet, expected, before_gro, segmented):
         if packet["verdict"] == "stolen":  # GRO of the tunnel made it part of the one before
-            self.assert_crossings(packet, expected[: expected.index(before_gro) + 1])
+            merged = expected[: expected.index(before_gro) + 1]
+            # Cut into segments, some may have been merged while others went on by themselves.
+            self.assert_crossings(packet, expected if segmented and crossings(packet) != merged else merged)
             return
         # A slow machine retransmits without need. What the kernel refuses of that is told as dropped where nothing
         # proves that all of it had arrived; the stream is whole without it, or check_transfer would have waited in vain.

@@ -1,9 +1,10 @@
 """Packets that arrive: every device and netfilter hook on their way, one packet from socket to socket."""
 
+import ipaddress
 import unittest
 
 import support
-from support import CROSSING_HOOKS, NodeTest, PathTest, flags, ping, topology
+from support import CROSSING_HOOKS, NodeTest, PathTest, flags, in_netns, ping, topology
 
 ICMP = {4: "icmp", 6: "icmpv6"}
 
@@ -82,6 +83,19 @@ class Ping(PathTest):
         reply = self.trace.packet(icmp=0, id=icmp_id)
         up = ["device-transmit eth0@pod1", f"tc-ingress {self.pod1.veth}@n1", "tc-ingress cni0@n1"]
         self.assert_delivered(reply, [*up, "socket cni0@n1"])
+
+
+    def test_neighbour_discovery(self):
+        """A multicast that the kernel of one of those who get it understands."""
+        in_netns(self.pod1.netns, "ip", "-6", "neigh", "flush", "dev", "eth0")
+        self.exchange(self.pod2, 6)
+        group = ipaddress.IPv6Address("ff02::1:ff00:0") + (int(ipaddress.IPv6Address(self.pod2.ip6)) & 0xFFFFFF)
+        solicitation = support.wait_until(
+            lambda: [packet for packet in self.trace.found(icmp=135) if packet["flow"]["destination"]["ip"] == str(group)],
+            lambda: f"a solicitation to {group} ({self.trace.state()})")[-1]
+        self.assertEqual(solicitation["verdict"], "delivered", support.describe(solicitation))
+        taken = [support.place(hop["interface"]) for hop in solicitation["hops"] if hop["point"] == "socket"]
+        self.assertEqual(taken, [f"eth0@{self.pod2.name}"], support.describe(solicitation))
 
 
 class Udp(PathTest):

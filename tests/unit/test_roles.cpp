@@ -161,6 +161,19 @@ TEST_CASE("a bare machine is like a node, with bonds and VLANs as uplinks") {
         "lo=loopback eth0=uplink+ bond0=uplink+ bond0.7=uplink+ ifb0=other vrf-red=other");
 }
 
+TEST_CASE("what carries the node's VLANs or is in its bond is an uplink, a veth too") {
+  auto member = veth(5, "eth1", 6);
+  auto vlan = device(3, "eth0.200", "vlan");
+  vlan.link = 2;
+  NetnsTopology topology{{lo(), veth(2, "eth0"), vlan, device(4, "cni0", "bridge"), member,
+                          device(6, "bond0", "bond"), veth(7, "vethp1", 4)},
+                         {address(3, "192.0.2.7", 24), address(4, "10.244.1.1", 24)},
+                         {route(3), route(4)}};
+  CHECK(summary(topology) ==
+        "lo=loopback eth0=uplink+ eth0.200=uplink+ cni0=bridge+ eth1=uplink+ bond0=uplink+ "
+        "vethp1=pod+");
+}
+
 TEST_CASE("in a pod, eth0 is the pod's, whatever tunnel devices the kernel made there") {
   NetnsTopology topology{{lo(), veth(2, "eth0"), tunl0(3, 0), device(4, "sit0", "sit", 0)},
                          {address(2, "10.244.19.28", 24)},

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t kPod = 100, kNode = 200, kOther = 300, kThird = 400;
 constexpr std::uint64_t kIpRcv = 0x1000, kNft = 0x2000, kPurge = 0x3000, kSniffer = 0x4000,
-                        kReceive = 0x5000;
+                        kReceive = 0x5000, kIcmp6 = 0x6000;
 constexpr std::uint32_t kUnspecified = 2, kNetfilter = 7, kOtherHost = 8, kQueuePurge = 9;
 constexpr std::uint32_t kMtu = 1500;
 
@@ -24,6 +24,7 @@ Names some_names() {
                    {kNft, {"nft_do_chain", kNft - 4}},
                    {kPurge, {"neigh_flush_dev", kPurge - 4}},
                    {kSniffer, {"packet_rcv", kSniffer - 4}},
+                   {kIcmp6, {"icmpv6_rcv", kIcmp6 - 4}},
                    {kReceive, {"__netif_receive_skb_core.constprop.0", kReceive - 4}}};
   names.reasons = {{kUnspecified, "NOT_SPECIFIED"},
                    {kNetfilter, "NETFILTER_DROP"},
@@ -466,6 +467,26 @@ TEST_CASE("what tc consumed and gave to nobody is dropped") {
     lossy.timeline.add(lost);
     lossy.consume(0xa00, 7, kReceive);
     CHECK(lossy.only().verdict == Verdict::kUnfinished);
+  }
+}
+
+TEST_CASE("what a protocol of the kernel consumed is taken, a multicast too") {
+  Bench bench;
+  const auto solicitation = echo_request(1);
+  bench.send(solicitation, 7, 0xa00);
+  bench.flood(12, solicitation, 7, 0xb00);
+  bench.see(DPT_POINT_DEVICE_RECEIVE, kOther, 2, 0xb00, solicitation, 7, PACKET_MULTICAST);
+  SECTION("neighbour discovery understood it") {
+    bench.consume(0xb00, 7, kIcmp6);
+    CHECK(bench.only().verdict == Verdict::kDelivered);
+    const auto& end = bench.packets[0].hops.back();
+    CHECK(end.point == DPT_POINT_SOCKET);
+    CHECK(end.interface == InterfaceId{kOther, 2});
+    CHECK(end.flow.family == 4);
+  }
+  SECTION("nobody says so") {
+    bench.consume(0xb00, 7);
+    CHECK(bench.only().verdict == Verdict::kUnfinished);
   }
 }
 

@@ -68,8 +68,24 @@ Indices with_route_out(const NetnsTopology& topology) {
   return indices;
 }
 
+// What VLANs and bonds are made of.
+Indices below_stacked(const NetnsTopology& topology) {
+  Indices stacked;
+  Indices below;
+  for (const auto& link : topology.links) {
+    if (!is_one_of(link, kStacked)) continue;
+    stacked.insert(link.index);
+    if (!link.peer_elsewhere) below.insert(link.link);
+  }
+  for (const auto& link : topology.links) {
+    if (stacked.contains(link.master)) below.insert(link.index);
+  }
+  return below;
+}
+
 Indices ways_out(const NetnsTopology& topology) {
   Indices out = with_route_out(topology);
+  out.merge(below_stacked(topology));
   bool tunnel_is_up = false;
   for (const auto& link : topology.links) {
     if (!is_one_of(link, kTunnels) && !is_vpn(link)) continue;

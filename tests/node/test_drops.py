@@ -21,7 +21,7 @@ class DropTest(NodeTest):
         cls.trace = cls.enterClassContext(support.Trace("--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6))
         # As far as a packet of pod1 comes that node 1 routes, and one to it from the other node.
         cls.up = cls.nodes.out(cls.pod1)[:3]
-        cls.down = cls.nodes.far_out(cls.pod3) + ["tc-ingress eth0@n1", "tc-ingress flannel.1@n1"]
+        cls.down = cls.nodes.far_out(cls.pod3) + ["device-receive eth0@n1", "device-receive flannel.1@n1"]
 
     def doomed_request(self, *options, family=4):
         """An echo request of pod1 to the other node that nobody answers."""

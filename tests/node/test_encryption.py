@@ -113,7 +113,7 @@ class WireGuard(EncryptionTest):
         with Trace("--pod-ip", self.near.ip) as trace:
             request = self.request(trace)
             self.assert_delivered(request, [
-                *self.nodes.up(self.near), "tc-egress wg0@n1", "device-receive wg0@n2",
+                *self.nodes.up(self.near), "device-transmit wg0@n1", "device-receive wg0@n2",
                 *(f"device-transmit {device}@n2" for device in (*self.nodes.BRIDGES, self.far.veth)),
                 "device-receive eth0@pod3", "socket eth0@pod3"])
             self.assertEqual(trace.packet(icmp=0)["verdict"], "delivered")

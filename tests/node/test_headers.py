@@ -155,10 +155,10 @@ class Tags(NodeTest):
         before = len(trace.found(icmp=0))
         icmp_id = ping(nodes.pod1, f"{self.NETWORK}.2")
         request = trace.packet(icmp=8, id=icmp_id)
-        way = [*nodes.up(nodes.pod1), *(f"tc-egress {device}@n1" for device in [*devices, "eth0"]), "device-receive eth0@n2"]
+        way = [*nodes.up(nodes.pod1), *(f"device-transmit {device}@n1" for device in [*devices, "eth0"]), "device-receive eth0@n2"]
         self.assertEqual(support.crossings(request)[: len(way)], way)
         self.assertEqual(request["verdict"], "delivered", support.describe(request))
         reply = trace.wait_for(before + 1, icmp=0)[-1]  # to the node's address, for the pod's is translated
-        back = [f"tc-ingress {device}@n1" for device in ["eth0", *reversed(devices)]]
+        back = [f"device-receive {device}@n1" for device in ["eth0", *reversed(devices)]]
         self.assertEqual([hop for hop in support.crossings(reply) if hop in back], back, support.describe(reply))
         self.assertEqual(reply["verdict"], "delivered")

@@ -61,7 +61,7 @@ class LeftNode(NodeTest):
         self.addCleanup(in_netns, self.nodes.n1, "bridge", "fdb", "del", *entry)
         icmp_id = ping(self.pod1, "10.244.77.5", expect_reply=False)
         packet = self.trace.packet(icmp=8, id=icmp_id)
-        way = self.nodes.up(self.pod1) + ["tc-egress flannel.1@n1", "device-transmit wan0@n1"]
+        way = self.nodes.up(self.pod1) + ["device-transmit flannel.1@n1", "device-transmit wan0@n1"]
         self.assert_left(packet, way)
         # flannel.1 has a local address; which device it leaves by, the route to the other end decides.
         tunnel = {"kind": "vxlan", "id": 1, "source": "192.168.56.11", "destination": node}

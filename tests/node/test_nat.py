@@ -42,10 +42,10 @@ class Nat(NodeTest):
         self.enterContext(support.changed(self.nodes.n1, f"{tool} -I {chain} {rest}", f"{tool} -D {chain} {rest}"))
 
     def to_outside(self):
-        return [*self.nodes.up(self.pod1), "tc-egress eth0@n1", "device-receive eth0@n2", "socket eth0@n2"]
+        return [*self.nodes.up(self.pod1), "device-transmit eth0@n1", "device-receive eth0@n2", "socket eth0@n2"]
 
     def from_outside(self):
-        return ["tc-ingress eth0@n1", *self.nodes.from_node(self.pod1), "socket eth0@pod1"]
+        return ["device-receive eth0@n1", *self.nodes.from_node(self.pod1), "socket eth0@pod1"]
 
     def assert_nothing_of(self, pod):
         for packet in self.trace.found():
@@ -90,7 +90,7 @@ class Masquerade(Nat):
                 self.trace.packet(icmp=ECHO_REQUEST[family], id=icmp_id)
                 reply = self.trace.packet(icmp=ECHO_REPLY[family], destination=NODE1[family])
                 where = ["nf_hook_slow", "nft_do_chain"]
-                self.assert_dropped(reply, ["tc-ingress eth0@n1"], "eth0@n1", "NETFILTER_DROP", *where)
+                self.assert_dropped(reply, ["device-receive eth0@n1"], "eth0@n1", "NETFILTER_DROP", *where)
 
     def test_error_about_a_translated_packet(self):
         for family in (4, 6):

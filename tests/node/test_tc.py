@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import tempfile
+import threading
 import unittest
 
 import support
@@ -98,6 +99,24 @@ def instruction(opcode, dst=0, src=0, offset=0, value=0):
     return struct.pack("BBhi", opcode, dst | src << 4, offset, value)
 
 
+@contextlib.contextmanager
+def sending(client):
+    """All the time, but no flood."""
+    over = threading.Event()
+
+    def send():
+        while not over.wait(0.001 if support.IN_VM else 50e-6):
+            client.send(b"anything")
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
+
+
 def marked_ping(pod, address, **options):
     return ping(pod, address, "-s", str(MARKED_SIZE), **options)
 
@@ -106,13 +125,14 @@ class ForeignFilter(NodeTest):
     def setUp(self):
         self.nodes = topology()
         self.pod1, self.pod3 = self.nodes.pod1, self.nodes.pod3
-        self.request = self.as_seen(self.nodes.request(self.pod1, self.pod3))
+        self.request = self.nodes.request(self.pod1, self.pod3)
 
-    def as_seen(self, hops):
-        """Without tcx, dptrace leaves a device with filters of somebody else to the tracepoints."""
-        if support.HAS_TCX:
-            return hops
-        return [hop.replace("tc-ingress", "device-receive") if self.pod1.veth in hop else hop for hop in hops]
+    def trace(self, device=None):
+        """With programs on the device; without tcx, one with filters of somebody else is left to the tracepoints."""
+        return Trace("--pod-ip", self.pod1.ip, "--interface", device or self.pod1.veth)
+
+    def assert_seen_by_tc(self, packet, seen):
+        self.assertEqual(f"tc-ingress {self.pod1.veth}@n1" in support.points(packet), seen, support.describe(packet))
 
     def program(self, verdict):
         program = Counting(verdict)
@@ -131,9 +151,10 @@ class ForeignFilter(NodeTest):
             self.assertIn("users_own", before)
             marked_ping(self.pod1, self.pod3.ip, expect_reply=not dropping)
             self.assertEqual(program.count(), 1)
-            with Trace("--pod-ip", self.pod1.ip) as trace:
+            with self.trace() as trace:
                 icmp_id = marked_ping(self.pod1, self.pod3.ip, expect_reply=not dropping)
                 packet = trace.packet(icmp=8, id=icmp_id)
+                self.assert_seen_by_tc(packet, support.HAS_TCX)
                 self.assertEqual(program.count(), 2, "it saw the packet once, as without dptrace")
                 icmp_id = ping(self.pod1, self.pod3.ip)
                 self.assert_delivered(trace.packet(icmp=8, id=icmp_id), self.request)
@@ -156,13 +177,13 @@ class ForeignFilter(NodeTest):
             with self.subTest(priority=priority):
                 packet = self.clsact_case(TC_ACT_SHOT, priority)
                 self.assert_dropped(
-                    packet, self.as_seen(self.nodes.out(self.pod1)[:2]), f"{self.pod1.veth}@n1", "TC_INGRESS", "__netif_receive_skb_core"
+                    packet, self.nodes.out(self.pod1)[:2], f"{self.pod1.veth}@n1", "TC_INGRESS", "__netif_receive_skb_core"
                 )
 
     def test_filter_that_comes_later(self):
         """It would end the row before dptrace's: without tcx the device is left to the tracepoints at once."""
         program = self.program(TC_ACT_OK)
-        with Trace("--pod-ip", self.pod1.ip) as trace:
+        with self.trace() as trace:
             with program.as_filter(self.nodes.n1, self.pod1.veth, 1):
                 if not support.HAS_TCX:
                     support.wait_until(lambda: "somebody has added" in trace.stderr(), trace.state)
@@ -175,7 +196,7 @@ class ForeignFilter(NodeTest):
     def test_qdisc_that_is_taken_away(self):
         """With dptrace's filters: it sees the device by tracepoints from then on, and makes no other."""
         support.require(support.CLSACT)
-        with Trace("--pod-ip", self.pod1.ip) as trace:
+        with self.trace() as trace:
             in_netns(self.nodes.n1, "tc", "qdisc", "del", "dev", self.pod1.veth, "clsact")
             support.wait_until(lambda: "somebody has removed" in trace.stderr(), trace.state)
             icmp_id = ping(self.pod1, self.pod3.ip)
@@ -188,7 +209,7 @@ class ForeignFilter(NodeTest):
         program = self.program(TC_ACT_UNSPEC)
         with program.as_filter(self.nodes.n1, "cni0", 1):
             before = self.filters("cni0")
-            with Trace("--pod-ip", self.pod1.ip) as trace:
+            with self.trace("cni0") as trace:
                 trace.kill()
             support.wait_until(lambda: self.filters("cni0") == before, "the user's filter alone")
             qdiscs = in_netns(self.nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout
@@ -200,11 +221,12 @@ class ForeignFilter(NodeTest):
             with self.subTest(verdict=verdict):
                 program = self.program(verdict)
                 dropping = verdict == TC_ACT_SHOT
-                with program.as_tcx(self.nodes.n1, self.pod1.veth), Trace("--pod-ip", self.pod1.ip) as trace:
+                with program.as_tcx(self.nodes.n1, self.pod1.veth), self.trace() as trace:
                     self.assertEqual(support.attached(self.nodes.n1, self.pod1.veth), (2, 1))
                     icmp_id = marked_ping(self.pod1, self.pod3.ip, expect_reply=not dropping)
                     packet = trace.packet(icmp=8, id=icmp_id)
                     trace.stop()
+                    self.assert_seen_by_tc(packet, True)
                     self.assertEqual(program.count(), 1)
                     self.assertEqual(support.attached(self.nodes.n1, self.pod1.veth), (1, 0))
                 if dropping:
@@ -216,13 +238,55 @@ class ForeignFilter(NodeTest):
 
 
 class Mechanism(NodeTest):
-    def test_clsact_is_made_and_taken_away(self):
-        support.require(support.CLSACT)
+    def with_programs(self):
+        n1 = topology().n1
+        return [device for device in sorted(support.devices(n1)) if support.attached(n1, device) == (1, 1)]
+
+    def test_devices_that_get_programs(self):
+        """The uplink, a tunnel and the bridge by tcx; without it none: making a qdisc would lose packets."""
         nodes = topology()
         with Trace("--pod-ip", nodes.pod1.ip) as trace:
+            self.assertEqual(self.with_programs(), ["cni0", "eth0", "flannel.1"] if support.HAS_TCX else [])
+            icmp_id = ping(nodes.pod1, nodes.pod3.ip)
+            packet = trace.packet(icmp=8, id=icmp_id)
+            by_tc = [hop for hop in support.points(packet) if hop.startswith("tc-")]
+            wanted = ["tc-ingress cni0@n1", "tc-egress flannel.1@n1", "tc-egress eth0@n1"]
+            self.assertEqual(by_tc, wanted if support.HAS_TCX else [])
+
+    def test_a_clsact_that_is_there_is_used(self):
+        support.require(support.CLSACT)
+        nodes = topology()
+        with support.changed(nodes.n1, "tc qdisc add dev cni0 clsact", "tc qdisc del dev cni0 clsact"):
+            with Trace("--pod-ip", nodes.pod1.ip) as trace:
+                self.assertEqual(self.with_programs(), ["cni0"])
+                trace.stop()
+            self.assertIn("clsact", in_netns(nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout)
+            self.assertEqual(self.with_programs(), [])
+
+    def test_clsact_is_made_where_asked_for_and_taken_away(self):
+        support.require(support.CLSACT)
+        nodes = topology()
+        with Trace("--pod-ip", nodes.pod1.ip, "--interface", "cni0") as trace:
             self.assertIn("clsact", in_netns(nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout)
             trace.stop()
         self.assertEqual(support.traces_left(nodes.n1), [])
+
+    def test_nothing_is_lost_by_looking(self):
+        """While a trace starts and ends the node's devices throw nothing away; a qdisc that is made or removed would."""
+        nodes = topology()
+
+        def thrown_away():
+            shown = json.loads(in_netns(nodes.n1, "ip", "-j", "-s", "link", "show").stdout)
+            return {link["ifname"]: link["stats64"]["tx"]["dropped"] for link in shown}
+
+        with support.udp_socket(nodes.pod1) as client, support.udp_socket(nodes.pod3) as server:
+            client.connect(server.getsockname())
+            before = thrown_away()
+            with sending(client):
+                for _ in range(5):
+                    with Trace("--pod-ip", "10.244.19.250") as trace:
+                        trace.stop()
+            self.assertEqual(thrown_away(), before)
 
     def test_tcx_makes_no_qdisc(self):
         support.require(support.TCX)

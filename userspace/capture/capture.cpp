@@ -26,6 +26,8 @@ constexpr const char* kNetfilterFacts =
     "netfilter hooks, their verdicts, and the function that decided";
 constexpr const char* kIpsecFacts = "packets that IPsec takes, to send them encrypted";
 constexpr const char* kFunctionFacts = "which function decided at a netfilter hook";
+constexpr std::array<std::string_view, 2> kDevicePoints = {"netif_receive_skb",
+                                                           "net_dev_start_xmit"};
 constexpr const char* kSocketProbe = "socket";
 constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
 
@@ -40,8 +42,6 @@ std::uint64_t monotonic_ns() {
 
 Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
                                                 const KernelBtf& btf, SymbolsReading& symbols) {
-  const auto links = read_links();
-  if (!links) return tl::unexpected(links.error());
   auto offers = KernelOffers::ask(btf);
   // They are waited for as late as can be: before loading where programs are made for functions.
   std::vector<HookFunction> functions;
@@ -66,7 +66,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   capture->attach_tracepoints();
   // clsact forks: no other thread may run then.
   if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
-  if (auto attached = capture->attach_devices(settings, offers, links->size()); !attached) {
+  if (auto attached = capture->attach_devices(settings, offers); !attached) {
     return tl::unexpected(attached.error());
   }
   if (auto seeing = capture->sees_anything(); !seeing) return tl::unexpected(seeing.error());
@@ -119,6 +119,14 @@ Result<> Capture::sees_anything() const {
   }
   return failure(fmt::format(
       "nothing can be seen here: neither tc programs nor tracepoints can be attached{}", why));
+}
+
+bool Capture::sees_every_device() const {
+  return std::all_of(kDevicePoints.begin(), kDevicePoints.end(), [&](std::string_view point) {
+    return std::any_of(probes_.begin(), probes_.end(), [&](const ProbeState& probe) {
+      return probe.name == point && probe.attached;
+    });
+  });
 }
 
 bool Capture::sees_sockets() const {
@@ -239,8 +247,7 @@ void Capture::follow_modules() {
   }
 }
 
-Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
-                                 std::size_t links) {
+Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOffers& offers) {
   const auto& network = object_.network;
   ProbeState state{"tc", offers.tcx ? "tcx" : "clsact", false, {}, {}};
   std::unique_ptr<Tc> tc;
@@ -251,23 +258,33 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   } else {
     const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
                          bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
-    if (auto chosen = choose_tc(fds, offers.tcx, links); chosen) {
+    if (auto chosen = choose_tc(fds, offers.tcx); chosen) {
       tc = std::move(*chosen);
       state.mechanism = tc->mechanism();
     } else {
       state.why = chosen.error().message;
     }
   }
-  auto devices =
-      Devices::start(std::move(tc), settings.interfaces, HomeDevices(object_.skeleton->bss->home),
-                     !settings.every_probe, *tunnel_ports_);
+  auto devices = Devices::start(std::move(tc),
+                                {.patterns = settings.interfaces,
+                                 .mark_covered = !settings.every_probe,
+                                 .alone = !sees_every_device()},
+                                HomeDevices(object_.skeleton->bss->home), *tunnel_ports_);
   if (!devices) return tl::unexpected(devices.error());
   devices_ = std::move(*devices);
-  state.facts = fmt::format("{} devices of this network namespace, before their queues",
-                            devices_->attached());
-  if (state.why.empty() && devices_->attached() == 0) state.why = devices_->first_refusal();
+  const std::size_t attached = devices_->attached();
+  if (state.why.empty() && attached == 0) state.why = devices_->first_refusal();
   state.attached = state.why.empty();
-  if (!state.attached) state.facts = "devices of this network namespace, before their queues";
+  if (!state.attached) {
+    state.facts = "devices of this network namespace, before their queues";
+  } else if (attached == 0) {
+    state.facts =
+        "the devices that --interface names, before their queues (without packets lost: "
+        "those with a clsact qdisc)";
+  } else {
+    state.facts = fmt::format("{} of {} devices of this network namespace, before their queues",
+                              attached, devices_->wanted());
+  }
   probes_.push_back(std::move(state));
   return {};
 }

@@ -70,8 +70,9 @@ class Capture {
   std::string attach_kprobe(const HookFunction& function);
   /// Its entry is told from now on.
   void note_probed(const HookFunction& function);
-  Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers,
-                          std::size_t links);
+  Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers);
+  /// By tracepoints, of every netns.
+  bool sees_every_device() const;
   /// Why the kernel did not take a program; empty: it did.
   std::string refusal(const char* program) const;
   Result<> sees_anything() const;

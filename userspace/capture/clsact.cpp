@@ -182,15 +182,21 @@ class Watcher {
 
 class Clsact final : public Tc {
  public:
-  Clsact(TcPrograms programs, OwnerClaim claim)
-      : programs_(programs), claim_(std::move(claim)), owner_(claim_.number()), watcher_(owner_) {}
+  explicit Clsact(TcPrograms programs) : programs_(programs) {}
   ~Clsact() override {
-    for (const auto ifindex : attached_) remove_filters(ifindex, {owner_});
+    for (const auto ifindex : attached_) remove_filters(ifindex, {ownership_->number});
   }
 
   std::string_view mechanism() const override { return "clsact"; }
 
+  std::optional<std::set<std::uint32_t>> undisturbed() const override {
+    auto devices = devices_with_clsact();
+    return devices ? std::move(*devices) : std::set<std::uint32_t>();
+  }
+
   Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {
+    if (auto claimed = claim(); !claimed) return claimed;
+    const std::uint32_t owner = ownership_->number;
     const auto present = filters_of(ifindex);
     if (!present) return tl::unexpected(present.error());
     // Theirs would run before ours or after, and with "ok" end the row: the tracepoints see the
@@ -198,14 +204,14 @@ class Clsact final : public Tc {
     if (present->any([](const TcFilter& filter) { return !is_ours(filter); })) {
       return failure("it has tc filters of somebody else");
     }
-    const auto qdisc = make_clsact_qdisc(ifindex, owner_);
+    const auto qdisc = make_clsact_qdisc(ifindex, owner);
     if (!qdisc) return tl::unexpected(qdisc.error());
     const bool made = *qdisc == QdiscMade::kMade || present->any([](const TcFilter& filter) {
       return (filter.handle & kMadeQdisc) != 0;
     });
     attached_.insert(ifindex);
     const bool l2 = arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;
-    const std::uint32_t handle = owner_ | (made ? kMadeQdisc : 0);
+    const std::uint32_t handle = owner | (made ? kMadeQdisc : 0);
     int error = add(ifindex, BPF_TC_INGRESS, l2 ? programs_.l2_in : programs_.l3_in, handle);
     if (error == 0)
       error = add(ifindex, BPF_TC_EGRESS, l2 ? programs_.l2_out : programs_.l3_out, handle);
@@ -222,7 +228,7 @@ class Clsact final : public Tc {
     const auto present = filters_of(ifindex);
     if (!present) return {};  // the device is going
     const auto is_own = [this](const TcFilter& filter) {
-      return is_ours(filter) && (filter.handle & ~kMadeQdisc) == owner_;
+      return is_ours(filter) && (filter.handle & ~kMadeQdisc) == ownership_->number;
     };
     if (std::none_of(present->in.begin(), present->in.end(), is_own) ||
         std::none_of(present->out.begin(), present->out.end(), is_own))
@@ -233,10 +239,27 @@ class Clsact final : public Tc {
   }
 
   void detach(std::uint32_t ifindex) override {
-    if (attached_.erase(ifindex) != 0) remove_filters(ifindex, {owner_});
+    if (attached_.erase(ifindex) != 0) remove_filters(ifindex, {ownership_->number});
   }
 
  private:
+  struct Ownership {
+    explicit Ownership(OwnerClaim own)
+        : claim(std::move(own)), number(claim.number()), watcher(number) {}
+    const OwnerClaim claim;
+    const std::uint32_t number;
+    const Watcher watcher;
+  };
+
+  // Not before there is something to own.
+  Result<> claim() {
+    if (ownership_) return {};
+    auto claim = OwnerClaim::make();
+    if (!claim) return tl::unexpected(claim.error());
+    ownership_.emplace(std::move(*claim));
+    return {};
+  }
+
   static int add(std::uint32_t ifindex, bpf_tc_attach_point point, int program,
                  std::uint32_t handle) {
     const auto hook = hook_of(ifindex, point);
@@ -245,19 +268,13 @@ class Clsact final : public Tc {
   }
 
   const TcPrograms programs_;
-  const OwnerClaim claim_;
-  const std::uint32_t owner_;
-  Watcher watcher_;
+  std::optional<Ownership> ownership_;
   std::set<std::uint32_t> attached_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Tc>> make_clsact(TcPrograms programs) {
-  auto claim = OwnerClaim::make();
-  if (!claim) return tl::unexpected(claim.error());
-  return std::make_unique<Clsact>(programs, std::move(*claim));
-}
+std::unique_ptr<Tc> make_clsact(TcPrograms programs) { return std::make_unique<Clsact>(programs); }
 
 Result<int> remove_stale_filters() {
   int removed = 0;

@@ -89,15 +89,29 @@ int on_attribute(const nlattr* attribute, void* context) {
   return MNL_CB_OK;
 }
 
+struct Clsact {
+  std::uint32_t ifindex = 0;
+  std::uint32_t owner = 0;  // 0: bears no mark
+};
+
 int on_qdisc(const nlmsghdr* header, void* context) {
   const auto* message = static_cast<const tcmsg*>(mnl_nlmsg_get_payload(header));
   Seen seen;
   mnl_attr_parse(header, sizeof *message, on_attribute, &seen);
-  if (seen.is_clsact && seen.owner != 0) {
-    static_cast<std::vector<MarkedQdisc>*>(context)->push_back(
+  if (seen.is_clsact) {
+    static_cast<std::vector<Clsact>*>(context)->push_back(
         {static_cast<std::uint32_t>(message->tcm_ifindex), seen.owner});
   }
   return MNL_CB_OK;
+}
+
+Result<std::vector<Clsact>> clsact_qdiscs() {
+  Buffer buffer{};
+  std::vector<Clsact> found;
+  const int error =
+      talk(buffer, put_request(buffer, RTM_GETQDISC, NLM_F_DUMP, 0), on_qdisc, &found);
+  if (error == 0) return found;
+  return failure(fmt::format("listing qdiscs: {}", std::strerror(error)));
 }
 
 }  // namespace
@@ -124,13 +138,22 @@ void remove_clsact_qdisc(std::uint32_t ifindex) {
   talk(buffer, put_clsact(buffer, RTM_DELQDISC, NLM_F_ACK, ifindex), nullptr, nullptr);
 }
 
+Result<std::set<std::uint32_t>> devices_with_clsact() {
+  const auto found = clsact_qdiscs();
+  if (!found) return tl::unexpected(found.error());
+  std::set<std::uint32_t> devices;
+  for (const auto& qdisc : *found) devices.insert(qdisc.ifindex);
+  return devices;
+}
+
 Result<std::vector<MarkedQdisc>> marked_qdiscs() {
-  Buffer buffer{};
-  std::vector<MarkedQdisc> found;
-  const int error =
-      talk(buffer, put_request(buffer, RTM_GETQDISC, NLM_F_DUMP, 0), on_qdisc, &found);
-  if (error == 0) return found;
-  return failure(fmt::format("listing qdiscs: {}", std::strerror(error)));
+  const auto found = clsact_qdiscs();
+  if (!found) return tl::unexpected(found.error());
+  std::vector<MarkedQdisc> marked;
+  for (const auto& qdisc : *found) {
+    if (qdisc.owner != 0) marked.push_back({qdisc.ifindex, qdisc.owner});
+  }
+  return marked;
 }
 
 }  // namespace dptrace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "model/result.hpp"
@@ -15,6 +16,9 @@ Result<QdiscMade> make_clsact_qdisc(std::uint32_t ifindex, std::uint32_t owner);
 
 /// With all that is attached to it.
 void remove_clsact_qdisc(std::uint32_t ifindex);
+
+/// Devices of this network namespace that have a clsact qdisc, whoever made it.
+Result<std::set<std::uint32_t>> devices_with_clsact();
 
 struct MarkedQdisc {
   std::uint32_t ifindex = 0;

@@ -6,35 +6,68 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 
 #include "dptrace/config.h"
 #include "node/netns.hpp"
 
 namespace dptrace {
 
-Devices::Devices(std::unique_ptr<Tc> tc, LinkMonitor monitor, std::vector<std::string> patterns,
-                 HomeDevices home, bool mark_covered, TunnelPorts& tunnel_ports)
+namespace {
+
+// Where a queue may be or another packet is wrapped around comes first; then where pods meet.
+int rank(const Link& link, Role role) {
+  if (role == Role::kUplink) return 0;
+  if (role == Role::kOverlay) return 1;
+  const bool own_port = role == Role::kOther && link.kind == "openvswitch";
+  return own_port || (role == Role::kBridge && link.kind == "bridge") ? 2 : 3;
+}
+
+// One of each rank, then the second of each, and so on.
+void put_in_turn(std::vector<const Link*>& links, const NetnsTopology& topology) {
+  const auto roles_of = roles(topology);
+  const auto rank_of = [&](const Link* link) { return rank(*link, roles_of.at(link->index)); };
+  std::sort(links.begin(), links.end(),
+            [](const Link* a, const Link* b) { return a->index < b->index; });
+  std::array<int, 4> before{};
+  std::map<const Link*, std::pair<int, int>> turn;
+  for (const Link* link : links) {
+    const int own = rank_of(link);
+    turn[link] = {before[static_cast<std::size_t>(own)]++, own};
+  }
+  std::stable_sort(links.begin(), links.end(),
+                   [&](const Link* a, const Link* b) { return turn[a] < turn[b]; });
+}
+
+}  // namespace
+
+Devices::Devices(std::unique_ptr<Tc> tc, LinkMonitor monitor, DeviceSettings settings,
+                 HomeDevices home, TunnelPorts& tunnel_ports)
     : tc_(std::move(tc)),
       monitor_(std::move(monitor)),
-      patterns_(std::move(patterns)),
+      settings_(std::move(settings)),
       home_(home),
-      mark_covered_(mark_covered),
       tunnel_ports_(tunnel_ports),
       home_netns_(current_netns()) {}
 
-Result<std::unique_ptr<Devices>> Devices::start(std::unique_ptr<Tc> tc,
-                                                std::vector<std::string> patterns, HomeDevices home,
-                                                bool mark_covered, TunnelPorts& tunnel_ports) {
+Result<std::unique_ptr<Devices>> Devices::start(std::unique_ptr<Tc> tc, DeviceSettings settings,
+                                                HomeDevices home, TunnelPorts& tunnel_ports) {
   // Listening begins before the first look, so that nothing is missed in between.
   auto monitor = LinkMonitor::start(true);
   if (!monitor) return tl::unexpected(monitor.error());
-  std::unique_ptr<Devices> devices(new Devices(
-      std::move(tc), std::move(*monitor), std::move(patterns), home, mark_covered, tunnel_ports));
+  std::unique_ptr<Devices> devices(
+      new Devices(std::move(tc), std::move(*monitor), std::move(settings), home, tunnel_ports));
   if (auto reconciled = devices->reconcile(); !reconciled)
     return tl::unexpected(reconciled.error());
-  for (const auto& pattern : devices->patterns_) {
+  if (auto known = devices->names_are_known(); !known) return tl::unexpected(known.error());
+  return devices;
+}
+
+Result<> Devices::names_are_known() const {
+  for (const auto& pattern : settings_.patterns) {
     const bool is_plain = pattern.find_first_of("*?[") == std::string::npos;
-    const auto& links = devices->topology_.links;
+    const auto& links = topology_.links;
     const bool is_there = std::any_of(links.begin(), links.end(),
                                       [&](const Link& link) { return link.name == pattern; });
     if (is_plain && !is_there) {
@@ -44,7 +77,7 @@ Result<std::unique_ptr<Devices>> Devices::start(std::unique_ptr<Tc> tc,
           pattern));
     }
   }
-  return devices;
+  return {};
 }
 
 bool Devices::follow() {
@@ -68,8 +101,9 @@ bool Devices::follow() {
 }
 
 bool Devices::is_wanted(const Link& link) const {
-  if (patterns_.empty()) return is_datapath_device(link, topology_);
-  return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
+  const auto& patterns = settings_.patterns;
+  if (patterns.empty()) return is_datapath_device(link, topology_);
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
     return fnmatch(pattern.c_str(), link.name.c_str(), 0) == 0;
   });
 }
@@ -94,7 +128,8 @@ void Devices::set_uplinks() {
 // A crossing is told once: by the tc programs, or where those would not be known, by tracepoints.
 Result<> Devices::cover(const Link& link) {
   auto attached = tc_->attach(link.index, link.arp_type);
-  if (!attached || !mark_covered_ || set_home(link.index, DPT_HOME_COVERED, true)) return attached;
+  if (!attached || !settings_.mark_covered || set_home(link.index, DPT_HOME_COVERED, true))
+    return attached;
   tc_->detach(link.index);
   return failure("too many devices have numbers like its own");
 }
@@ -134,6 +169,21 @@ void Devices::attach(const Link& link) {
   refuse(link, result.error().message);
 }
 
+void Devices::attach_some(const std::vector<const Link*>& wanted) {
+  const std::size_t most = settings_.alone ? wanted.size() : kMost;
+  if (attached_.size() >= most) return;
+  // Unless asked for, a look must not cost the node a packet.
+  const bool asked_for = settings_.alone || !settings_.patterns.empty();
+  const auto undisturbed = asked_for ? std::nullopt : tc_->undisturbed();
+  auto links = wanted;
+  put_in_turn(links, topology_);
+  for (const Link* link : links) {
+    if (attached_.size() >= most) return;
+    if (attached_.contains(link->index) || refused_.contains(link->index)) continue;
+    if (!undisturbed || undisturbed->contains(link->index)) attach(*link);
+  }
+}
+
 Result<> Devices::reconcile() {
   auto topology = read_topology();
   if (!topology) return tl::unexpected(topology.error());
@@ -141,14 +191,17 @@ Result<> Devices::reconcile() {
   set_uplinks();
   tunnel_ports_.set(home_netns_, topology_.links);
   std::set<std::uint32_t> wanted;
+  std::vector<const Link*> links;
   for (const auto& link : topology_.links) {
     if (!is_wanted(link)) continue;
     wanted.insert(link.index);
-    if (tc_ && !attached_.contains(link.index) && !refused_.contains(link.index)) attach(link);
+    links.push_back(&link);
   }
+  wanted_ = wanted.size();
   for (const auto index : std::set(attached_)) {
     if (!wanted.contains(index)) forget(index);
   }
+  if (tc_) attach_some(links);
   std::erase_if(refused_, [&](std::uint32_t index) { return !wanted.contains(index); });
   return {};
 }

@@ -1,4 +1,5 @@
 // The devices of this netns that have tc programs: found at start, followed as pods come and go.
+// They are few, since programs cost time to take away (see Tc), and the tracepoints see all others.
 #pragma once
 
 #include <functional>
@@ -17,14 +18,22 @@
 
 namespace dptrace {
 
+struct DeviceSettings {
+  std::vector<std::string> patterns{};  ///< of names; none: those that packets of pods pass
+  bool mark_covered = true;             ///< of which devices tc programs tell the crossings
+  /// The tracepoints tell no crossings: programs on every device, whatever they cost.
+  bool alone = false;
+};
+
 class Devices {
  public:
-  /// `home` is told the uplinks, and while `mark_covered` of which devices tc programs tell the
-  /// crossings. `tunnel_ports` is told the links of this netns. Without `tc` nothing is attached
-  /// anywhere.
-  static Result<std::unique_ptr<Devices>> start(std::unique_ptr<Tc> tc,
-                                                std::vector<std::string> patterns, HomeDevices home,
-                                                bool mark_covered, TunnelPorts& tunnel_ports);
+  /// Most that get programs.
+  static constexpr std::size_t kMost = 3;
+
+  /// `home` is told the uplinks and, if wanted, the covered devices, `tunnel_ports` the links of
+  /// this netns. Without `tc` nothing is attached anywhere.
+  static Result<std::unique_ptr<Devices>> start(std::unique_ptr<Tc> tc, DeviceSettings settings,
+                                                HomeDevices home, TunnelPorts& tunnel_ports);
 
   /// Becomes readable when links change.
   int fd() const { return monitor_.fd(); }
@@ -32,15 +41,19 @@ class Devices {
   bool follow();
 
   std::size_t attached() const { return attached_.size(); }
+  /// Those with programs and those that could have some.
+  std::size_t wanted() const { return wanted_; }
   /// Why the first of those that could not be attached to was not; empty: there is none.
   const std::string& first_refusal() const { return first_refusal_; }
   /// Devices that could not be attached to, with the reason, since the last call.
   std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
 
  private:
-  Devices(std::unique_ptr<Tc> tc, LinkMonitor monitor, std::vector<std::string> patterns,
-          HomeDevices home, bool mark_covered, TunnelPorts& tunnel_ports);
+  Devices(std::unique_ptr<Tc> tc, LinkMonitor monitor, DeviceSettings settings, HomeDevices home,
+          TunnelPorts& tunnel_ports);
   Result<> reconcile();
+  Result<> names_are_known() const;
+  void attach_some(const std::vector<const Link*>& wanted);
   void attach(const Link& link);
   void forget(std::uint32_t ifindex);
   void check(std::uint32_t ifindex);
@@ -52,15 +65,15 @@ class Devices {
 
   std::unique_ptr<Tc> tc_;
   LinkMonitor monitor_;
-  const std::vector<std::string> patterns_;
+  const DeviceSettings settings_;
   HomeDevices home_;
-  const bool mark_covered_;
   TunnelPorts& tunnel_ports_;
   const std::uint32_t home_netns_;
   NetnsTopology topology_;
   std::set<std::uint32_t> uplinks_;
   std::set<std::uint32_t> attached_;
   std::set<std::uint32_t> refused_;
+  std::size_t wanted_ = 0;
   std::string first_refusal_;
   std::vector<std::string> warnings_;
 };

@@ -26,6 +26,8 @@ class Tcx final : public Tc {
 
   std::string_view mechanism() const override { return "tcx"; }
 
+  std::optional<std::set<std::uint32_t>> undisturbed() const override { return std::nullopt; }
+
   Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {
     const bool l2 = has_link_header(arp_type);
     Links links{link(l2 ? programs_.l2_in : programs_.l3_in, ifindex, kTcxIngress),
@@ -59,16 +61,6 @@ class Tcx final : public Tc {
 };
 
 }  // namespace
-
-bool has_tcx_programs(std::uint32_t ifindex) {
-  for (const auto direction : {kTcxIngress, kTcxEgress}) {
-    std::uint32_t count = 0;
-    if (bpf_prog_query(static_cast<int>(ifindex), direction, 0, nullptr, nullptr, &count) == 0 &&
-        count != 0)
-      return true;
-  }
-  return false;
-}
 
 std::unique_ptr<Tc> make_tcx(TcPrograms programs) { return std::make_unique<Tcx>(programs); }
 

@@ -6,7 +6,7 @@ Variables: DPTRACE, the binary (default build/dptrace); DPTRACE_VM, set in the g
 kernel must have may not be missing.
 """
 
-from .attachments import attached, traces_left
+from .attachments import attached, devices, traces_left
 from .bpf import Bpf
 from .case import NodeTest
 from .commands import DPTRACE, IN_VM, TIMEOUT, run, wait_until
@@ -19,7 +19,7 @@ from .outside import ADDRESS as OUTSIDE_ADDRESS
 from .outside import NODE_ADDRESS as OUTSIDE_NODE_ADDRESS
 from .outside import outside_host
 from .overlays import Geneve, Gre, Ipip, Vxlan
-from .packets import crossings, describe, flows, function_of, place
+from .packets import crossings, describe, flows, function_of, place, points
 from .path import PathTest, flags
 from .trace import Trace, dptrace
 from .traffic import (

@@ -67,7 +67,7 @@ class Topology:
     def end_pod(self, pod):
         self.script("unpod", self.prefix, pod.node[-1], pod.name)
 
-    # Ways through the topology, as a tracer on node 1 tells them: it has tc programs there and tracepoints elsewhere.
+    # Ways through the topology, as support.crossings() has them.
 
     def overlay(self, family):
         return [self.OVERLAY[family]] if self.OVERLAY[family] else []
@@ -75,11 +75,11 @@ class Topology:
     def up(self, pod):
         """From a pod of node 1 to where node 1 routes."""
         devices = [pod.veth, *self.BRIDGES]
-        return [f"device-transmit eth0@{pod.name}", *(f"tc-ingress {device}@n1" for device in devices)]
+        return [f"device-transmit eth0@{pod.name}", *(f"device-receive {device}@n1" for device in devices)]
 
     def out(self, pod, family=4):
         """From a pod of node 1 to the underlay."""
-        return [*self.up(pod), *(f"tc-egress {device}@n1" for device in [*self.overlay(family), "eth0"])]
+        return [*self.up(pod), *(f"device-transmit {device}@n1" for device in [*self.overlay(family), "eth0"])]
 
     def far_in(self, pod, family=4):
         """From the underlay into a pod of node 2."""
@@ -98,12 +98,12 @@ class Topology:
 
     def into(self, pod, family=4):
         devices = ["eth0", *self.overlay(family)]
-        return [*(f"tc-ingress {device}@n1" for device in devices), *self.from_node(pod)]
+        return [*(f"device-receive {device}@n1" for device in devices), *self.from_node(pod)]
 
     def from_node(self, pod):
         """From node 1 itself, or routed by it, into one of its pods."""
         devices = [*self.BRIDGES, pod.veth]
-        return [*(f"tc-egress {device}@n1" for device in devices), f"device-receive eth0@{pod.name}"]
+        return [*(f"device-transmit {device}@n1" for device in devices), f"device-receive eth0@{pod.name}"]
 
     def request(self, near, far, family=4):
         """A packet from a pod of node 1 to one of node 2, taken there."""
@@ -116,8 +116,8 @@ class Topology:
         """Between two pods of node 1; where there is no bridge, the node routes."""
         return [
             f"device-transmit eth0@{source.name}",
-            f"tc-ingress {source.veth}@n1",
-            f"tc-egress {destination.veth}@n1",
+            f"device-receive {source.veth}@n1",
+            f"device-transmit {destination.veth}@n1",
             f"device-receive eth0@{destination.name}",
             f"socket eth0@{destination.name}",
         ]

@@ -49,11 +49,18 @@ def place(interface, names=None):
     return f"{interface['name']}@{(names or netns_names()).get(inode, inode)}"
 
 
-def crossings(packet):
+def points(packet):
     """The hops, netfilter's left out, as `point device@netns`."""
     names = netns_names()
     hops = (hop for hop in packet["hops"] if hop["point"] != "netfilter")
     return [f"{hop['point']} {place(hop.get('interface'), names)}" for hop in hops]
+
+
+def crossings(packet):
+    """Likewise, a device's whether a tc program tells it or a tracepoint."""
+    same = {"tc-ingress": "device-receive", "tc-egress": "device-transmit"}
+    split = (point.split(" ", 1) for point in points(packet))
+    return [f"{same.get(point, point)} {device}" for point, device in split]
 
 
 def hooks(packet, family):

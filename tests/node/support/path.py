@@ -85,7 +85,7 @@ class PathTest(NodeTest):
                    lambda: f"all of the stream; {self.trace.state()}")
         ways = (
             (ports, self.nodes.request(near, far, family), "device-receive eth0@n2"),
-            (ports[::-1], self.nodes.reply(near, far, family), "tc-ingress eth0@n1"),
+            (ports[::-1], self.nodes.reply(near, far, family), "device-receive eth0@n1"),
         )
         for way, expected, before_gro in ways:
             for packet in self.trace.found(ports=way):

@@ -12,8 +12,8 @@ class Watch(Trace):
 
     RECORDS = "drop_kind"
 
-    def __init__(self, *arguments, netns=None):
-        super().__init__("drops", *arguments, netns=netns)
+    def __init__(self, *arguments, netns=None, prefix=()):
+        super().__init__("drops", *arguments, netns=netns, prefix=prefix)
         self._netns = netns_names()  # others use this machine too
 
     def rows(self, **wanted):

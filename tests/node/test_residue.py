@@ -74,6 +74,12 @@ class Residue(NodeTest):
         self.start_elsewhere()
         self.assertEqual(self.clsacts(), ["many1p"])
 
+    def test_empty_qdisc_is_removed_by_a_drop_watch(self):
+        self.make_own_qdisc()
+        self.leave_empty_qdisc("many2p")
+        dptrace("drops", "--once", "--interval", "100ms", netns=self.node, check=True)
+        self.assertEqual(self.clsacts(), ["many1p"])
+
     def test_removed_by_check_clean(self):
         self.make_own_qdisc()
         self.leave_empty_qdisc("many2p")

@@ -1,12 +1,15 @@
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <string>
 
+#include "node/in_netns.hpp"
 #include "node/netns.hpp"
 
 using namespace dptrace;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -85,12 +88,45 @@ TEST_CASE("a place whose netns is gone is forgotten") {
 
 TEST_CASE("what cannot be entered is an error, and nothing is run") {
   bool was_run = false;
-  const auto result = in_netns(-1, [&]() -> Result<int> {
+  const auto result = in_netns(OwnedFd(), 10s, [&]() -> Result<int> {
     was_run = true;
     return 1;
   });
   CHECK_FALSE(result);
   CHECK_FALSE(was_run);
+}
+
+TEST_CASE("no answer of the kernel is waited for longer than bearable, and few are asked for") {
+  struct Gate {
+    std::mutex mutex;
+    std::condition_variable opened;
+    bool open = false;
+    std::atomic<int> passed = 0;
+  };
+  const auto gate = std::make_shared<Gate>();
+  const auto wait_there = [gate]() -> Result<int> {
+    std::unique_lock lock(gate->mutex);
+    gate->opened.wait(lock, [&] { return gate->open; });
+    return ++gate->passed;
+  };
+  for (int i = 0; i < NetnsVisit::kMost; ++i) {
+    const auto late = ask_within(1ms, wait_there);
+    REQUIRE_FALSE(late);
+    CHECK_THAT(late.error().message, Catch::Contains("too long"));
+  }
+  const auto at_once = ask_within(1h, wait_there);
+  REQUIRE_FALSE(at_once);
+  CHECK_THAT(at_once.error().message, Catch::Contains("busy"));
+
+  // Those that were given up end by themselves, and make room for others.
+  {
+    const std::scoped_lock lock(gate->mutex);
+    gate->open = true;
+    gate->opened.notify_all();
+  }
+  const auto is_free = [&] { return ask_within(10s, []() -> Result<int> { return 7; }); };
+  while (gate->passed < NetnsVisit::kMost || !is_free()) std::this_thread::yield();
+  CHECK(is_free() == 7);
 }
 
 TEST_CASE("names that come and go are noticed") {

@@ -218,9 +218,14 @@ void Namer::describe(std::uint32_t netns, std::uint32_t wanted) {
     postponed_[netns].insert(wanted);
     return;
   }
+  const auto patience = strange ? NamingTime::kWaitForStrangers : NamingTime::kWait;
   const auto topology =
-      is_home ? read_topology() : describe_netns(netns_finder_, netns, kMostOfOthers);
-  if (topology) take_topology(netns, *topology, wanted);
+      is_home ? read_topology() : describe_netns(netns_finder_, netns, kMostOfOthers, patience);
+  if (topology) {
+    take_topology(netns, *topology, wanted);
+  } else if (std::chrono::steady_clock::now() - now >= patience) {
+    postponed_[netns].insert(wanted);
+  }
   if (!is_home) time_.took(netns, strange, now, std::chrono::steady_clock::now());
 }
 

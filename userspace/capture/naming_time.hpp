@@ -21,6 +21,10 @@ class NamingTime {
   static constexpr std::chrono::milliseconds kLittle{20};
   static constexpr int kPauses = 4;
 
+  /// No answer is waited for longer: what asks goes on in the background.
+  static constexpr std::chrono::milliseconds kWait{250};
+  static constexpr std::chrono::milliseconds kWaitForStrangers{50};
+
   /// May it be asked about now?
   bool allows(std::uint32_t netns, bool is_strangers, Clock::time_point now) {
     const auto next = next_.find(netns);

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "capture/namer.hpp"
+#include "capture/tc.hpp"
 #include "capture/watch.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
@@ -312,6 +313,9 @@ struct Started {
 Result<Started> start(CaptureSettings settings) {
   auto node = meet_prerequisites();
   if (!node) return tl::unexpected(node.error());
+  // What a trace left that was killed with its watcher; where that is not allowed, the next trace
+  // does it.
+  remove_stale_filters();
   settings.ring_bytes = kRingBytes;
   Names names = names_of_node(node->btf);
   auto watch = Watch::load(settings, node->btf);

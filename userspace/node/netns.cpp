@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "node/in_netns.hpp"
 #include "node/netlink.hpp"
 
 namespace dptrace {
@@ -58,6 +59,9 @@ bool is_number(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(),
                                       [](char digit) { return digit >= '0' && digit <= '9'; });
 }
+
+// For the numbers that a netns gives to others: the kernel asks no lock for them.
+constexpr std::chrono::milliseconds kPatience{100};
 
 // Longer than the steps of the clock that file systems have: until then a time may hide a change.
 constexpr std::int64_t kSettledNs = 100'000'000;
@@ -173,9 +177,9 @@ std::uint32_t NetnsFinder::find_nsid(std::uint32_t inode, std::int32_t nsid) {
   if (inode == current_netns()) {
     nsids = nsids_here();
   } else {
-    const auto file = open(inode);
+    auto file = open(inode);
     if (!file) return 0;
-    nsids = in_netns(file->get(), [&] { return nsids_here(); });
+    nsids = in_netns(std::move(*file), kPatience, [finder = *this] { return finder.nsids_here(); });
   }
   if (!nsids) return 0;
   nsids_[inode] = std::move(*nsids);
@@ -247,10 +251,11 @@ void NetnsFinder::search_names() {
   for (auto& [inode, place] : named) found_.insert_or_assign(inode, std::move(place));
 }
 
-Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode, std::size_t most) {
-  const auto file = finder.open(inode);
+Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode, std::size_t most,
+                                     std::chrono::milliseconds patience) {
+  auto file = finder.open(inode);
   if (!file) return tl::unexpected<Error>(file.error());
-  return in_netns(file->get(), [most] { return read_topology(most); });
+  return in_netns(std::move(*file), patience, [most] { return read_topology(most); });
 }
 
 }  // namespace dptrace

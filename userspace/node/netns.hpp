@@ -8,8 +8,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <thread>
-#include <type_traits>
 #include <vector>
 
 #include "model/result.hpp"
@@ -90,22 +88,9 @@ class NetnsFinder {
 /// Moves the calling thread.
 Result<> enter_netns(int netns);
 
-/// Runs `function`, which returns a Result, on a thread of its own in the netns, so that the
-/// process stays where it is.
-template <typename Function>
-std::invoke_result_t<Function&> in_netns(int netns, Function function) {
-  std::invoke_result_t<Function&> result = failure("nothing was run in the network namespace");
-  std::thread([&] {
-    if (auto entered = enter_netns(netns); !entered) {
-      result = tl::unexpected<Error>(std::move(entered.error()));
-    } else {
-      result = function();
-    }
-  }).join();
-  return result;
-}
-
 /// The devices of any netns of this machine, as read_topology(most); see roles() and interfaces().
-Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode, std::size_t most);
+/// An error when the kernel takes longer than `patience`.
+Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode, std::size_t most,
+                                     std::chrono::milliseconds patience);
 
 }  // namespace dptrace

@@ -189,8 +189,9 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
     const auto loaded = load(**skeleton);
     if (loaded) return skeleton;
     auto refusal = refusal_of(libbpf_log());
-    if (!refusal || refusal->program == bpf_program__name(programs.dptrace_watch) ||
-        !refusals.emplace(refusal->program, refusal->why).second)
+    if (refusal && refusal->program == bpf_program__name(programs.dptrace_watch))
+      return failure(fmt::format("counting drops at kfree_skb: {}", refusal->why));
+    if (!refusal || !refusals.emplace(refusal->program, refusal->why).second)
       return tl::unexpected(loaded.error());
   }
 }

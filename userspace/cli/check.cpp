@@ -39,7 +39,7 @@ void check_rights(Findings& findings) {
 void check_lockdown(Findings& findings) {
   const auto mode = lockdown_mode();
   const auto words = lockdown_words(mode);
-  findings.push_back({mode.empty() ? "no lockdown" : "lockdown=" + mode, words.empty(), false,
+  findings.push_back({mode.empty() ? "no lockdown" : "lockdown=" + mode, words.empty(), true,
                       "BPF programs that read the kernel's memory", words});
 }
 

@@ -5,7 +5,6 @@
 #include "node/capabilities.hpp"
 #include "node/kernel_version.hpp"
 #include "node/lockdown.hpp"
-#include "os/outlet.hpp"
 
 namespace dptrace {
 
@@ -19,7 +18,8 @@ Result<Prerequisites> meet_prerequisites() {
         "missing {}: run it as root (sudo dptrace ...), or give the process these capabilities",
         capabilities->missing_names()));
   }
-  if (const auto words = lockdown_words(lockdown_mode()); !words.empty()) say(words);
+  // Whatever could still be loaded would have nothing to read.
+  if (const auto words = lockdown_words(lockdown_mode()); !words.empty()) return failure(words);
   SymbolsReading symbols;
   auto btf = KernelBtf::load();
   if (!btf) return tl::unexpected(btf.error());

@@ -20,8 +20,8 @@ std::string lockdown_mode() {
 
 std::string lockdown_words(std::string_view mode) {
   if (mode != "confidentiality") return {};
-  return "lockdown=confidentiality: this kernel keeps BPF programs from its memory; boot it with "
-         "lockdown=integrity or without to see what is missing here";
+  return "lockdown=confidentiality: this kernel keeps BPF programs from its memory, and so "
+         "from every packet; boot it with lockdown=integrity or without";
 }
 
 }  // namespace dptrace

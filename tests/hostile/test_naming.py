@@ -80,3 +80,40 @@ class Naming(NodeTest):
         # A share each interval, on two processors perhaps a little more; another device may be met in the next.
         self.assertLess(len(kinds) / len({record["time"] for record in kinds}), 48)
         self.assertFalse([line for line in watch.stray_lines if "drop_other" in line], watch.stray_lines)
+
+
+# Protocols that nobody speaks, each a kind of its own, at the bridge that both pods share and beyond it.
+LOSE_BY_PROTOCOL = """
+import socket, sys
+for protocol in set(range(64, 253)) - {103, 108, 132, 136}:
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol) as sender:
+        for address in sys.argv[1:]:
+            sender.sendto(bytes(64), (address, 0))
+"""
+
+
+class Shares(NodeTest):
+    def test_a_neighbour_takes_nothing_of_a_pod(self):
+        """A pod that makes more kinds than it may have, at the same device: the other one's have their names all the same."""
+        nodes = support.topology()
+        noisy, good = nodes.pod2, nodes.pod1
+        gateway = type("Gateway", (), {"ip": "10.244.19.1"})
+        sent = 0
+        with Watch("--interval", "1s") as watch:
+            for _ in range(3):
+                done = support.in_netns(noisy.netns, "python3", "-c", LOSE_BY_PROTOCOL, gateway.ip, good.ip)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                refused_datagrams(good, gateway, 10)
+                sent += 10
+            wait_until(lambda: self.count(watch, good) >= sent, watch.state)
+            watch.stop()
+        self.assertEqual(self.count(watch, good), sent)
+        kinds = [row for row in watch.rows() if row.get("pod", {}).get("pod") == f"default/{noisy.name}"]
+        self.assertGreater(len(kinds), 200, "the noisy one was noisy")
+        self.assertTrue([row for row in kinds if row.get("folded")], "and had more kinds than its share")
+        self.assertFalse([line for line in watch.stray_lines if "drop_other" in line], watch.stray_lines)
+
+    @staticmethod
+    def count(watch, pod):
+        return sum(row["packets"] for row in watch.rows(protocol="udp")
+                   if row["interface"].get("name") == "cni0" and row.get("pod", {}).get("pod") == f"default/{pod.name}")

@@ -25,9 +25,9 @@
 //   both ends here, ...
 //
 // A way out is a device with a default route or a route by a gateway, one below a VLAN or a bond,
-// the underlay of a tunnel, or the device that holds a tunnel's local address. Where there is none but a tunnel is up (its
-// remotes are told by flows or by routes on itself: Antrea, Calico), every veth to elsewhere with
-// an address of a subnet is one.
+// the underlay of a tunnel, or the device that holds a tunnel's local address. Where there is none
+// but a tunnel is up (its remotes are told by flows or by routes on itself: Antrea, Calico), every
+// veth to elsewhere with an address of a subnet is one.
 #pragma once
 
 #include <cstdint>

@@ -154,6 +154,33 @@ class Masquerade(Nat):
         self.assertEqual(len(self.trace.found(source=to[0], ports=(to[1], 40000))), 1, "the first owner's alone")
 
 
+class OwnOutput(Nat):
+    """A sidecar in the pod takes what its neighbour sends: addresses change before the first device, both ways."""
+
+    def test_redirection(self):
+        sidecar = node(self.pod1.netns, self.pod1.name, {4: "127.0.0.1", 6: "::1"})
+        for family in (4, 6):
+            with self.subTest(family=family), support.listener(sidecar, family) as server:
+                port, elsewhere = server.getsockname()[1], self.pod3.address(family)
+                rule = f"OUTPUT -p tcp -d {elsewhere} --dport 80 -j REDIRECT --to-ports {port}"
+                tool = f"{TOOL[family]} -t nat"
+                with support.changed(self.pod1.netns, f"{tool} -A {rule}", f"{tool} -D {rule}"):
+                    with support.tcp_client(self.pod1, family) as client:
+                        client.connect((elsewhere, 80))
+                        local = client.getsockname()[1]
+                        with server.accept()[0] as connection:
+                            client.sendall(b"question")
+                            self.assertEqual(connection.recv(100), b"question")
+                            connection.sendall(b"answer")
+                            self.assertEqual(client.recv(100), b"answer")
+                    self.settle()
+                ours = [packet for packet in self.trace.found(protocol="tcp")
+                        if local in (packet["flow"]["source"]["port"], packet["flow"]["destination"]["port"])]
+                self.assertGreater(len(ours), 6)
+                for packet in ours:
+                    self.assertEqual(packet["verdict"], "delivered", support.describe(packet))
+
+
 class NodePort(Nat):
     def test_connection(self):
         for family in (4, 6):

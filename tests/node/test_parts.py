@@ -163,6 +163,20 @@ class Copies(PartsTest):
             sender.sendto(b"all", (MULTICAST_GROUP, self.port))
             return self.trace.packet(ports=(sender.getsockname()[1], self.port))
 
+    def test_a_broadcast_is_one_packet(self):
+        """Its sender gets a copy, before the packet itself is sent."""
+        group = ".".join([*self.pod1.ip.split(".")[:3], "255"])
+        with support.Trace("--pod-ip", self.pod1.ip) as trace:
+            icmp_id = support.ping(self.pod1, group, "-b", expect_reply=False)
+            support.ping(self.pod1, self.pod2.ip)
+            packet = trace.packet(icmp=8, id=icmp_id)
+            trace.stop()
+        self.assertEqual(len(trace.found(id=icmp_id)), 1, trace.state())
+        self.assertNotIn("drop", packet, support.describe(packet))
+        crossed = support.crossings(packet)
+        for device in (f"device-transmit eth0@{self.pod1.name}", f"device-receive eth0@{self.pod2.name}"):
+            self.assertIn(device, crossed)
+
     def test_a_member_whose_firewall_drops_its_copy(self):
         self.port = support.new_port()
         rule = f"INPUT -p udp --dport {self.port} -j DROP"

@@ -37,6 +37,48 @@ TEST_CASE("what the other end has acknowledged it had received") {
   CHECK(received.had(segment(1000, 500)));
 }
 
+TEST_CASE(
+    "an answer is known by what it acknowledges, where NAT has changed it before the first look") {
+  Connections connections;
+  auto request = segment(1000, 0);
+  request.tcp_flags = TH_SYN;
+  connections.note(request);
+  // The client of a redirection asked somebody else, who answers.
+  auto answer = acknowledgment(1001);
+  answer.tcp_flags = TH_SYN | TH_ACK;
+  answer.source.bytes[15] ^= 0x55;
+  answer.l4.port.source = 443;
+
+  SECTION("an answer to another request is none") {
+    answer.acknowledgment = 1002;
+    connections.note(answer);
+    CHECK_FALSE(connections.has_answered(request));
+  }
+  SECTION("nor one to another client") {
+    ++answer.l4.port.destination;
+    connections.note(answer);
+    CHECK_FALSE(connections.has_answered(request));
+  }
+  SECTION("both ways are one connection from then on") {
+    connections.note(answer);
+    CHECK(connections.has_answered(request));
+    auto later = answer;
+    later.tcp_flags = TH_ACK;
+    later.acknowledgment = 1501;
+    connections.note(later);
+    CHECK(connections.had(segment(1001, 500)));
+    CHECK_FALSE(connections.had(segment(1001, 501)));
+    auto end = segment(1501, 0);
+    end.tcp_flags |= TH_FIN;
+    connections.note(end);
+    later.tcp_flags |= TH_FIN;
+    connections.note(later);
+    later.tcp_flags = TH_ACK;
+    CHECK(connections.is_afterword(later));
+    CHECK(connections.is_afterword(segment(1502, 0)));
+  }
+}
+
 TEST_CASE("a FIN counts as a byte") {
   Connections received;
   received.note(acknowledgment(1500));

@@ -470,6 +470,28 @@ TEST_CASE("what tc consumed and gave to nobody is dropped") {
   }
 }
 
+TEST_CASE(
+    "the sender's own copy of a broadcast comes before the packet itself, and ends before it") {
+  Bench bench;
+  const auto flow = echo_request(1);
+  bench.see(DPT_POINT_DEVICE_RECEIVE, kPod, 2, 0xb00, flow, 7, PACKET_LOOPBACK);
+  bench.free(kPod, 2, 0xb00, flow, 7, kIpRcv, kUnspecified, PACKET_LOOPBACK);
+  bench.send(flow, 7, 0xa00);
+  SECTION("taken elsewhere") {
+    bench.arrive(kOther, flow, 7, 0xa00);
+    CHECK(bench.only().verdict == Verdict::kDelivered);
+  }
+  SECTION("lost elsewhere") {
+    bench.free(kNode, 11, 0xa00, flow, 7, kNft, kNetfilter, PACKET_BROADCAST);
+    CHECK(bench.only().verdict == Verdict::kDropped);
+  }
+  SECTION("another of equal content is another packet") {
+    bench.arrive(kOther, flow, 7, 0xa00);
+    bench.send(flow, 7, 0xc00);
+    CHECK(bench.told(60 * kSecond).size() == 2);
+  }
+}
+
 TEST_CASE("what a protocol of the kernel consumed is taken, a multicast too") {
   Bench bench;
   const auto solicitation = echo_request(1);

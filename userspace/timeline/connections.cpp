@@ -4,15 +4,12 @@
 #include <netinet/tcp.h>
 
 #include <cstring>
-#include <utility>
 
 #include "timeline/extent.hpp"
 
 namespace dptrace {
 
 namespace {
-
-constexpr std::size_t kConnections = 8192;
 
 // Sequence numbers wrap.
 bool is_after(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) > 0; }
@@ -38,21 +35,62 @@ std::uint32_t extent_in_sequence(const dpt_flow& flow) {
 
 }  // namespace
 
-Connections::Key Connections::key_of(const dpt_address& end, std::uint16_t port,
-                                     const dpt_address& peer, std::uint16_t peer_port) {
+Connections::Key Connections::key_of(const Place& end, const Place& peer) {
   Key key;
-  std::memcpy(key.data(), &end, 16);
-  std::memcpy(key.data() + 16, &peer, 16);
-  std::memcpy(key.data() + 32, &port, 2);
-  std::memcpy(key.data() + 34, &peer_port, 2);
+  std::memcpy(key.data(), &end.address, 16);
+  std::memcpy(key.data() + 16, &peer.address, 16);
+  std::memcpy(key.data() + 32, &end.port, 2);
+  std::memcpy(key.data() + 34, &peer.port, 2);
   return key;
+}
+
+Connections::Request Connections::request_of(const Place& client, std::uint32_t sequence) {
+  Request request;
+  std::memcpy(request.data(), &client.address, 16);
+  std::memcpy(request.data() + 16, &client.port, 2);
+  std::memcpy(request.data() + 18, &sequence, 4);
+  return request;
+}
+
+Connections::Key Connections::known(const Key& key) const {
+  const Key* first = first_names_.find(key);
+  return first == nullptr ? key : *first;
+}
+
+Connections::Key Connections::sender_key(const dpt_flow& flow) const {
+  return known(
+      key_of({flow.source, flow.l4.port.source}, {flow.destination, flow.l4.port.destination}));
+}
+
+Connections::Key Connections::receiver_key(const dpt_flow& flow) const {
+  return known(
+      key_of({flow.destination, flow.l4.port.destination}, {flow.source, flow.l4.port.source}));
+}
+
+void Connections::note_request(const dpt_flow& flow) {
+  requests_.put(request_of({flow.source, flow.l4.port.source}, flow.sequence),
+                {flow.destination, flow.l4.port.destination});
+}
+
+// It tells whose it is by what it acknowledges, whatever address its sender has by now.
+void Connections::note_answer(const dpt_flow& flow) {
+  const Place client{flow.destination, flow.l4.port.destination};
+  const Place server{flow.source, flow.l4.port.source};
+  const End* sender = ends_.find(key_of(client, server));
+  if (sender != nullptr && sender->first == flow.acknowledgment - 1) return;
+  const Place* asked = requests_.find(request_of(client, flow.acknowledgment - 1));
+  if (asked == nullptr) return;
+  first_names_.put(key_of(client, server), key_of(client, *asked));
+  first_names_.put(key_of(server, client), key_of(*asked, client));
 }
 
 void Connections::note(const dpt_flow& flow) {
   if (!is_segment(flow)) return;
-  const Key key =
-      key_of(flow.source, flow.l4.port.source, flow.destination, flow.l4.port.destination);
-  const End* before = find(key);
+  const bool answers = (flow.tcp_flags & TH_ACK) != 0 && (flow.tcp_flags & (TH_SYN | TH_RST)) != 0;
+  if (is_request(flow)) note_request(flow);
+  if (answers) note_answer(flow);
+  const Key key = sender_key(flow);
+  const End* before = ends_.find(key);
   End end = before == nullptr ? End{} : *before;
   if ((flow.tcp_flags & TH_SYN) != 0) {
     // Another connection of the same ports; a repeated SYN begins none.
@@ -71,25 +109,15 @@ void Connections::note(const dpt_flow& flow) {
   }
   if ((flow.tcp_flags & TH_FIN) != 0) end.closed = true;
   if ((flow.tcp_flags & TH_RST) != 0) end.reset = true;
-  if (recent_.size() >= kConnections && !recent_.contains(key)) older_ = std::exchange(recent_, {});
-  recent_[key] = end;
-}
-
-const Connections::End* Connections::find(const Key& key) const {
-  const auto recent = recent_.find(key);
-  if (recent != recent_.end()) return &recent->second;
-  const auto older = older_.find(key);
-  return older == older_.end() ? nullptr : &older->second;
+  ends_.put(key, end);
 }
 
 const Connections::End* Connections::sender_of(const dpt_flow& flow) const {
-  if (!is_segment(flow)) return nullptr;
-  return find(key_of(flow.source, flow.l4.port.source, flow.destination, flow.l4.port.destination));
+  return is_segment(flow) ? ends_.find(sender_key(flow)) : nullptr;
 }
 
 const Connections::End* Connections::receiver_of(const dpt_flow& flow) const {
-  if (!is_segment(flow)) return nullptr;
-  return find(key_of(flow.destination, flow.l4.port.destination, flow.source, flow.l4.port.source));
+  return is_segment(flow) ? ends_.find(receiver_key(flow)) : nullptr;
 }
 
 bool Connections::is_retransmission(const dpt_flow& flow) const {

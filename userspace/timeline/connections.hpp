@@ -5,9 +5,9 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
-#include <unordered_map>
 
 #include "dptrace/event.h"
+#include "timeline/aging_map.hpp"
 
 namespace dptrace {
 
@@ -49,7 +49,8 @@ class Connections {
   // Addresses and ports, those of the end that is meant first.
   using Key = std::array<char, 36>;
   struct Hash {
-    std::size_t operator()(const Key& key) const {
+    template <std::size_t Size>
+    std::size_t operator()(const std::array<char, Size>& key) const {
       return std::hash<std::string_view>()({key.data(), key.size()});
     }
   };
@@ -63,19 +64,33 @@ class Connections {
     bool closed = false;  ///< it has sent a FIN
     bool reset = false;   ///< it has sent a RST
   };
-  using Ends = std::unordered_map<Key, End, Hash>;
+  /// A request: its sender and the sequence number, behind which the answer's acknowledgment is.
+  using Request = std::array<char, 22>;
+  template <typename Key, typename Value>
+  using Map = AgingMap<Key, Value, Hash>;
+  struct Place {
+    dpt_address address;
+    std::uint16_t port;
+  };
 
-  static Key key_of(const dpt_address& end, std::uint16_t port, const dpt_address& peer,
-                    std::uint16_t peer_port);
+  /// Of the end at the first place, towards the second.
+  static Key key_of(const Place& end, const Place& peer);
+  static Request request_of(const Place& client, std::uint32_t sequence);
+  Key sender_key(const dpt_flow& flow) const;
+  Key receiver_key(const dpt_flow& flow) const;
+  /// Under the address that its connection was first seen with.
+  Key known(const Key& key) const;
+  void note_request(const dpt_flow& flow);
+  void note_answer(const dpt_flow& flow);
   /// Null when it has not been heard of.
-  const End* find(const Key& key) const;
   const End* sender_of(const dpt_flow& flow) const;
   const End* receiver_of(const dpt_flow& flow) const;
 
-  // Bounded: when the first is full it becomes the second, whose connections are forgotten unless
-  // they have spoken since.
-  Ends recent_;
-  Ends older_;
+  Map<Key, End> ends_{8192};
+  // Where NAT comes before the first look, both ways of a connection have different addresses: a
+  // redirection at a pod's own OUTPUT is undone before the answer's first device.
+  Map<Request, Place> requests_{8192};  ///< whom they were sent to
+  Map<Key, Key> first_names_{8192};
 };
 
 }  // namespace dptrace

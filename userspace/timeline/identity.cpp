@@ -102,7 +102,9 @@ std::uint16_t branch_with(const Live& live, const Sighting& seen) {
   const bool is_end = seen.hop.point == DPT_POINT_SOCKET || (seen.is_free && !seen.at_sender);
   for (std::size_t i = live.branches.size(); i-- > 0;) {
     const Branch& branch = live.branches[i];
-    if (!branch.may_go_on() && !is_end) continue;
+    // The kernel gives the sender its own copy before it sends the packet.
+    const bool is_own_copy = branch.looped && seen.at_sender;
+    if (!branch.may_go_on() && !is_end && !is_own_copy) continue;
     if (branch.key == seen.hop.key && same(branch.tuple, seen.tuple))
       return static_cast<std::uint16_t>(i);
   }

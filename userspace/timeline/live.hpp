@@ -46,6 +46,7 @@ struct Branch {
   std::uint8_t first_point = 0;      ///< enum dpt_point
   std::uint8_t last_point = 0;
   Fate fate = Fate::kOpen;
+  bool looped = false;  ///< the sender's own copy of a multicast or broadcast
 
   bool has_ended() const {
     return fate != Fate::kOpen && fate != Fate::kKept && fate != Fate::kSealed;

@@ -1,5 +1,6 @@
 #include "timeline/timeline.hpp"
 
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -119,6 +120,7 @@ Timeline::Place Timeline::fork(const Identity::Found& found, const Sighting& see
   place->first_ns = seen.hop.event.time_ns;
   place->first = {seen.hop.netns, seen.hop.ifindex};
   place->first_point = seen.hop.point;
+  if (live.sender == 0 && seen.at_sender) live.sender = seen.hop.netns;
   if (found.range != live.whole()) live.in_parts = true;
   if (live.gso_datagrams && found.relation == Identity::Relation::kPart) {
     if (live.segment == 0) live.segment = found.range.size();
@@ -156,6 +158,7 @@ void Timeline::update(Place place, const Sighting& seen, const Range& range) {
   place->last_ns = std::max<std::uint64_t>(place->last_ns, hop.event.time_ns);
   if (hop.ifindex != 0) place->last = {hop.netns, hop.ifindex};
   place->last_point = hop.point;
+  place->looped |= hop.packet_type == PACKET_LOOPBACK;
   live.last_ns = std::max<std::uint64_t>(live.last_ns, hop.event.time_ns);
   live.unsettled = true;
   live.matched |= (hop.flags & DPT_HOP_MATCHES) != 0;

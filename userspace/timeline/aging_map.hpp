@@ -1,0 +1,37 @@
+// A bounded map that forgets what was not put again for long.
+#pragma once
+
+#include <cstddef>
+#include <unordered_map>
+#include <utility>
+
+namespace dptrace {
+
+template <typename Key, typename Value, typename Hash>
+class AgingMap {
+ public:
+  explicit AgingMap(std::size_t half) : half_(half) {}
+
+  /// Null when it is not there, or forgotten.
+  const Value* find(const Key& key) const {
+    const auto recent = recent_.find(key);
+    if (recent != recent_.end()) return &recent->second;
+    const auto older = older_.find(key);
+    return older == older_.end() ? nullptr : &older->second;
+  }
+
+  void put(const Key& key, Value value) {
+    // When the first is full it becomes the second, whose entries are forgotten.
+    if (recent_.size() >= half_ && !recent_.contains(key)) older_ = std::exchange(recent_, {});
+    recent_[key] = std::move(value);
+  }
+
+ private:
+  using Entries = std::unordered_map<Key, Value, Hash>;
+
+  std::size_t half_;
+  Entries recent_;
+  Entries older_;
+};
+
+}  // namespace dptrace

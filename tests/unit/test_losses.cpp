@@ -9,7 +9,7 @@ using namespace dptrace;
 
 namespace {
 
-constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpv6 = 58;
+constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpv6 = 58, kSctp = 132;
 constexpr std::uint64_t kLocation = 0xffffffff81000010, kHelper = 0xffffffff82000010;
 constexpr std::uint32_t kReason = 77;
 
@@ -138,6 +138,10 @@ TEST_CASE("frees that are no loss, whoever sees them") {
       // the parts of a reassembled packet; before 6.1 by a helper
       {{.function = "skb_release_data"}, End::kCopy},
       {{.function = "skb_release_data", .helper = "kfree_skb_list"}, End::kCopy},
+      // its reader has it
+      {{.function = "sctp_recvmsg", .protocol = kSctp}, End::kTaken},
+      {{.function = "sctp_queue_purge_ulpevents", .protocol = kSctp}, End::kClosed},
+      {{.function = "sk_psock_backlog", .protocol = kTcp}, End::kTaken},
       {{.reason = "CONSUMED"}, End::kCopy},
       // ICMPv6 that was understood
       {{.function = "icmpv6_rcv", .protocol = kIcmpv6, .icmp_type = 135}, End::kTaken},

@@ -74,6 +74,12 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     {"tcp_disconnect", "", 0, End::kClosed},
     {"tcp_v4_destroy_sock", "", 0, End::kClosed},
     {"tcp_v6_destroy_sock", "", 0, End::kClosed},
+    // What an application has read: of SCTP, and of a socket that BPF programs pass data on from
+    // (sockmap).
+    {"sctp_recvmsg", "", IPPROTO_SCTP, End::kTaken},
+    {"sctp_ulpevent_free", "", IPPROTO_SCTP, End::kTaken},
+    {"sctp_queue_purge_ulpevents", "", IPPROTO_SCTP, End::kClosed},
+    {"sk_psock_backlog", kUnspecified, 0, End::kTaken},
     // A sniffer was too slow for its copy, or has gone.
     {"packet_rcv*", ""},
     {"tpacket_rcv", ""},

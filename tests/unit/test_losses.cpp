@@ -138,6 +138,8 @@ TEST_CASE("frees that are no loss, whoever sees them") {
       // the parts of a reassembled packet; before 6.1 by a helper
       {{.function = "skb_release_data"}, End::kCopy},
       {{.function = "skb_release_data", .helper = "kfree_skb_list"}, End::kCopy},
+      // no packet at all
+      {{.function = "napi_get_frags_check", .protocol = 0}, End::kCopy},
       // its reader has it
       {{.function = "sctp_recvmsg", .protocol = kSctp}, End::kTaken},
       {{.function = "sctp_queue_purge_ulpevents", .protocol = kSctp}, End::kClosed},

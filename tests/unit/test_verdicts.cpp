@@ -413,15 +413,6 @@ TEST_CASE("a flooded copy that was dropped does not outrank the one that left th
   CHECK(bench.only().verdict == Verdict::kLeftNode);
 }
 
-TEST_CASE("a device that encrypts has stolen what it was given") {
-  Bench bench;
-  bench.send(echo_request(1), 7, 0xa00);
-  bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, 30, 0xa00, echo_request(1), 7);
-  bench.told();
-  REQUIRE(bench.packets.size() == 1);
-  CHECK(bench.packets[0].verdict == Verdict::kStolen);
-}
-
 TEST_CASE(
     "what IPsec was given is stolen by it, unless the kernel drops it or it is decrypted here") {
   Bench bench;
@@ -440,6 +431,24 @@ TEST_CASE(
   SECTION("decrypted here, and not heard of again") {
     bench.see(DPT_POINT_DEVICE_RECEIVE, kOther, 2, 0xb00, flow, 7);
     CHECK(bench.only().verdict == Verdict::kUnfinished);
+  }
+}
+
+TEST_CASE(
+    "a device that encrypts has stolen what it was given, unless it is decrypted here, soon") {
+  Bench bench;
+  const auto flow = echo_request(1);
+  bench.send(flow, 7, 0xa00);
+  bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, 30, 0xa00, flow, 7);
+  SECTION("a handshake later") {
+    CHECK(bench.told(kSecond / 2).empty());
+    bench.now += kSecond / 2;
+    bench.arrive(kOther, flow, 7, 0xb00);
+    CHECK(bench.only().verdict == Verdict::kDelivered);
+  }
+  SECTION("the other end is elsewhere") {
+    CHECK(bench.told(2 * kSecond).size() == 1);
+    CHECK(bench.packets[0].verdict == Verdict::kStolen);
   }
 }
 

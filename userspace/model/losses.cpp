@@ -63,6 +63,8 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     // The skbs of a reassembled packet go with the first of them.
     {"skb_release_data", ""},
     {"", "CONSUMED"},
+    // An empty one, by which the kernel checks a new device's queue.
+    {"napi_get_frags_check", ""},
     // What was still queued when a socket was closed. Neighbours, tunnels and devices purge their
     // queues by the same helpers: those packets are lost.
     {"udp_destruct_common", "", 0, End::kClosed},

@@ -61,10 +61,10 @@ class Protocols(NodeTest):
         self.assert_nothing_is_lost(at_least)
 
     def test_sctp(self):
-        self.exchange("sctp", 40)
+        self.exchange("sctp", 25)
 
     def test_mptcp(self):
-        self.exchange("mptcp", 40)
+        self.exchange("mptcp", 25)
 
 
 if __name__ == "__main__":

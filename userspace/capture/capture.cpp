@@ -258,13 +258,11 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   } else {
     const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
                          bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
-    if (auto chosen = choose_tc(fds, offers.tcx); chosen) {
-      tc = std::move(*chosen);
-      state.mechanism = tc->mechanism();
-    } else {
-      state.why = chosen.error().message;
-    }
+    tc = offers.tcx ? make_tcx(fds) : make_clsact(fds);
   }
+  // What a dptrace left that was killed.
+  if (const auto removed = remove_stale_filters(); !removed && state.why.empty())
+    state.why = removed.error().message;
   auto devices = Devices::start(std::move(tc),
                                 {.patterns = settings.interfaces,
                                  .mark_covered = !settings.every_probe,
@@ -277,7 +275,7 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   state.attached = state.why.empty();
   if (!state.attached) {
     state.facts = "devices of this network namespace, before their queues";
-  } else if (attached == 0) {
+  } else if (attached == 0 && !offers.tcx) {
     state.facts =
         "the devices that --interface names, before their queues (without packets lost: "
         "those with a clsact qdisc)";

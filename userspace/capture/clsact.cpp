@@ -187,8 +187,6 @@ class Clsact final : public Tc {
     for (const auto ifindex : attached_) remove_filters(ifindex, {ownership_->number});
   }
 
-  std::string_view mechanism() const override { return "clsact"; }
-
   std::optional<std::set<std::uint32_t>> undisturbed() const override {
     auto devices = devices_with_clsact();
     return devices ? std::move(*devices) : std::set<std::uint32_t>();

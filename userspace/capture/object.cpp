@@ -11,6 +11,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "capture/clsact_qdisc.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -62,7 +63,18 @@ bool is_refused(const Refusals& refusals, const bpf_program* program) {
   return refusals.contains(bpf_program__name(program));
 }
 
-NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large,
+// Making a qdisc for them would cost the node packets: see Devices.
+bool wants_tc(const dptrace_bpf& skeleton, const CaptureSettings& settings,
+              const KernelOffers& offers, const Refusals& refusals) {
+  if (offers.tcx || settings.load_all || !settings.interfaces.empty()) return true;
+  const auto& programs = skeleton.progs;
+  if (is_refused(refusals, programs.dptrace_receive) || is_refused(refusals, programs.dptrace_xmit))
+    return true;
+  const auto devices = devices_with_clsact();
+  return devices && !devices->empty();
+}
+
+NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large, bool with_tc,
                                         const Refusals& refusals) {
   const auto& programs = skeleton.progs;
   NetworkPrograms chosen =
@@ -73,8 +85,9 @@ NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large,
                             programs.dptrace_l3_in_w, programs.dptrace_l3_out_w,
                             programs.dptrace_sock_w};
   const auto tc = {chosen.l2_in, chosen.l2_out, chosen.l3_in, chosen.l3_out};
-  if (std::any_of(tc.begin(), tc.end(),
-                  [&](const bpf_program* program) { return is_refused(refusals, program); })) {
+  if (!with_tc || std::any_of(tc.begin(), tc.end(), [&](const bpf_program* program) {
+        return is_refused(refusals, program);
+      })) {
     chosen.l2_in = chosen.l2_out = chosen.l3_in = chosen.l3_out = nullptr;
   }
   if (is_refused(refusals, chosen.socket)) chosen.socket = nullptr;
@@ -206,7 +219,8 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOf
     LoadedObject object{std::move(*skeleton), {}, {}, {}, refusals};
     configure(*object.skeleton, settings, offers);
     leave_out(object);
-    object.network = choose_network_programs(*object.skeleton, large, refusals);
+    const bool with_tc = wants_tc(*object.skeleton, settings, offers, refusals);
+    object.network = choose_network_programs(*object.skeleton, large, with_tc, refusals);
     place_hook_functions(object, offers, btf, functions);
     auto* ipsec = object.skeleton->progs.dptrace_ipsec;
     bpf_program__set_autoload(ipsec, offers.tracing_functions && btf.find_function("xfrm_output") &&

@@ -18,6 +18,7 @@ struct CaptureSettings {
   std::vector<std::string>
       interfaces;  ///< shell patterns of the devices that get tc programs; empty: the default set
   std::size_t ring_bytes = 8U << 20;  ///< a power of two, at least a page
+  bool load_all = false;              ///< also what is not needed here, to see whether it could be
   bool every_probe = false;           ///< tracepoint hops also where tc programs tell the crossing
 };
 

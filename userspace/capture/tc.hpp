@@ -6,7 +6,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 
 #include "capture/skeleton.hpp"
 #include "model/result.hpp"
@@ -24,7 +23,6 @@ struct TcPrograms {
 class Tc {
  public:
   virtual ~Tc() = default;
-  virtual std::string_view mechanism() const = 0;
   /// The devices that programs come to and go from without a packet being lost; nothing: all.
   virtual std::optional<std::set<std::uint32_t>> undisturbed() const = 0;
   /// Both directions or none. `arp_type` is ARPHRD_* and tells whether packets have a link header.
@@ -44,9 +42,6 @@ std::unique_ptr<Tc> make_tcx(TcPrograms programs);
 /// of them, waits to remove what this one leaves, should it be killed. While the kernel makes or
 /// removes a qdisc it throws away what is sent by the device: for 0.3 ms, measured on 6.18.
 std::unique_ptr<Tc> make_clsact(TcPrograms programs);
-
-/// The mechanism for this kernel; what a dptrace that was killed left is removed first.
-Result<std::unique_ptr<Tc>> choose_tc(TcPrograms programs, bool has_tcx);
 
 /// Removes the filters of dptrace processes of this netns that are no more, and the clsact qdiscs
 /// they had made, empty ones too. Returns how many filters there were.

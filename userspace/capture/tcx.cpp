@@ -24,8 +24,6 @@ class Tcx final : public Tc {
  public:
   explicit Tcx(TcPrograms programs) : programs_(programs) {}
 
-  std::string_view mechanism() const override { return "tcx"; }
-
   std::optional<std::set<std::uint32_t>> undisturbed() const override { return std::nullopt; }
 
   Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {

@@ -58,6 +58,7 @@ void check_probes(Findings& findings, Prerequisites& node) {
   CaptureSettings settings;
   settings.pods.push_back(Address::parse("::").value());
   settings.ring_bytes = 1U << 16;
+  settings.load_all = true;
   const auto capture = Capture::start(settings, node.btf, node.symbols);
   if (!capture) {
     findings.push_back({"BPF programs", false, true, "everything", capture.error().message});

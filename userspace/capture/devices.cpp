@@ -8,6 +8,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "dptrace/config.h"
 #include "node/netns.hpp"
@@ -15,6 +16,13 @@
 namespace dptrace {
 
 namespace {
+
+// Receiving for one of these is no call of its own in the kernel: no tracepoint tells it.
+bool is_stacked(const Link& link) {
+  constexpr std::array<std::string_view, 6> kStacked = {"vlan",   "bond",    "team",
+                                                        "macsec", "macvlan", "ipvlan"};
+  return std::find(kStacked.begin(), kStacked.end(), link.kind) != kStacked.end();
+}
 
 // Where a queue may be or another packet is wrapped around comes first; then where pods meet.
 int rank(const Link& link, Role role) {
@@ -24,17 +32,17 @@ int rank(const Link& link, Role role) {
   return own_port || (role == Role::kBridge && link.kind == "bridge") ? 2 : 3;
 }
 
-// One of each rank, then the second of each, and so on.
+// What nothing else would tell; then one of each rank, then the second of each, and so on.
 void put_in_turn(std::vector<const Link*>& links, const NetnsTopology& topology) {
   const auto roles_of = roles(topology);
-  const auto rank_of = [&](const Link* link) { return rank(*link, roles_of.at(link->index)); };
   std::sort(links.begin(), links.end(),
             [](const Link* a, const Link* b) { return a->index < b->index; });
   std::array<int, 4> before{};
   std::map<const Link*, std::pair<int, int>> turn;
   for (const Link* link : links) {
-    const int own = rank_of(link);
-    turn[link] = {before[static_cast<std::size_t>(own)]++, own};
+    const int own = rank(*link, roles_of.at(link->index));
+    turn[link] = is_stacked(*link) ? std::pair(-1, 0)
+                                   : std::pair(before[static_cast<std::size_t>(own)]++, own);
   }
   std::stable_sort(links.begin(), links.end(),
                    [&](const Link* a, const Link* b) { return turn[a] < turn[b]; });
@@ -171,16 +179,20 @@ void Devices::attach(const Link& link) {
 
 void Devices::attach_some(const std::vector<const Link*>& wanted) {
   const std::size_t most = settings_.alone ? wanted.size() : kMost;
-  if (attached_.size() >= most) return;
   // Unless asked for, a look must not cost the node a packet.
   const bool asked_for = settings_.alone || !settings_.patterns.empty();
   const auto undisturbed = asked_for ? std::nullopt : tc_->undisturbed();
   auto links = wanted;
   put_in_turn(links, topology_);
+  std::set<std::uint32_t> chosen;
   for (const Link* link : links) {
-    if (attached_.size() >= most) return;
-    if (attached_.contains(link->index) || refused_.contains(link->index)) continue;
-    if (!undisturbed || undisturbed->contains(link->index)) attach(*link);
+    if (chosen.size() >= most) break;
+    const bool is_new = !attached_.contains(link->index) && !refused_.contains(link->index);
+    if (is_new && (!undisturbed || undisturbed->contains(link->index))) attach(*link);
+    if (attached_.contains(link->index)) chosen.insert(link->index);
+  }
+  for (const auto index : std::set(attached_)) {
+    if (!chosen.contains(index)) forget(index);
   }
 }
 
@@ -198,9 +210,6 @@ Result<> Devices::reconcile() {
     links.push_back(&link);
   }
   wanted_ = wanted.size();
-  for (const auto index : std::set(attached_)) {
-    if (!wanted.contains(index)) forget(index);
-  }
   if (tc_) attach_some(links);
   std::erase_if(refused_, [&](std::uint32_t index) { return !wanted.contains(index); });
   return {};

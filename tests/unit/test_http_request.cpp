@@ -31,6 +31,12 @@ TEST_CASE("a connection is kept open for a client of HTTP/1.1 that does not end 
   CHECK(parsed("GET / HTTP/1.1\r\nContent-Length: 0\r\nAccept: */*").keeps_open);
 }
 
+TEST_CASE("the authorization of a request is its header's, and there is one at most") {
+  CHECK(parsed("GET / HTTP/1.1\r\nauthorization:  Basic YTpi ").authorization == "Basic YTpi");
+  CHECK(parsed("GET / HTTP/1.1\r\nX-Authorization: x").authorization.empty());
+  CHECK_FALSE(parse_http_request("GET / HTTP/1.1\r\nAuthorization: a\r\nAuthorization: b"));
+}
+
 TEST_CASE("what is no request is refused") {
   for (const auto* head : {"", " ", "GET", "GET /", "GET / HTTP/2.0", "GET / HTTP/1.1 ",
                            "GET  / HTTP/1.1", "GET metrics HTTP/1.1", "GET /\x7f HTTP/1.1",

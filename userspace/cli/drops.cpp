@@ -248,6 +248,9 @@ class Drops {
     const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
     if (now < next_look_ns_) return;
     next_look_ns_ = now + kSecond;
+    if (metrics_ != nullptr) {
+      if (const auto warning = metrics_->renew_access()) warn(*warning);
+    }
     namer_.refresh_pods();
     std::set<Address> pods(command_.capture.pods.begin(), command_.capture.pods.end());
     for (const auto& [address, pod] : namer_.pod_addresses()) pods.insert(address);
@@ -300,7 +303,8 @@ Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command
   if (!command.metrics) return nullptr;
   return MetricsServer::start({.address = *command.metrics,
                                .patience = MetricsServer::patience_for(command.interval),
-                               .version = kVersion});
+                               .version = kVersion,
+                               .web_config = command.metrics_config});
 }
 
 struct Started {

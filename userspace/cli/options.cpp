@@ -213,6 +213,10 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
           ListenAddress::parse,
           "an IP address and port (127.0.0.1:9435, [::1]:9435, or 9435 for the loopback)"))
       ->group(group);
+  app.add_option("--metrics-config", drops.metrics_config,
+                 "TLS and passwords for that, a file as exporters' --web.config.file")
+      ->type_name("FILE")
+      ->group(group);
   app.add_option("--ready-file", drops.ready_file, "Create FILE once the counting has begun")
       ->type_name("FILE")
       ->group(group);
@@ -232,6 +236,9 @@ std::string contradiction(const DropsCommand& drops) {
   }
   if (drops.once && drops.metrics) {
     return "--metrics contradicts --once: after one table nothing is left to be served";
+  }
+  if (!drops.metrics_config.empty() && !drops.metrics) {
+    return "--metrics-config says who may read what --metrics ADDRESS:PORT serves: give that, too";
   }
   return port_contradiction(drops.capture);
 }

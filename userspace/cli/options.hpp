@@ -41,6 +41,7 @@ struct DropsCommand {
   bool fail_on_drop = false;
   std::string ready_file;
   std::optional<ListenAddress> metrics;  ///< where they are served
+  std::string metrics_config;            ///< TLS and passwords for that
 };
 
 struct ShowCommand {

@@ -66,7 +66,7 @@ std::optional<HttpRequest> parse_http_request(std::string_view head) {
   const bool is_newer = line == "HTTP/1.1";
   if (!is_token(method) || !path || (!is_newer && line != "HTTP/1.0")) return {};
 
-  HttpRequest request{std::string(method), *path, is_newer};
+  HttpRequest request{std::string(method), *path, is_newer, {}};
   while (!head.empty()) {
     line = take_until(head, "\r\n");
     if (line.empty()) break;
@@ -75,6 +75,11 @@ std::optional<HttpRequest> parse_http_request(std::string_view head) {
     if (!is_token(name)) return {};
     const auto value = trimmed(line);
     if (is_same(name, "Connection")) request.keeps_open &= !lists_close(value);
+    if (is_same(name, "Authorization")) {
+      // Two would be read in two ways, by a proxy and here.
+      if (!request.authorization.empty()) return {};
+      request.authorization = value;
+    }
     // What follows is a body, which nothing here wants: not to be taken for the next request.
     if (is_same(name, "Transfer-Encoding")) request.keeps_open = false;
     if (is_same(name, "Content-Length")) request.keeps_open &= value == "0";

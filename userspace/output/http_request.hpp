@@ -10,8 +10,9 @@ namespace dptrace {
 
 struct HttpRequest {
   std::string method;
-  std::string path;         ///< without what a `?` begins
-  bool keeps_open = false;  ///< another request may follow on the connection
+  std::string path;             ///< without what a `?` begins
+  bool keeps_open = false;      ///< another request may follow on the connection
+  std::string authorization{};  ///< the header's value; empty: there is none
 };
 
 /// Of all lines up to the empty one. Nothing: it is no request of HTTP 1.

@@ -1,7 +1,10 @@
 #include "output/http_server.hpp"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -24,6 +27,10 @@ constexpr std::string_view kBusy =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
     "Content-Length: 21\r\nConnection: close\r\n\r\ntoo many connections\n";
 
+constexpr std::string_view kPlain =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: 23\r\nConnection: close\r\n\r\nthis port speaks https\n";
+
 const char* words_of(int status) {
   switch (status) {
     case 200:
@@ -36,6 +43,8 @@ const char* words_of(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 503:
@@ -68,11 +77,25 @@ HttpLimits with_reserve(HttpLimits limits) {
   return limits;
 }
 
+// What a client may do about an answer, beside its words.
+const char* remedy_of(int status) {
+  switch (status) {
+    case 401:
+      return "WWW-Authenticate: Basic realm=\"dptrace\", charset=\"UTF-8\"\r\n";
+    case 405:
+      return "Allow: GET, HEAD\r\n";
+    case 429:
+      return "Retry-After: 2\r\n";
+    default:
+      return "";
+  }
+}
+
 // So that its end does not come as a reset before what was sent to it.
-void tell_busy(int client) {
+void tell_and_end(int client, std::string_view answer) {
   char unread[4096];
   (void)!recv(client, unread, sizeof unread, MSG_DONTWAIT);
-  (void)!send(client, kBusy.data(), kBusy.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  (void)!send(client, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   shutdown(client, SHUT_WR);
 }
 
@@ -97,14 +120,14 @@ struct HttpServer::Connection {
   std::chrono::steady_clock::time_point since{};
 
   int fd() const { return bufferevent_getfd(stream.get()); }
+  SSL* tls() const { return bufferevent_openssl_get_ssl(stream.get()); }
   evbuffer* input() const { return bufferevent_get_input(stream.get()); }
   bool is_waiting() const { return state == State::kReading && evbuffer_get_length(input()) == 0; }
 };
 
-HttpServer::HttpServer(OwnedFd listening, Handler handler, void* context, HttpLimits limits)
+HttpServer::HttpServer(OwnedFd listening, HttpService service, HttpLimits limits)
     : limits_(with_reserve(limits)),
-      handler_(handler),
-      context_(context),
+      service_(service),
       listening_(std::move(listening)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       base_(event_base_new()) {
@@ -160,8 +183,8 @@ void HttpServer::accept_some() {
     }
     if (make_room(peer)) {
       add(std::move(client), peer);
-    } else {
-      tell_busy(client.get());
+    } else if (service_.encrypt == nullptr) {
+      tell_and_end(client.get(), kBusy);
     }
   }
 }
@@ -186,8 +209,25 @@ bool HttpServer::make_room(const Peer& peer) {
   return true;
 }
 
+// Owns the client where it is one.
+bufferevent* HttpServer::begin(int client) {
+  if (service_.encrypt == nullptr)
+    return bufferevent_socket_new(base_.get(), client, BEV_OPT_CLOSE_ON_FREE);
+  SSL* tls = service_.encrypt(service_.context);
+  if (tls == nullptr) return nullptr;
+  // Frees the connection itself when it fails.
+  bufferevent* stream = bufferevent_openssl_socket_new(
+      base_.get(), client, tls, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+  // Head and body are records of their own: the second would wait for word of the first.
+  const int yes = 1;
+  setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  // How much is sent and wanted is told by HTTP; an end without TLS's own is one.
+  if (stream != nullptr) bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
+  return stream;
+}
+
 void HttpServer::add(OwnedFd client, const Peer& peer) {
-  bufferevent* stream = bufferevent_socket_new(base_.get(), client.get(), BEV_OPT_CLOSE_ON_FREE);
+  bufferevent* stream = begin(client.get());
   if (stream == nullptr) return;
   client.release();
   connections_.push_back({*this, peer, {}, {}});
@@ -257,7 +297,7 @@ void HttpServer::answer(Connection& connection, const HttpRequest& request) {
   const bool wants_body = request.method != "HEAD";
   connection.keeps_open = request.keeps_open;
   if (wants_body && request.method != "GET") return refuse(connection, 405);
-  send(connection, handler_(context_, request), wants_body);
+  send(connection, service_.answer(service_.context, request, connection.peer), wants_body);
 }
 
 void HttpServer::refuse(Connection& connection, int status) {
@@ -273,7 +313,7 @@ void HttpServer::send(Connection& connection, const HttpAnswer& answer, bool wit
   std::string head = "HTTP/1.1 " + std::to_string(answer.status) + " " + words_of(answer.status) +
                      "\r\nDate: " + date() + "\r\nContent-Type: " + answer.type +
                      "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
-  if (answer.status == 405) head += "Allow: GET, HEAD\r\n";
+  head += remedy_of(answer.status);
   if (!connection.keeps_open) head += "Connection: close\r\n";
   head += "\r\n";
   evbuffer* output = bufferevent_get_output(connection.stream.get());
@@ -292,13 +332,19 @@ void HttpServer::written(Connection& connection) {
     return;
   }
   connection.state = Connection::State::kEnding;
+  if (SSL* tls = connection.tls()) SSL_shutdown(tls);  // says so; nobody waits for the client's
   shutdown(connection.fd(), SHUT_WR);
   read(connection);
 }
 
 void HttpServer::ended(Connection& connection, short what) {
-  // It has said all that it wants to say, and waits for the answer.
-  const bool waits = connection.state == Connection::State::kAnswering;
+  if ((what & BEV_EVENT_CONNECTED) != 0) return;  // the handshake is over
+  const auto error = bufferevent_get_openssl_error(connection.stream.get());
+  if (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST) tell_and_end(connection.fd(), kPlain);
+  // It has said all that it wants to say, and waits for the answer. Of TLS it cannot end one
+  // direction alone.
+  const bool waits =
+      connection.state == Connection::State::kAnswering && connection.tls() == nullptr;
   if ((what & BEV_EVENT_EOF) == 0 || !waits) return close(connection);
   connection.client_is_done = true;
 }

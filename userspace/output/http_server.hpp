@@ -4,8 +4,8 @@
 
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <openssl/ssl.h>
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -16,14 +16,16 @@
 #include "node/owned_fd.hpp"
 #include "output/http_request.hpp"
 #include "output/shared_text.hpp"
+#include "web/peer.hpp"
 
 namespace dptrace {
 
 struct HttpLimits {
   std::size_t connections = 64;
-  std::size_t per_address = 16;            ///< IPv6: of a /64
-  std::size_t request_bytes = 8192;        ///< line and headers
-  std::chrono::milliseconds time{10'000};  ///< from a connection or the last answer to the next one
+  std::size_t per_address = 16;      ///< IPv6: of a /64
+  std::size_t request_bytes = 8192;  ///< line and headers
+  /// From a connection, with its handshake, or the last answer to the next answer.
+  std::chrono::milliseconds time{10'000};
 };
 
 struct HttpAnswer {
@@ -32,13 +34,20 @@ struct HttpAnswer {
   SharedText body;
 };
 
+/// Who answers. Called by the thread that runs the server.
+struct HttpService {
+  HttpAnswer (*answer)(void* context, const HttpRequest& request, const Peer& peer);
+  /// TLS for a new connection, whose owner is then the server. Null: it is dropped. The function
+  /// itself is null where connections are plain.
+  SSL* (*encrypt)(void* context);
+  void* context;
+};
+
 class HttpServer {
  public:
-  using Handler = HttpAnswer (*)(void* context, const HttpRequest& request);
-
   /// `listening` does not block. Descriptors beyond what the process may have are not taken: most
   /// of them are left to others.
-  HttpServer(OwnedFd listening, Handler handler, void* context, HttpLimits limits = {});
+  HttpServer(OwnedFd listening, HttpService service, HttpLimits limits = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -58,13 +67,13 @@ class HttpServer {
     }
   };
   using Event = std::unique_ptr<event, Deleter<event_free>>;
-  using Peer = std::array<std::uint8_t, 16>;
   struct Connection;
   using Connections = std::list<Connection>;
 
   void accept_some();
   void pause_accepting();
   bool make_room(const Peer& peer);
+  bufferevent* begin(int client);
   void add(OwnedFd client, const Peer& peer);
   void close(Connection& connection);
   void read(Connection& connection);
@@ -76,8 +85,7 @@ class HttpServer {
   void await(Connection& connection);
 
   const HttpLimits limits_;
-  const Handler handler_;
-  void* const context_;
+  const HttpService service_;
   OwnedFd listening_;
   OwnedFd stop_;
   std::unique_ptr<event_base, Deleter<event_base_free>> base_;

@@ -21,6 +21,7 @@ constexpr const char* kExposition = "text/plain; version=0.0.4; charset=utf-8";
 
 MetricsServer::MetricsServer(const Settings& settings)
     : address_(settings.address), patience_(settings.patience), metrics_(settings.version) {
+  if (!settings.web_config.empty()) access_file_.emplace(settings.web_config);
   write_text();
 }
 
@@ -36,6 +37,9 @@ MetricsServer::~MetricsServer() {
 
 Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const Settings& settings) {
   std::unique_ptr<MetricsServer> server(new MetricsServer(settings));
+  // Certificates before the first client, and while files can be opened.
+  if (auto loaded = server->load_access(); !loaded)
+    return tl::unexpected(std::move(loaded.error()));
   if (auto listening = server->listen(settings.limits); !listening)
     return tl::unexpected(std::move(listening.error()));
   if (auto answering = server->answer_in_background(); !answering)
@@ -43,14 +47,26 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const Settings& sett
   return server;
 }
 
+Result<> MetricsServer::load_access() {
+  if (!access_file_) return {};
+  auto loaded = access_file_->load();
+  if (!loaded) return failure("--metrics-config: " + loaded.error().message);
+  access_ = std::move(*loaded);
+  return {};
+}
+
 Result<> MetricsServer::listen(const HttpLimits& limits) {
   auto socket = listen_on(address_);
   if (!socket) return failure("--metrics: " + socket.error().message);
   address_.port = port_of(*socket);
-  const auto handler = [](void* server, const HttpRequest& request) {
-    return static_cast<MetricsServer*>(server)->answer(request);
+  HttpService service{};
+  service.context = this;
+  service.answer = [](void* server, const HttpRequest& request, const Peer& peer) {
+    return static_cast<MetricsServer*>(server)->answer(request, peer);
   };
-  http_ = std::make_unique<HttpServer>(std::move(*socket), handler, this, limits);
+  if (access_.tls)
+    service.encrypt = [](void* server) { return static_cast<MetricsServer*>(server)->encrypt(); };
+  http_ = std::make_unique<HttpServer>(std::move(*socket), service, limits);
   if (!http_->is_ready())
     return failure(fmt::format("--metrics: serving {}: no file descriptor left", address_.text()));
   return {};
@@ -109,6 +125,21 @@ void MetricsServer::update(const DropTable& table, const Names& names) {
 
 std::optional<std::string> MetricsServer::take_warning() { return metrics_.take_warning(); }
 
+std::optional<std::string> MetricsServer::renew_access() {
+  if (!access_file_) return {};
+  if (auto warning = access_file_->take_warning()) return "--metrics-config: " + *warning;
+  auto renewed = access_file_->renewed();
+  if (!renewed) return {};
+  if (!*renewed) {
+    return "--metrics-config: what was read before is still in use, for the file has changed and "
+           "cannot be used: " +
+           renewed->error().message;
+  }
+  const std::lock_guard lock(mutex_);
+  renewed_ = std::move(**renewed);
+  return {};
+}
+
 // Once for all who will ask: however often they do, it costs the same.
 void MetricsServer::write_text() {
   SharedText text(metrics_.text());
@@ -116,7 +147,31 @@ void MetricsServer::write_text() {
   text_ = std::move(text);
 }
 
-HttpAnswer MetricsServer::answer(const HttpRequest& request) {
+void MetricsServer::take_renewed() {
+  const std::lock_guard lock(mutex_);
+  if (renewed_) access_ = std::move(*renewed_);
+  renewed_.reset();
+}
+
+SSL* MetricsServer::encrypt() {
+  take_renewed();
+  return access_.tls ? access_.tls->new_connection() : nullptr;
+}
+
+HttpAnswer MetricsServer::answer(const HttpRequest& request, const Peer& peer) {
+  take_renewed();
+  if (access_.users) {
+    switch (access_.users->check(request.authorization, peer, Clock::now())) {
+      case BasicAuth::Verdict::kAdmitted:
+        break;
+      case BasicAuth::Verdict::kRefused:
+        return {401, kText, SharedText("a user and a password are wanted\n")};
+      case BasicAuth::Verdict::kTooSoon:
+        return {429, kText, SharedText("a wrong password has just come from there\n")};
+      case BasicAuth::Verdict::kBusy:
+        return {503, kText, SharedText("too many passwords are being checked\n")};
+    }
+  }
   if (request.path == "/healthz") return health();
   if (request.path != "/metrics")
     return {404, kText, SharedText("there are /metrics and /healthz\n")};

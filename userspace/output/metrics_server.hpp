@@ -15,6 +15,7 @@
 #include "model/result.hpp"
 #include "output/http_server.hpp"
 #include "output/metrics.hpp"
+#include "web/web_access.hpp"
 
 namespace dptrace {
 
@@ -24,6 +25,7 @@ class MetricsServer {
     ListenAddress address;                ///< port 0: any that is free
     std::chrono::nanoseconds patience{};  ///< /healthz is well while the last table is no older
     std::string version;
+    std::string web_config{};  ///< its path; empty: plain HTTP, for whoever comes
     HttpLimits limits{};
   };
   /// For tables that are due every `interval` and may be late, as on a node that is busy.
@@ -46,24 +48,33 @@ class MetricsServer {
   void update(const DropTable& table, const Names& names);
   void end(const Presence& presence, std::uint64_t now_ns) { metrics_.end(presence, now_ns); }
   std::optional<std::string> take_warning();
+  /// To be called about every second: takes what the files of TLS and passwords say once they have
+  /// changed. What is wrong with them, for the user; what was good before goes on.
+  std::optional<std::string> renew_access();
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Thread;
 
   explicit MetricsServer(const Settings& settings);
+  Result<> load_access();
   Result<> listen(const HttpLimits& limits);
   Result<> answer_in_background();
   void write_text();
-  HttpAnswer answer(const HttpRequest& request);
+  void take_renewed();
+  SSL* encrypt();
+  HttpAnswer answer(const HttpRequest& request, const Peer& peer);
   HttpAnswer health();
 
   ListenAddress address_;
   const std::chrono::nanoseconds patience_;
-  Metrics metrics_;   // not the thread's that answers: that one hands out what was written of it
-  std::mutex mutex_;  // of the two below
+  Metrics metrics_;  // not the thread's that answers: that one hands out what was written of it
+  std::optional<WebAccessFile> access_file_;
+  WebAccess access_;  // once it runs, of the thread that answers
+  std::mutex mutex_;  // of the three below
   SharedText text_;
   std::optional<Clock::time_point> updated_;
+  std::optional<WebAccess> renewed_;
   std::unique_ptr<HttpServer> http_;
   std::optional<pthread_t> thread_;
 };

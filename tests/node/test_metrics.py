@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import yaml
@@ -384,44 +383,19 @@ class Consumers(NodeTest):
         cls.nodes = topology()
         cls.pod1, cls.pod2 = cls.nodes.pod1, cls.nodes.pod2
         cls.watch = cls.enterClassContext(Watch())
-        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dptrace-")))
-        cls.port = free_port(cls.nodes.n1)
-        configuration = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        cls.prometheus = cls.enterClassContext(support.Prometheus(cls.nodes.n1, free_port(cls.nodes.n1), {
             "rule_files": [str(PACKAGING / "prometheus" / "dptrace.rules.yaml")],
             "scrape_configs": [
                 {"job_name": "dptrace", "static_configs": [{"targets": [f"127.0.0.1:{cls.watch.port}"]}]}
             ],
-        }
-        (cls.folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-        log = cls.enterClassContext(open(cls.folder / "log", "w"))
-        cls.prometheus = cls.enterClassContext(subprocess.Popen(
-            ["ip", "netns", "exec", cls.nodes.n1, "prometheus", f"--config.file={cls.folder}/prometheus.yml",
-             f"--storage.tsdb.path={cls.folder}/data", f"--web.listen-address=127.0.0.1:{cls.port}"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        ))
-        cls.addClassCleanup(cls.prometheus.kill)
+        }))
         refused_datagrams(cls.pod1, cls.pod2, 40)
         cls.wait_for(f"{DROPS} > 0")
 
     @classmethod
-    def query(cls, expression):
-        """[(labels, value)]"""
-        query = urllib.parse.urlencode({"query": expression})
-        status, body = get(cls.nodes.n1, f"http://127.0.0.1:{cls.port}/api/v1/query?{query}")
-        if status == 503:
-            raise ConnectionError("Prometheus is still starting")
-        assert status == 200, f"{expression}: {body}"
-        return [(result["metric"], float(result["value"][1])) for result in json.loads(body)["data"]["result"]]
-
-    @classmethod
     def wait_for(cls, expression):
-        def answered():
-            assert cls.prometheus.poll() is None, (cls.folder / "log").read_text()
-            with contextlib.suppress(OSError):  # not yet
-                return cls.query(expression)
-
-        return wait_until(answered, lambda: f"{expression} in {cls.watch.get()[1]}")
+        return cls.prometheus.wait_for(lambda: cls.prometheus.query(expression),
+                                       lambda: f"{expression} in {cls.watch.get()[1]}")
 
     def test_the_query_of_the_readme(self):
         query = re.search(r"^    (topk.*dptrace_drop_packets_total.*)$", (support.ROOT / "README.md").read_text(), re.M)
@@ -455,7 +429,7 @@ class Consumers(NodeTest):
         seen = set()
         for where, expression in expressions():
             with self.subTest(where):
-                self.query(expression)  # raises when it is not understood
+                self.prometheus.query(expression)  # raises when it is not understood
                 metrics = set(re.findall(r"\b(?:up|[a-z_]*:?dptrace_\w+(?::\w+)?)\b", expression))
                 self.assertLessEqual(metrics, set(exported))
                 self.assertTrue(metrics, expression)

@@ -9,6 +9,7 @@ kernel must have may not be missing.
 from .attachments import attached, devices, traces_left
 from .bpf import Bpf
 from .case import NodeTest
+from .certificates import PASSWORD, Certificates
 from .commands import DPTRACE, IN_VM, TIMEOUT, run, wait_until
 from .features import has, require
 from .http import HttpServer, probe
@@ -21,6 +22,7 @@ from .outside import outside_host
 from .overlays import Geneve, Gre, Ipip, Vxlan
 from .packets import crossings, describe, flows, function_of, place, points
 from .path import PathTest, flags
+from .prometheus import Prometheus
 from .trace import Trace, dptrace
 from .traffic import (
     FLOOD, closed_first, flood, listener, new_port, overflow_udp, ping, send_tcp_segment, tcp_client, tcp_transfer,

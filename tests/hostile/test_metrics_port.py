@@ -1,82 +1,14 @@
 """Clients of the metrics port that want no metrics: they cost what is bounded, and others little."""
 
 import contextlib
-import pathlib
 import re
-import select
-import socket
 
-import support
-from support import NodeTest, network_namespace, wait_until
-from test_metrics import DROPS, Watch, get, refused_datagrams, refused_labels
-
-HALF = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 4000
-TOTAL, PER_ADDRESS = 64, 16
-SPARE = 16  # descriptors that the watch itself opens for a moment
+from port import HALF, PER_ADDRESS, TOTAL, PortTest, confined_threads, connect, descriptors, is_open, said_to, status
+from support import wait_until
+from test_metrics import Watch, get
 
 
-def connect(watch, source="127.0.0.1"):
-    with network_namespace(watch.netns):
-        client = socket.socket()
-    client.settimeout(support.TIMEOUT)
-    client.bind((source, 0))
-    client.connect(("127.0.0.1", watch.port))
-    return client
-
-
-def is_open(client):
-    """Nothing came from the server, neither an answer nor an end."""
-    waiting = select.poll()
-    waiting.register(client, select.POLLIN)
-    return not waiting.poll(0)
-
-
-def said_to(client):
-    """All that the server sends, until it closes."""
-    said = b""
-    with contextlib.suppress(ConnectionResetError):
-        while more := client.recv(4096):
-            said += more
-    return said
-
-
-def status(watch, what):
-    text = pathlib.Path(f"/proc/{watch.process.pid}/status").read_text()
-    return int(re.search(rf"^{what}:\s*(\d+)", text, re.M).group(1))
-
-
-def descriptors(watch):
-    return len(list(pathlib.Path(f"/proc/{watch.process.pid}/fd").iterdir()))
-
-
-class MetricsPort(NodeTest):
-    def hold(self, watch, count, data=HALF, sources=("127.0.0.1",)):
-        """Half a request each."""
-        clients = []
-        for index in range(count):
-            client = self.enterContext(connect(watch, sources[index % len(sources)]))
-            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-                client.sendall(data)
-            clients.append(client)
-        return clients
-
-    @staticmethod
-    def leave(clients):
-        """Else those who come next wait until the time of these is over."""
-        for client in clients:
-            client.close()
-
-    def assert_open(self, watch, clients, most, before):
-        """Never more than so many are held."""
-        held = []
-
-        def are_open():
-            held.append(descriptors(watch) - before)
-            return sum(map(is_open, clients)) <= most
-
-        wait_until(are_open, "the end of what is over")
-        self.assertLessEqual(max(held), most + SPARE)
-
+class MetricsPort(PortTest):
     def test_an_address_has_its_share(self):
         with Watch() as watch:
             before = descriptors(watch)
@@ -166,28 +98,6 @@ class MetricsPort(NodeTest):
 
     def test_what_serves_can_do_nothing_else(self):
         with Watch() as watch:
-            confined = []
-            for task in pathlib.Path(f"/proc/{watch.process.pid}/task").iterdir():
-                words = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines())
-                if words["Seccomp"] == "2":
-                    confined.append(words)
+            confined = confined_threads(watch)
             self.assertEqual([words["CapEff"] for words in confined], ["0" * 16])
             self.assertEqual([words["CapPrm"] for words in confined], ["0" * 16])
-
-    def assert_counts(self, watch):
-        """Drops of good pods are counted and told."""
-        nodes = support.topology()
-        labels = refused_labels(nodes.pod1)
-        refused_datagrams(nodes.pod1, nodes.pod2, 5)
-
-        def counted():
-            with connect(watch, "127.0.0.250") as client:
-                with contextlib.suppress(OSError):
-                    client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-                    text = said_to(client).partition(b"\r\n\r\n")[2].decode()
-                    return any(line.startswith(DROPS) and all(f'{k}="{v}"' in line for k, v in labels.items())
-                               for line in text.splitlines())
-
-        wait_until(counted, watch.stderr, timeout=2 * support.TIMEOUT)
-        self.assertEqual(watch.stop(), 0, watch.stderr())
-        self.assertEqual(watch.stderr(), "")

@@ -6,6 +6,7 @@ import http.client
 import os
 import socket
 import ssl
+import statistics
 import subprocess
 import threading
 import time
@@ -208,20 +209,20 @@ class MetricsTls(PortTest):
             guessers = [threading.Thread(target=guess, args=(50 * index,)) for index in range(4)]
             for guesser in guessers:
                 guesser.start()
-            longest, asked = 0, 0
+            took = []
             while time.monotonic() < end:
                 start = time.monotonic()
                 with self.connect(watch, "127.0.0.250") as good:
                     good.sendall(request(PASSWORD, rest="Connection: close\r\n"))
                     self.assertIn(b" 200 OK\r\n", said_to(good))
-                longest, asked = max(longest, time.monotonic() - start), asked + 1
+                took.append(time.monotonic() - start)
             for guesser in guessers:
                 guesser.join()
             checked = statuses.get(401, 0)
-            print(f"{sum(statuses.values())} guesses in {seconds} s, {checked} checked; the good client asked {asked} "
-                  f"times, the longest took {longest * 1000:.0f} ms")
+            print(f"{sum(statuses.values())} guesses in {seconds} s, {checked} checked; the good client asked "
+                  f"{len(took)} times, within {statistics.median(took) * 1000:.0f} ms, at most {max(took) * 1000:.0f}")
             self.assertGreater(checked, 0)
             self.assertLessEqual(checked, 4 + 2 * (seconds + 2))
             self.assertLessEqual(set(statuses), {401, 429, 503})
-            self.assertLess(longest, 5)
+            self.assertLess(statistics.median(took), 1)  # not the longest: the machine has others to serve
             self.assert_counts(watch)

@@ -244,9 +244,14 @@ class Start(NodeTest):
             self.assertEqual(watch.stop(), 0, watch.stderr())
 
 
-def manifest(kind):
-    documents = (PACKAGING / "kubernetes" / "dptrace.yaml").read_text()
+def manifest(kind, file="dptrace.yaml"):
+    documents = (PACKAGING / "kubernetes" / file).read_text()
     return next(document for document in yaml.safe_load_all(documents) if document["kind"] == kind)
+
+
+def containers():
+    """Of the DaemonSet's pod, by name."""
+    return {each["name"]: each for each in manifest("DaemonSet")["spec"]["template"]["spec"]["containers"]}
 
 
 CAPABILITIES = {2: "CAP_DAC_READ_SEARCH", 12: "CAP_NET_ADMIN", 19: "CAP_SYS_PTRACE", 21: "CAP_SYS_ADMIN",
@@ -276,7 +281,7 @@ class Packaged(NodeTest):
             self.assert_suffice(self.capabilities, user, {"CAP_SYSLOG"}, stdin=symbols)
 
     def test_the_capabilities_of_the_daemon_set_suffice(self):
-        wanted = manifest("DaemonSet")["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]
+        wanted = containers()["dptrace"]["securityContext"]["capabilities"]
         self.assert_suffice([f"CAP_{name}" for name in wanted["add"]], [], {"CAP_DAC_READ_SEARCH"})
 
     def assert_suffice(self, capabilities, user, never, **options):
@@ -301,16 +306,56 @@ class Packaged(NodeTest):
     def test_the_daemon_set(self):
         daemon_set = manifest("DaemonSet")
         pod = daemon_set["spec"]["template"]
-        container = pod["spec"]["containers"][0]
+        container = containers()["dptrace"]
         self.assertEqual(container["image"], "dptrace:" + dptrace("--version").stdout.split()[1])
-        self.assertEqual({mount["name"] for mount in container["volumeMounts"]},
-                         {volume["name"] for volume in pod["spec"]["volumes"]})
+        mounts = [mount["name"] for each in containers().values() for mount in each["volumeMounts"]]
+        self.assertEqual(sorted(mounts), sorted(volume["name"] for volume in pod["spec"]["volumes"]))
         self.assertEqual(daemon_set["spec"]["selector"]["matchLabels"], pod["metadata"]["labels"])
-        port = pod["metadata"]["annotations"]["prometheus.io/port"]
-        self.assertEqual(container["ports"][0]["containerPort"], int(port))
-        arguments = [word.replace("$(HOST_IP)", "127.0.0.1") for word in container["args"]]
-        self.assertIn(f"127.0.0.1:{port}", arguments)
-        self.assert_runs(arguments)
+        # Nobody but the node itself reaches it, as the kubelet, which asks it where it listens.
+        self.assertNotIn("ports", container)
+        address = container["args"][container["args"].index("--metrics") + 1]
+        for probe in (container["startupProbe"], container["livenessProbe"]):
+            self.assertEqual("{host}:{port}".format(**probe["httpGet"]), address)
+            self.assertEqual(probe["httpGet"]["path"], "/healthz")
+        self.assertEqual(address.partition(":")[0], "127.0.0.1")
+        self.assert_runs(container["args"])
+
+    def test_the_proxy_of_the_daemon_set(self):
+        """It is all that listens at the node's address, and has the account; what it tells, scrapes ask for."""
+        pod = manifest("DaemonSet")["spec"]["template"]
+        proxy = containers()["proxy"]
+        self.assertRegex(proxy["image"], r"^kube-rbac-proxy:v\d+\.\d+\.\d+$")
+        flags = dict(word.removeprefix("--").split("=", 1) for word in proxy["args"])
+        address = containers()["dptrace"]["args"][-1]
+        self.assertEqual(flags["upstream"], f"http://{address}/")
+        host, _, port = flags["secure-listen-address"].rpartition(":")
+        self.assertEqual(host, "$(HOST_IP)")
+        self.assertEqual(proxy["env"][0]["name"], "HOST_IP")
+        self.assertEqual([each["containerPort"] for each in proxy["ports"]], [int(port)])
+        self.assertNotIn("insecure-listen-address", flags)
+        # Only what the role is about, and nothing of it to everybody.
+        rules = manifest("ClusterRole")["rules"]
+        self.assertEqual(rules, [{"nonResourceURLs": [flags["allow-paths"]], "verbs": ["get"]}])
+        self.assertNotIn("ignore-paths", flags)
+        self.assertEqual(proxy["securityContext"]["capabilities"], {"drop": ["ALL"]})
+        self.assertTrue(proxy["securityContext"]["runAsNonRoot"])
+        # The token is the proxy's, of an account that may ask who others are.
+        self.assertFalse(pod["spec"]["automountServiceAccountToken"])
+        self.assertEqual([mount["name"] for mount in proxy["volumeMounts"]], ["token"])
+        account = manifest("ServiceAccount")["metadata"]
+        self.assertEqual(pod["spec"]["serviceAccountName"], account["name"])
+        self.assertEqual(manifest("ClusterRoleBinding")["subjects"], [{"kind": "ServiceAccount", **account}])
+
+        annotations = pod["metadata"]["annotations"]
+        self.assertEqual((annotations["prometheus.io/scheme"], annotations["prometheus.io/port"],
+                          annotations["prometheus.io/path"]), ("https", port, flags["allow-paths"]))
+        service = manifest("Service")
+        self.assertEqual(service["spec"]["selector"], pod["metadata"]["labels"])
+        endpoint = manifest("ServiceMonitor", "servicemonitor.yaml")["spec"]
+        self.assertEqual(endpoint["selector"]["matchLabels"], service["metadata"]["labels"])
+        self.assertEqual([endpoint["endpoints"][0]["scheme"], endpoint["endpoints"][0]["port"]],
+                         ["https", service["spec"]["ports"][0]["name"]])
+        self.assertEqual(service["spec"]["ports"][0]["targetPort"], proxy["ports"][0]["name"])
 
     def assert_runs(self, arguments):
         done = dptrace(*arguments, "--duration", "1s", netns=self.nodes.n1)

@@ -2,79 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <filesystem>
 
 #include "web/bcrypt.hpp"
 #include "web/tls_names.hpp"
-#include "web/yaml.hpp"
+#include "web/yaml_section.hpp"
 
 namespace dptrace {
 
 namespace {
-
-using Kind = YamlNode::Kind;
-
-// A key of a section, and how its value gets into the settings.
-template <typename Into>
-struct Key {
-  std::string_view name;
-  Result<> (*take)(Into& into, const YamlNode& value);
-};
-
-template <typename Into, std::size_t Size>
-Result<> take_keys(const std::array<Key<Into>, Size>& keys, const std::string& section, Into& into,
-                   const YamlNode& map) {
-  if (map.kind != Kind::kMap)
-    return failure_at(map.line, fmt::format("{} has no keys below it", section));
-  for (const auto& [name, value] : map.entries) {
-    const auto found = std::find_if(keys.begin(), keys.end(),
-                                    [&name = name](const auto& key) { return key.name == name; });
-    if (found == keys.end()) {
-      std::string known;
-      for (const auto& key : keys) known += (known.empty() ? "" : ", ") + std::string(key.name);
-      return failure_at(value.key_line,
-                        fmt::format("{} has no key '{}': there are {}", section, name, known));
-    }
-    if (auto taken = found->take(into, value); !taken) {
-      const auto& message = taken.error().message;
-      const auto line = message.find(": ");
-      return failure(
-          fmt::format("{}: {}: {}", message.substr(0, line), name, message.substr(line + 2)));
-    }
-  }
-  return {};
-}
-
-Result<std::string> word(const YamlNode& value) {
-  if (value.kind != Kind::kScalar || value.text.empty())
-    return failure_at(value.key_line, "it has no value: give one, or leave the key out");
-  return value.text;
-}
 
 Result<> take_file(NamedFile& into, const YamlNode& value) {
   auto path = word(value);
   if (!path) return tl::unexpected(path.error());
   into = {std::move(*path), value.key_line};
   return {};
-}
-
-Result<bool> yes_or_no(const YamlNode& value) {
-  if (value.kind == Kind::kScalar && value.text == "true") return true;
-  if (value.kind == Kind::kScalar && value.text == "false") return false;
-  return failure_at(value.key_line, "it is true or false");
-}
-
-// One of the words that `find` knows.
-template <typename Find>
-auto known_word(const YamlNode& value, Find find)
-    -> Result<typename decltype(find(std::string_view()))::value_type> {
-  const auto text = word(value);
-  if (!text) return tl::unexpected(text.error());
-  if (const auto found = find(*text)) return *found;
-  return failure_at(value.line,
-                    fmt::format("'{}' is not supported: there are {}", *text, find.accepted()));
 }
 
 Result<> take_version(int& into, const YamlNode& value) {
@@ -84,22 +26,10 @@ Result<> take_version(int& into, const YamlNode& value) {
   return {};
 }
 
-Result<std::vector<std::string>> list(const YamlNode& value) {
-  if (value.kind != Kind::kList || value.items.empty())
-    return failure_at(value.key_line, "it is a list, each line of it begins with '- '");
-  std::vector<std::string> words;
-  for (const auto& item : value.items) {
-    if (item.kind != Kind::kScalar || item.text.empty())
-      return failure_at(item.line, "an item of this list is a word");
-    words.push_back(item.text);
-  }
-  return words;
-}
-
 // As OpenSSL wants lists.
 template <typename Find>
 Result<> take_names(std::string& into, const YamlNode& value, Find find) {
-  if (auto words = list(value); !words) return tl::unexpected(words.error());
+  if (auto list = words(value); !list) return tl::unexpected(list.error());
   into.clear();
   for (const auto& item : value.items) {
     const auto name = known_word(item, find);
@@ -116,7 +46,7 @@ Result<> refuse_inline(Into&, const YamlNode& value) {
                     "key_file, client_ca_file)");
 }
 
-constexpr auto kTlsKeys = std::to_array<Key<TlsSettings>>({
+constexpr YamlKey<TlsSettings> kTlsKeys[] = {
     {"cert_file",
      [](TlsSettings& tls, const YamlNode& value) { return take_file(tls.certificate, value); }},
     {"key_file", [](TlsSettings& tls, const YamlNode& value) { return take_file(tls.key, value); }},
@@ -131,7 +61,7 @@ constexpr auto kTlsKeys = std::to_array<Key<TlsSettings>>({
      }},
     {"client_allowed_sans",
      [](TlsSettings& tls, const YamlNode& value) -> Result<> {
-       auto names = list(value);
+       auto names = words(value);
        if (!names) return tl::unexpected(names.error());
        tls.allowed_sans = std::move(*names);
        return {};
@@ -158,7 +88,7 @@ constexpr auto kTlsKeys = std::to_array<Key<TlsSettings>>({
     {"cert", refuse_inline<TlsSettings>},
     {"key", refuse_inline<TlsSettings>},
     {"client_ca", refuse_inline<TlsSettings>},
-});
+};
 
 // What contradicts itself, or would let in others than it seems to.
 Result<> check(const TlsSettings& tls, std::size_t line) {
@@ -204,7 +134,7 @@ Result<> take_tls(WebConfig& config, const YamlNode& value) {
 }
 
 Result<> take_users(WebConfig& config, const YamlNode& value) {
-  if (value.kind != Kind::kMap || value.entries.empty()) {
+  if (value.kind != YamlNode::Kind::kMap || value.entries.empty()) {
     return failure_at(value.key_line,
                       "it names no user, and would let in everybody: give one (name: hash), or "
                       "leave it out");
@@ -220,7 +150,7 @@ Result<> take_users(WebConfig& config, const YamlNode& value) {
   return {};
 }
 
-constexpr auto kHttpKeys = std::to_array<Key<WebConfig>>({
+constexpr YamlKey<WebConfig> kHttpKeys[] = {
     {"http2",
      [](WebConfig&, const YamlNode& value) -> Result<> {
        const auto wants = yes_or_no(value);
@@ -232,9 +162,9 @@ constexpr auto kHttpKeys = std::to_array<Key<WebConfig>>({
      [](WebConfig&, const YamlNode& value) -> Result<> {
        return failure_at(value.key_line, "not supported: no browser is served, leave it out");
      }},
-});
+};
 
-constexpr auto kKeys = std::to_array<Key<WebConfig>>({
+constexpr YamlKey<WebConfig> kKeys[] = {
     {"tls_server_config", take_tls},
     {"basic_auth_users", take_users},
     {"http_server_config",
@@ -247,7 +177,7 @@ constexpr auto kKeys = std::to_array<Key<WebConfig>>({
                          "not supported: connections, their time and password checks have bounds "
                          "of their own, leave it out");
      }},
-});
+};
 
 void start_from(const std::filesystem::path& folder, NamedFile& file) {
   if (!file.path.empty()) file.path = folder / file.path;  // an absolute one stays what it is

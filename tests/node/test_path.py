@@ -152,7 +152,7 @@ class OneCrossingOneHop(NodeTest):
         self.assert_delivered(request, nodes.request(nodes.pod1, nodes.pod3))
         if support.HAS_TCX:
             by_tc = [hop for hop in support.points(request) if hop.startswith("tc-")]
-            self.assertEqual(by_tc, ["tc-ingress eth0@n2", "tc-ingress flannel.1@n2", "tc-egress cni0@n2"])
+            self.assertEqual(by_tc, ["tc-ingress eth0@n2", "tc-ingress flannel.1@n2"])
 
     def test_interface_option_narrows_the_tc_programs(self):
         nodes = topology()

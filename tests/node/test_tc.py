@@ -243,14 +243,14 @@ class Mechanism(NodeTest):
         return [device for device in sorted(support.devices(n1)) if support.attached(n1, device) == (1, 1)]
 
     def test_devices_that_get_programs(self):
-        """The uplink, a tunnel and the bridge by tcx; without it none: making a qdisc would lose packets."""
+        """The uplink and a tunnel by tcx; without it none: making a qdisc would lose packets."""
         nodes = topology()
         with Trace("--pod-ip", nodes.pod1.ip) as trace:
-            self.assertEqual(self.with_programs(), ["cni0", "eth0", "flannel.1"] if support.HAS_TCX else [])
+            self.assertEqual(self.with_programs(), ["eth0", "flannel.1"] if support.HAS_TCX else [])
             icmp_id = ping(nodes.pod1, nodes.pod3.ip)
             packet = trace.packet(icmp=8, id=icmp_id)
             by_tc = [hop for hop in support.points(packet) if hop.startswith("tc-")]
-            wanted = ["tc-ingress cni0@n1", "tc-egress flannel.1@n1", "tc-egress eth0@n1"]
+            wanted = ["tc-egress flannel.1@n1", "tc-egress eth0@n1"]
             self.assertEqual(by_tc, wanted if support.HAS_TCX else [])
 
     def test_a_clsact_that_is_there_is_used(self):
@@ -293,7 +293,7 @@ class Mechanism(NodeTest):
         nodes = topology()
         with Trace("--pod-ip", nodes.pod1.ip):
             self.assertNotIn("clsact", in_netns(nodes.n1, "tc", "qdisc", "show", "dev", "cni0").stdout)
-            self.assertEqual(support.attached(nodes.n1, "cni0"), (1, 1))
+            self.assertEqual(support.attached(nodes.n1, "eth0"), (1, 1))
 
     def test_form_for_the_verifier(self):
         """Where the verifier can, the programs that read nearly every packet in one go; before, those that only walk."""

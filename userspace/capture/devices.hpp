@@ -27,8 +27,8 @@ struct DeviceSettings {
 
 class Devices {
  public:
-  /// Most that get programs.
-  static constexpr std::size_t kMost = 3;
+  /// Most that get programs: to take them away takes less than a tenth of a second.
+  static constexpr std::size_t kMost = 2;
 
   /// `home` is told the uplinks and, if wanted, the covered devices, `tunnel_ports` the links of
   /// this netns. Without `tc` nothing is attached anywhere.

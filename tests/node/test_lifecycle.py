@@ -1,9 +1,8 @@
 """Pods and devices that come and go while dptrace runs, two of it at once, and what it leaves behind: nothing."""
 
 import calendar
-import contextlib
+import itertools
 import signal
-import threading
 import time
 import unittest
 
@@ -11,25 +10,15 @@ import support
 from support import NodeTest, Trace, in_netns, ping, topology
 
 
-@contextlib.contextmanager
 def sending(client, server):
     """Datagrams of different content, one after the other has arrived, for as long as it lasts."""
-    over = threading.Event()
+    numbers = itertools.count()
 
     def send():
-        number = 0
-        while not over.wait(0.005):  # else an emulated processor has no time for dptrace
-            number += 1
-            client.send(b"number %d" % number)
-            server.recv(100)
+        client.send(b"number %d" % next(numbers))
+        server.recv(100)
 
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        yield
-    finally:
-        over.set()
-        sender.join()
+    return support.repeating(send, 0.005)  # else an emulated processor has no time for dptrace
 
 
 class Pods(NodeTest):

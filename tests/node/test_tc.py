@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import tempfile
-import threading
 import unittest
 
 import support
@@ -97,24 +96,6 @@ class Counting:
 
 def instruction(opcode, dst=0, src=0, offset=0, value=0):
     return struct.pack("BBhi", opcode, dst | src << 4, offset, value)
-
-
-@contextlib.contextmanager
-def sending(client):
-    """All the time, but no flood."""
-    over = threading.Event()
-
-    def send():
-        while not over.wait(0.001 if support.IN_VM else 50e-6):
-            client.send(b"anything")
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        yield
-    finally:
-        over.set()
-        sender.join()
 
 
 def marked_ping(pod, address, **options):
@@ -282,7 +263,8 @@ class Mechanism(NodeTest):
         with support.udp_socket(nodes.pod1) as client, support.udp_socket(nodes.pod3) as server:
             client.connect(server.getsockname())
             before = thrown_away()
-            with sending(client):
+            # All the time, but no flood.
+            with support.repeating(lambda: client.send(b"anything"), 0.001 if support.IN_VM else 50e-6):
                 for _ in range(5):
                     with Trace("--pod-ip", "10.244.19.250") as trace:
                         trace.stop()

@@ -25,7 +25,7 @@ from .path import PathTest, flags
 from .prometheus import Prometheus
 from .trace import Trace, dptrace
 from .traffic import (
-    FLOOD, closed_first, flood, listener, new_port, overflow_udp, ping, send_tcp_segment, tcp_client, tcp_transfer,
+    FLOOD, closed_first, flood, listener, new_port, overflow_udp, ping, repeating, send_tcp_segment, tcp_client, tcp_transfer,
     udp_socket,
 )
 from .watch import Watch

@@ -21,6 +21,24 @@ def new_port():
     return next(_ports)
 
 
+@contextlib.contextmanager
+def repeating(action, pause):
+    """On a thread, with so many seconds in between, for as long as it lasts."""
+    over = threading.Event()
+
+    def repeat():
+        while not over.wait(pause):
+            action()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def ping(pod, address, *options, family=4, expect_reply=True, icmp_id=None):
     """One echo request; returns its identifier."""
     icmp_id = icmp_id or next(_icmp_ids)

@@ -280,7 +280,7 @@ class Mechanism(NodeTest):
     def test_form_for_the_verifier(self):
         """Where the verifier can, the programs that read nearly every packet in one go; before, those that only walk."""
         nodes = topology()
-        with Trace("--pod-ip", nodes.pod1.ip):
+        with Trace("--pod-ip", nodes.pod1.ip, "--interface", "cni0"):
             loaded = json.loads(run("bpftool", "--json", "prog", "show").stdout)
         names = {program.get("name") for program in loaded}
         fast, slow = {"dptrace_l2_in", "dptrace_l3_in"}, {"dptrace_l2_in_w", "dptrace_l3_in_w"}

@@ -80,9 +80,10 @@ struct Live {
   std::uint64_t last_ns = 0;  ///< of its newest event
   std::uint32_t sender = 0;   ///< netns that it was made in; 0: not seen
   bool has_left_sender = false;
-  bool matched = false;   ///< the filter itself matched, at one of its hops at least
-  bool unsettled = true;  ///< it has events that its verdict has not been asked about
-  bool to_many = false;   ///< a multicast or broadcast
+  bool matched = false;    ///< the filter itself matched, at one of its hops at least
+  bool unsettled = true;   ///< it has events that its verdict has not been asked about
+  bool to_many = false;    ///< a multicast or broadcast
+  bool encrypted = false;  ///< as judged last: it may wait for a key
   bool in_parts = false;
   std::uint32_t owner = 0;  ///< netns that its destination address was met in before; 0: not known
   bool told = false;        ///< handed over; what else becomes of it is not told

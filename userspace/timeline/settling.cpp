@@ -42,13 +42,14 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
   ask_listeners(live);
   const bool waits = now_ns < live.last_ns + limits_.patience_ns && is_waiting(live);
   if (!waits && now_ns >= live.last_ns + limits_.age_ns) return true;
-  if (!live.unsettled) return false;
+  const auto is_without_key = [&] { return now_ns >= live.last_ns + limits_.key_ns; };
+  if (!live.unsettled) return live.encrypted && is_without_key();
+  live.unsettled = false;
   put_in_order(live.packet);
   const auto judgement = judge(live, names_);
-  const bool is_encrypted =
+  live.encrypted =
       judgement.verdict == Verdict::kStolen && live.packet.merged_into == 0 && !is_waiting(live);
-  if (is_encrypted) return now_ns >= live.last_ns + limits_.key_ns;
-  live.unsettled = false;
+  if (live.encrypted) return is_without_key();
   if (judgement.nobody_wanted) return true;
   if (judgement.verdict == Verdict::kUnfinished) return false;
   // What was queued to user space may come back.

@@ -114,6 +114,7 @@ TEST_CASE("no answer of the kernel is waited for longer than bearable, and few a
     REQUIRE_FALSE(late);
     CHECK_THAT(late.error().message, Catch::Contains("too long"));
   }
+  CHECK(NetnsVisit::under_way() == NetnsVisit::kMost);
   const auto at_once = ask_within(1h, wait_there);
   REQUIRE_FALSE(at_once);
   CHECK_THAT(at_once.error().message, Catch::Contains("busy"));

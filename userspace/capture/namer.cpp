@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/foreign.hpp"
+#include "node/in_netns.hpp"
 #include "node/roles.hpp"
 
 namespace dptrace {
@@ -214,7 +215,8 @@ void Namer::describe(std::uint32_t netns, std::uint32_t wanted) {
   described_[netns] = now;
   const bool is_home = netns == names_.home_netns;
   const bool strange = is_strangers(netns);
-  if (!is_home && !time_.allows(netns, strange, now)) {
+  const int most = strange ? NetnsVisit::kMostOfStrangers : NetnsVisit::kMost;
+  if (!is_home && (NetnsVisit::under_way() >= most || !time_.allows(netns, strange, now))) {
     postponed_[netns].insert(wanted);
     return;
   }

@@ -10,6 +10,8 @@ std::atomic<int> visits = 0;
 
 }  // namespace
 
+int NetnsVisit::under_way() { return visits; }
+
 std::optional<NetnsVisit> NetnsVisit::begin() {
   if (visits.fetch_add(1) < kMost) return NetnsVisit();
   visits.fetch_sub(1);

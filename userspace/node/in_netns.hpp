@@ -21,6 +21,11 @@ namespace dptrace {
 class NetnsVisit {
  public:
   static constexpr int kMost = 4;
+  /// Likewise in namespaces that anybody may have made, so that the others are not kept waiting.
+  static constexpr int kMostOfStrangers = 2;
+
+  /// How many there are.
+  static int under_way();
 
   /// Nothing while as many are still in the kernel.
   static std::optional<NetnsVisit> begin();
@@ -48,10 +53,11 @@ std::invoke_result_t<Function&> ask_within(std::chrono::milliseconds patience, F
   auto visit = NetnsVisit::begin();
   if (!visit) return failure("the kernel is still busy with other network namespaces");
   const auto desk = std::make_shared<Desk>();
-  std::thread([desk, visit = std::move(*visit), function = std::move(function)]() mutable {
+  std::thread([desk, visit = std::move(visit), function = std::move(function)]() mutable {
     Answer answer = function();
     const std::scoped_lock lock(desk->mutex);
     desk->answer = std::move(answer);
+    visit.reset();  // before the answer is seen: who asks again at once finds room
     desk->ready.notify_one();
   }).detach();
   std::unique_lock lock(desk->mutex);

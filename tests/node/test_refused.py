@@ -38,7 +38,9 @@ class Refused(NodeTest):
         self.assertEqual(checks["socket"]["state"], "missing")
         for name in ("kfree_skb", "consume_skb", "netif_receive_skb", "net_dev_start_xmit"):
             self.assertEqual(checks[name]["state"], "ok", checks[name])
-        with Trace("--pod-ip", nodes.pod1.ip, prefix=TRACING_ALONE) as trace:
+        # Without tcx the devices get programs only where they are asked for.
+        asked_for = () if support.HAS_TCX else ("--interface", "*")
+        with Trace("--pod-ip", nodes.pod1.ip, *asked_for, prefix=TRACING_ALONE) as trace:
             self.assertIn("devices of this network namespace, before their queues", trace.stderr())
             packet, way = self.crossings_of_ping(trace)
             seen = [hop["point"] + " " + hop["interface"]["name"] for hop in packet["hops"] if hop["point"] != "netfilter"]

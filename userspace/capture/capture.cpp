@@ -259,6 +259,7 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
     const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
                          bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
     tc = offers.tcx ? make_tcx(fds) : make_clsact(fds);
+    if (settings.load_all) state.why = tc->trial();
   }
   // What a dptrace left that was killed.
   if (const auto removed = remove_stale_filters(); !removed && state.why.empty())

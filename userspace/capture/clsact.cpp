@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "capture/clsact_qdisc.hpp"
 #include "capture/filter_dump.hpp"
@@ -190,6 +192,21 @@ class Clsact final : public Tc {
   std::optional<std::set<std::uint32_t>> undisturbed() const override {
     auto devices = devices_with_clsact();
     return devices ? std::move(*devices) : std::set<std::uint32_t>();
+  }
+
+  // A new netns is the thread's alone and goes with it, and nothing is sent by its loopback device.
+  std::string trial() const override {
+    std::string refusal;
+    std::thread([&] {
+      if (unshare(CLONE_NEWNET) != 0) return;
+      constexpr std::uint32_t kLoopback = 1;
+      if (const auto made = make_clsact_qdisc(kLoopback, 0); !made) {
+        refusal = made.error().message;
+      } else if (const int error = add(kLoopback, BPF_TC_INGRESS, programs_.l2_in, 1); error != 0) {
+        refusal = fmt::format("attaching tc programs: {}", std::strerror(-error));
+      }
+    }).join();
+    return refusal;
   }
 
   Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {

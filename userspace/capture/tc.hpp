@@ -25,6 +25,9 @@ class Tc {
   virtual ~Tc() = default;
   /// The devices that programs come to and go from without a packet being lost; nothing: all.
   virtual std::optional<std::set<std::uint32_t>> undisturbed() const = 0;
+  /// Why this kernel would let no program be attached; empty: it would, or there is no right to try
+  /// (CAP_SYS_ADMIN, before 6.6). No device of this netns is touched.
+  virtual std::string trial() const = 0;
   /// Both directions or none. `arp_type` is ARPHRD_* and tells whether packets have a link header.
   virtual Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) = 0;
   /// Empty while the programs on it see all packets. Else what keeps them from that: somebody has

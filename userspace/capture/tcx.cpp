@@ -26,6 +26,9 @@ class Tcx final : public Tc {
 
   std::optional<std::set<std::uint32_t>> undisturbed() const override { return std::nullopt; }
 
+  // The devices are tried themselves: it costs them nothing.
+  std::string trial() const override { return {}; }
+
   Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {
     const bool l2 = has_link_header(arp_type);
     Links links{link(l2 ? programs_.l2_in : programs_.l3_in, ifindex, kTcxIngress),

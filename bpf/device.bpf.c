@@ -16,11 +16,14 @@ static __always_inline void device__see(struct sk_buff *skb, struct net_device *
 	struct dpt_seen seen;
 	__u32 matches;
 
-	if (!identity__may_be_ours(bytes, &seen, way, READ_BOTH_WAYS, &matches))
+	if (!identity__may_be_ours(bytes, &seen, skb__is_marked(skb), way, READ_AFTER_GLANCE, &matches))
 		return;
 	place__of_device(&place, skb, dev, point);
-	if (!identity__is_ours(&seen, &place, way, matches))
+	if (!identity__is_ours(&seen, &place, way, matches)) {
+		skb__unmark(skb);
 		return;
+	}
+	skb__mark(skb);
 	emit__device(dev, &place, seen.now);
 	emit__hop(&place, &seen);
 }

@@ -21,7 +21,7 @@ int BPF_PROG(dptrace_free, struct sk_buff *skb, void *location)
 	long stack;
 
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__may_be_ours(&bytes, &seen, way, READ_BOTH_WAYS, &matches))
+	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(skb), way, READ_AFTER_GLANCE, &matches))
 		return 0;
 	dev = place__of_skb(&place, skb, DPT_POINT_DROP);
 	if (!identity__is_ours(&seen, &place, way, matches))

@@ -5,6 +5,7 @@
 static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading reading)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx;
+	bool marked = context__is_marked(ctx);
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct net_device *dev;
@@ -12,7 +13,7 @@ static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading r
 	__u32 matches;
 
 	bytes__of_context(&bytes, ctx, 0);
-	if (!identity__may_be_ours(&bytes, &seen, WAY_ENDS, reading, &matches))
+	if (!identity__may_be_ours(&bytes, &seen, marked, WAY_ENDS, reading, &matches))
 		return 1;
 	place.skb = (__u64)ctx;
 	place.length = ctx->len;
@@ -97,7 +98,7 @@ int BPF_PROG(dptrace_consume, struct sk_buff *skb)
 	if (!set || slots__find(set, (__u64)skb) >= SLOT_WAYS)
 		return 0;
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__may_be_ours(&bytes, &seen, WAY_ENDS, READ_BOTH_WAYS, &matches))
+	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(skb), WAY_ENDS, READ_AFTER_GLANCE, &matches))
 		return 0;
 	dev = place__of_skb(&place, skb, DPT_POINT_SOCKET);
 	if (!identity__is_ours(&seen, &place, WAY_ENDS, matches))

@@ -35,7 +35,8 @@ struct dpt_entered {
 
 struct dpt_traversals {
 	__u64 ended;
-	__u64 skb; /* the one at hand */
+	__u64 skb;     /* the one at hand */
+	__u64 decider; /* of the one that ended last, 0: not known */
 	struct dpt_entered entered[ENTERED_SLOTS];
 };
 
@@ -74,6 +75,35 @@ static __always_inline int netfilter__enter(__u64 skb, __u64 function)
 	slot->function = function;
 	slot->traversals = here->ended;
 	return 0;
+}
+
+/* The function that was entered last in the traversal that has ended with `result`. 0: not known; none has decided; or
+ * the packet was stolen, but not by that function: it went on its way, and that is told by its hops.
+ */
+static __always_inline __u64 traversals__end(__u64 skb, int result, __u8 family)
+{
+	struct dpt_traversals *here = traversals__here();
+	struct dpt_entered *slot;
+	__u64 function;
+
+	if (!here)
+		return 0;
+	slot = traversals__slot(here, skb);
+	function = slot->skb == skb ? slot->function : 0;
+	if (result == NF_SLOW_STOLEN && (slot->traversals != here->ended || family == NFPROTO_BRIDGE))
+		function = 0;
+	here->ended++;
+	slot->skb = 0; /* what it enters next belongs to another traversal */
+	here->decider = function;
+	return function;
+}
+
+/* Out of a stack that has no room for it. */
+static __always_inline __u64 traversals__last(void)
+{
+	struct dpt_traversals *here = traversals__here();
+
+	return here ? here->decider : 0;
 }
 
 /* Every hook function has the arguments (priv, skb, state). Those that BTF does not know are probed by this. */
@@ -134,12 +164,7 @@ static __always_inline __u64 entries__decider(struct nf_hook_entries *entries, _
 
 static __always_inline __u8 state__hook(struct nf_hook_state *state)
 {
-	__u8 narrow = 0;
-
-	if (bpf_core_field_size(state->hook) != sizeof(narrow))
-		return BPF_CORE_READ(state, hook);
-	bpf_probe_read_kernel(&narrow, sizeof(narrow), __builtin_preserve_access_index(&state->hook));
-	return narrow;
+	return state->hook;
 }
 
 /* The common part of a record, from where the hook was run. */
@@ -217,52 +242,67 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 	return 0;
 }
 
-SEC("?fexit/nf_hook_slow")
-int BPF_PROG(dptrace_nf_slow, struct sk_buff *skb, struct nf_hook_state *state, struct nf_hook_entries *entries,
-	     unsigned int first, int result)
+/* If the packet is ours, has its skb been marked? Some device received it in this netns; what is made here or has been
+ * given other addresses by NAT begins at OUTPUT, PREROUTING or POSTROUTING. (Of a hook in front of a queue, which is
+ * another family's, too.)
+ */
+static __always_inline bool netfilter__is_marked_before(struct sk_buff *skb, struct nf_hook_state *state)
 {
-	struct dpt_traversals *here = traversals__here();
+	__u8 hook = state__hook(state);
+
+	if (!config.sees_devices || !skb->skb_iif || hook == NF_LOCAL_OUT)
+		return false;
+	return state->pf == NFPROTO_BRIDGE || (hook != NF_PRE_ROUTING && hook != NF_POST_ROUTING);
+}
+
+/* A packet that the hook has let through, or that it keeps. */
+static __always_inline int netfilter__passed(struct sk_buff *skb, struct nf_hook_state *state,
+					     struct nf_hook_entries *entries, int result)
+{
 	struct dpt_netfilter *record;
-	struct dpt_entered *slot;
 	struct net_device *dev;
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct dpt_seen seen;
 	__u32 matches;
-	bool directly;
-
-	if (!here)
-		return 0;
-	slot = traversals__slot(here, (__u64)skb);
-	if (slot->skb != (__u64)skb)
-		slot->function = 0;
-	directly = slot->function && slot->traversals == here->ended;
-	here->ended++;
-	slot->skb = 0; /* what it enters next belongs to another traversal */
-	if (result < 0)
-		return netfilter__dropped(skb, state, entries, slot->function, result);
-	/* Stolen, but not by the function entered last: it went on its way, and that is told by its hops. */
-	if (result == NF_SLOW_STOLEN && (!directly || state->pf == NFPROTO_BRIDGE))
-		return 0;
 
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__may_be_ours(&bytes, &seen, netfilter__way(state), READ_BOTH_WAYS, &matches))
+	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(skb), netfilter__way(state), READ_AFTER_GLANCE,
+				   &matches))
 		return 0;
 	dev = netfilter__place(&place, skb, state);
 	place.length = skb->len;
 	place.packet_type = skb__packet_type(skb);
 	place.iif = skb->skb_iif;
 	place.flags = skb__is_gso(skb);
-	if (!identity__is_ours(&seen, &place, netfilter__way(state), matches))
+	if (!identity__is_ours(&seen, &place, netfilter__way(state), matches)) {
+		skb__unmark(skb);
 		return 0;
+	}
+	skb__mark(skb);
 	if (dev)
 		emit__device(dev, &place, seen.now);
 	record = netfilter__begin(state, entries->num_hook_entries, 0, result, seen.now);
 	if (!record)
 		return 0;
 	if (result == NF_SLOW_STOLEN)
-		record->function = entries__decider(entries, slot->function);
+		record->function = entries__decider(entries, traversals__last());
 	emit__fill(&record->hop, &place, &seen);
 	emit__submit(record);
 	return 0;
+}
+
+SEC("?fexit/nf_hook_slow")
+int BPF_PROG(dptrace_nf_slow, struct sk_buff *skb, struct nf_hook_state *state, struct nf_hook_entries *entries,
+	     unsigned int first, int result)
+{
+	__u64 function = traversals__end((__u64)skb, result, state->pf);
+
+	if (result < 0)
+		return netfilter__dropped(skb, state, entries, function, result);
+	if (result == NF_SLOW_STOLEN && !function)
+		return 0;
+	if (netfilter__is_marked_before(skb, state) && !skb__is_marked(skb))
+		return 0;
+	return netfilter__passed(skb, state, entries, result);
 }

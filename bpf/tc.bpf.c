@@ -12,6 +12,7 @@ char dptrace_license[] SEC("license") = "GPL";
 static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 network_offset, enum dpt_reading reading)
 {
 	__u32 way = point == DPT_POINT_TC_EGRESS ? WAY_BEGINS | WAY_LEAVES : WAY_ARRIVES | WAY_UNDECIDED;
+	bool marked = context__is_marked(ctx);
 	struct dpt_bytes bytes;
 	struct dpt_place place;
 	struct dpt_seen seen;
@@ -20,7 +21,7 @@ static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 netw
 	if (point == DPT_POINT_TC_INGRESS && home__flags(ctx->ifindex) & DPT_HOME_UPLINK)
 		way |= WAY_AT_UPLINK;
 	bytes__of_context(&bytes, ctx, network_offset);
-	if (!identity__may_be_ours(&bytes, &seen, way, reading, &matches))
+	if (!identity__may_be_ours(&bytes, &seen, marked, way, reading, &matches))
 		return TC_ACT_UNSPEC;
 	place.skb = (__u64)ctx; /* the context of a tc program is the sk_buff itself */
 	place.netns = config.home_netns;
@@ -32,6 +33,7 @@ static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 netw
 	place.iif = ctx->ingress_ifindex;
 	if (!identity__is_ours(&seen, &place, way, matches))
 		return TC_ACT_UNSPEC;
+	marks__add((__u64)ctx, context__head(ctx));
 	emit__hop(&place, &seen);
 	return TC_ACT_UNSPEC;
 }

@@ -26,11 +26,13 @@ int BPF_PROG(dptrace_ipsec, struct sock *sk, struct sk_buff *skb)
 	__u32 matches;
 
 	bytes__of_network_header(&bytes, skb);
-	if (!identity__may_be_ours(&bytes, &seen, WAY_BEGINS | WAY_LEAVES, READ_BOTH_WAYS, &matches))
+	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(skb), WAY_BEGINS | WAY_LEAVES, READ_AFTER_GLANCE,
+				   &matches))
 		return 0;
 	dev = xfrm__place(&place, skb);
 	if (!identity__is_ours(&seen, &place, WAY_BEGINS | WAY_LEAVES, matches))
 		return 0;
+	skb__mark(skb);
 	if (dev)
 		emit__device(dev, &place, seen.now);
 	emit__hop(&place, &seen);

@@ -29,7 +29,7 @@ struct {
 
 static __always_inline struct dpt_arrival *arrivals__slot(__u64 skb)
 {
-	__u32 index = skb__hash(skb) >> 20;
+	__u32 index = address__hash(skb) >> 20;
 
 	_Static_assert(ARRIVAL_SLOTS == 1 << (32 - 20), "what is left of a hash");
 	return bpf_map_lookup_elem(&arrivals, &index);

@@ -5,6 +5,8 @@
 
 #include "arrivals.bpf.h"
 #include "common.bpf.h"
+#include "glance.bpf.h"
+#include "marks.bpf.h"
 #include "quoted.bpf.h"
 #include "slots.bpf.h"
 #include "translated.bpf.h"
@@ -24,11 +26,6 @@ struct {
 	__type(value, struct dpt_recent_set);
 } followed __weak SEC(".maps");
 
-/* When something was last followed, to RENEW_FOLLOWING_NS; 0: nothing is, and a packet whose addresses do not match is
- * done. User space takes it back to 0 after BELIEF_NS.
- */
-__u64 following __weak = 0;
-
 /* Where on its way a packet is. */
 enum dpt_way {
 	WAY_BEGINS = 1,	   /* what was made here may be met for the first time */
@@ -45,6 +42,7 @@ enum dpt_way {
 enum dpt_reading {
 	READ_BOTH_WAYS,
 	READ_BY_WALKING,
+	READ_AFTER_GLANCE, /* both ways, what the glance has not dismissed: tracing programs */
 };
 
 /* By any headers. Inlined, rare as it is: 5.10 takes every number for precise in a program with functions, and walks it
@@ -64,17 +62,25 @@ static __always_inline bool identity__walk(struct dpt_bytes *bytes, struct dpt_s
 	return true;
 }
 
-/* False: not IP, or not ours; the packet costs nothing more. Else *seen is filled, and it may be ours. */
-static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struct dpt_seen *seen, __u32 way,
-						  enum dpt_reading reading, __u32 *matches)
+/* Of the packets that the filter does not match: an skb that has carried one of ours, or a copy of its, is marked; of
+ * what NAT has changed, segments, replies and errors about it are other skbs.
+ */
+static __always_inline enum dpt_wanted identity__wanted(bool marked, __u32 way)
 {
-	enum dpt_wanted wanted = WANT_NOTHING;
+	if (following && (marked || (translated_since && way & (WAY_UNDECIDED | WAY_LEAVES | WAY_ENDS))))
+		return WANT_ALL;
+	return way & WAY_AT_UPLINK ? WANT_BEGINNINGS : WANT_NOTHING;
+}
 
-	if (following)
-		wanted = WANT_ALL;
-	else if (way & WAY_AT_UPLINK)
-		wanted = WANT_BEGINNINGS;
+/* False: not IP, or not ours; the packet costs nothing more. Else *seen is filled, and it may be ours. */
+static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struct dpt_seen *seen, bool marked,
+						  __u32 way, enum dpt_reading reading, __u32 *matches)
+{
+	enum dpt_wanted wanted = forget(identity__wanted(marked, way));
+
 	*matches = 0;
+	if (reading == READ_AFTER_GLANCE && wanted == WANT_NOTHING && glance__dismisses(bytes))
+		return false;
 	switch (reading == READ_BY_WALKING ? LOOK_UNUSUAL : common__look(bytes, seen, wanted, matches)) {
 	case LOOK_NOT_OURS:
 		return false;
@@ -156,7 +162,9 @@ static __always_inline void followed__remember(__u64 number, __u64 now)
 		recent__remember(set, number, now);
 }
 
-/* Decides, remembers, and sets place->flags. *place is filled but for that. */
+/* Decides, remembers, and sets place->flags. *place is filled but for that. Whoever is told true where the skb does not
+ * end marks it.
+ */
 static __always_inline bool identity__is_ours(const struct dpt_seen *seen, struct dpt_place *place, __u32 way,
 					      __u32 matches)
 {

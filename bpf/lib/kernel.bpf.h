@@ -99,7 +99,7 @@ struct rt6_info {
 };
 
 struct nf_hook_state {
-	/* unsigned int on 5.10, u8 since: to be read by its size */
+	/* u8 since 6.1: libbpf makes the load as wide as the field */
 	unsigned int hook;
 	__u8 pf;
 	struct net_device *in;
@@ -131,6 +131,25 @@ enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
 };
+
+/* The verifier lets no typed pointer be calculated with; half of one is a number. */
+static __always_inline __u64 address__low_half(__u64 address)
+{
+	__u64 half;
+
+	asm volatile("r0 = %1\n"
+		     "w0 = w0\n"
+		     "%0 = r0"
+		     : "=r"(half)
+		     : "r"(address)
+		     : "r0");
+	return half;
+}
+
+static __always_inline __u32 address__hash(__u64 address)
+{
+	return (__u32)address__low_half(address) * 0x9e3779b1U;
+}
 
 #define SKB_DST_PTRMASK (~1UL)
 #define RTCF_LOCAL 0x80000000u

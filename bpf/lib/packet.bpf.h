@@ -87,6 +87,11 @@ __u32 unknown_zero __weak = 0;
 
 #define forget(value) ((value) + *(volatile __u32 *)&unknown_zero)
 
+/* When something was last followed, to RENEW_FOLLOWING_NS; 0: nothing is, and a packet whose addresses do not match is
+ * done. User space takes it back to 0 after BELIEF_NS.
+ */
+__u64 following __weak = 0;
+
 /* A packet of ours. */
 struct dpt_seen {
 	struct dpt_flow flow;

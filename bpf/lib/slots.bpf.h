@@ -37,28 +37,9 @@ struct {
 	__type(value, struct dpt_slot_set);
 } slots __weak SEC(".maps");
 
-/* The verifier lets no typed pointer be calculated with; half of one is a number. */
-static __always_inline __u64 skb__low_half(__u64 skb)
-{
-	__u64 half;
-
-	asm volatile("r0 = %1\n"
-		     "w0 = w0\n"
-		     "%0 = r0"
-		     : "=r"(half)
-		     : "r"(skb)
-		     : "r0");
-	return half;
-}
-
-static __always_inline __u32 skb__hash(__u64 skb)
-{
-	return (__u32)skb__low_half(skb) * 0x9e3779b1U;
-}
-
 static __always_inline struct dpt_slot_set *slots__set(__u64 skb)
 {
-	__u32 index = skb__hash(skb) >> 18;
+	__u32 index = address__hash(skb) >> 18;
 
 	_Static_assert(SLOT_SETS == 1 << (32 - 18), "what is left of a hash");
 	return bpf_map_lookup_elem(&slots, &index);

@@ -256,9 +256,12 @@ static __always_inline bool walk__is_wanted(const struct dpt_bytes *bytes, const
 {
 	__u8 flags = 0;
 
-	if (wanted != WANT_BEGINNINGS)
-		return wanted;
-	if (walk->tunnel_kind != DPT_TUNNEL_NONE || header__is_later_fragment(&walk->inner))
+	if (wanted == WANT_ALL)
+		return true;
+	/* It has no ports: it is ours when the first one is. */
+	if (header__is_later_fragment(&walk->inner))
+		return following;
+	if (wanted == WANT_NOTHING || walk->tunnel_kind != DPT_TUNNEL_NONE)
 		return false;
 	if (walk->inner.protocol != IPPROTO_TCP)
 		return true;

@@ -28,6 +28,15 @@ struct dpt_home_set {
 	struct dpt_home_device ways[DPT_HOME_WAYS];
 };
 
+/* What may carry a packet of ours: see bpf/lib/marks.bpf.h. */
+enum {
+	DPT_MARKS = 65536,
+	DPT_MARK_FRESH = 0x20000, /* user space makes it old after a period, and nothing after another */
+	DPT_MARK_OLD = 0x10000,
+	DPT_MARK_AGE = DPT_MARK_FRESH | DPT_MARK_OLD,
+	DPT_MARK_MANY = 0x40000, /* of several addresses; else of the one in the last 16 bits */
+};
+
 /* UDP ports as the node's devices have them, told by user space while the programs run. */
 enum {
 	DPT_UDP_PORTS = 65536,
@@ -46,5 +55,7 @@ struct dpt_config {
 	__u8 any_protocol;
 	__u8 reads_directly;	   /* tracing programs may read through untrusted pointers (6.17) */
 	__u8 has_drop_reason;	   /* tracepoint kfree_skb has its third argument (5.17) */
+	__u8 casts;		   /* tracing programs may read any memory as a struct (6.2) */
+	__u8 sees_devices;	   /* what a device receives or sends is marked if it is ours */
 	__u8 has_consume_location; /* tracepoint consume_skb has its second argument (6.3 to 6.5) */
 };

@@ -4,7 +4,7 @@ import json
 import re
 
 from tracer import Tracer
-from workloads import NOBODY_IP, SENDER_IP
+from workloads import NOBODY_IP, PINGING_IP, SENDER_IP, WORKLOADS
 
 
 class Dptrace(Tracer):
@@ -34,8 +34,16 @@ class Dptrace(Tracer):
         return int(found[1]), 0 if found[2] == "none" else int(found[2])
 
 
+class Pinged(Dptrace):
+    """It follows a pod that pings once a second, while another sends what does not match."""
+
+    def beside(self, prefix):
+        return ["nsenter", f"--net=/run/netns/{prefix}-pod2", "ping", "-q", "-I", PINGING_IP, WORKLOADS["vxlan"].peer_ip]
+
+
 def dptraces(binary, label=""):
     yield Dptrace(f"dptrace{label} nothing", "nothing", binary, "--pod-ip", NOBODY_IP)
+    yield Pinged(f"dptrace{label} armed", "armed", binary, "--pod-ip", PINGING_IP)
     yield Dptrace(f"dptrace{label} all, text", "all", binary, "--pod-ip", SENDER_IP)
     yield Dptrace(f"dptrace{label} all, json", "all", binary, "--pod-ip", SENDER_IP, "-o", "json")
     yield Dptrace(f"dptrace{label} all, -w", "all", binary, "--pod-ip", SENDER_IP, "--drops-only", "-w", "{scratch}/trace.dpt")

@@ -16,11 +16,13 @@ class Running:
     def __init__(self, tracer, netns, scratch, timeout):
         self.tracer, self.scratch = tracer, pathlib.Path(tempfile.mkdtemp(dir=scratch))
         self.started = time.monotonic()
-        self.reader = self.process = None
+        self.reader = self.process = self.beside = None
         try:
             self.start(netns)
             self.await_ready(timeout)
             self.ready_s = time.monotonic() - self.started
+            if beside := tracer.beside(netns.rsplit("-", 1)[0]):
+                self.beside = subprocess.Popen(beside, stdout=subprocess.DEVNULL)
             self.leave_sender_cpu()
         except BaseException:
             self.kill()
@@ -50,7 +52,7 @@ class Running:
 
     def leave_sender_cpu(self):
         """Only now: a tool on a node starts wherever there is room."""
-        for process in filter(None, (self.process, self.reader)):
+        for process in filter(None, (self.process, self.reader, self.beside)):
             for thread in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
                 os.sched_setaffinity(int(thread.name), {TRACER_CPU})
 
@@ -102,7 +104,7 @@ class Running:
 
     def kill(self):
         """Never leaves it running."""
-        for process in (self.process, self.reader):
+        for process in (self.process, self.reader, self.beside):
             if process and process.poll() is None:
                 process.kill()
                 process.wait()

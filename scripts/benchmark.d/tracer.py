@@ -24,6 +24,9 @@ class Tracer:
     def is_ready(self, running):
         raise NotImplementedError
 
+    def beside(self, prefix):
+        """A command that runs as long as the tracer does; nothing: none."""
+
     def events(self, errors, output):
         """(taken, lost), None for what the tool does not tell."""
         return None, None

@@ -8,6 +8,7 @@ from system import run
 # Addresses of its own beside those of the topology's pods: tests that trace those at the same time are not disturbed.
 SENDER_IP = "10.244.19.200"
 NOBODY_IP = "198.51.100.1"
+PINGING_IP = "10.244.19.202"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,6 +55,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   std::unique_ptr<Capture> capture(new Capture);
   capture->object_ = std::move(*object);
   auto* data = capture->object_.skeleton->bss;
+  capture->marks_.emplace(data->marks);
   capture->tunnel_ports_.emplace(data->tunnel_ports, &data->tunnel_ports_told);
   // The ring is read from before anything writes to it; exits are attached before entries.
   auto ring = Ring::open(bpf_map__fd(capture->object_.skeleton->maps.ring));
@@ -340,12 +341,15 @@ bool Capture::tell_lost(std::uint64_t begin_ns, const Receiver& receive) {
 }
 
 void Capture::forget_following() {
-  std::atomic_ref following(object_.skeleton->bss->following);
-  auto since = following.load(std::memory_order_relaxed);
-  if (since != 0 && complete_until_ > since + kForgetNs) {
+  auto* data = object_.skeleton->bss;
+  for (auto* since_ns : {&data->following, &data->translated_since}) {
+    std::atomic_ref shared(*since_ns);
     // Not if the programs have just renewed it.
-    following.compare_exchange_strong(since, 0, std::memory_order_relaxed);
+    if (auto since = shared.load(std::memory_order_relaxed);
+        since != 0 && complete_until_ > since + kForgetNs)
+      shared.compare_exchange_strong(since, 0, std::memory_order_relaxed);
   }
+  marks_->fade(complete_until_, kForgetNs);
 }
 
 std::vector<std::string> Capture::take_warnings() {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "capture/devices.hpp"
+#include "capture/marks.hpp"
 #include "capture/object.hpp"
 #include "capture/probe.hpp"
 #include "capture/ring.hpp"
@@ -86,6 +87,7 @@ class Capture {
   std::vector<BpfLink> links_;
   std::string modules_;  ///< as /proc/modules had them last
   std::optional<TunnelPorts> tunnel_ports_;
+  std::optional<Marks> marks_;
   std::unique_ptr<Devices> devices_;
   std::function<void()> on_links_ = [] {};
   std::unique_ptr<Ring> ring_;

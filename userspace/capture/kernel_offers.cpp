@@ -42,6 +42,7 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   offers.tcx = btf.has_enumerator("bpf_attach_type", "BPF_TCX_INGRESS");
   // Commands of the same age as the verifiers that are meant (6.9, 6.17): asking takes too long.
   offers.direct_reads = btf.has_enumerator("bpf_cmd", "BPF_PROG_STREAM_READ_BY_FD");
+  offers.casts = btf.function_id("bpf_rdonly_cast").has_value();
   offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
   offers.tracing_refusal = ask_for_tracing(btf);
   offers.tracing_functions = offers.tracing_refusal.empty();

@@ -17,6 +17,7 @@ struct KernelOffers {
   std::string tracing_refusal;     ///< why not
   bool kprobes = false;
   bool direct_reads = false;  ///< tracing programs may read through untrusted pointers (6.17)
+  bool casts = false;         ///< tracing programs may read a number as a pointer to a struct (6.2)
   /// The verifier is done in time with the larger form of the network programs (identity.bpf.h):
   /// measured on 6.12; 6.1 gives up.
   bool large_network_programs = false;

@@ -42,7 +42,18 @@ std::string log_tail() {
   return log.substr(log.size() > kLogTail ? log.size() - kLogTail : 0);
 }
 
-void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const KernelOffers& offers) {
+bool is_refused(const Refusals& refusals, const bpf_program* program) {
+  return refusals.contains(bpf_program__name(program));
+}
+
+bool sees_devices(const dptrace_bpf& skeleton, const Refusals& refusals) {
+  const auto& programs = skeleton.progs;
+  return !is_refused(refusals, programs.dptrace_receive) &&
+         !is_refused(refusals, programs.dptrace_xmit);
+}
+
+void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const KernelOffers& offers,
+               const Refusals& refusals) {
   dpt_config config{};
   config.pod_count = static_cast<std::uint32_t>(settings.pods.size());
   config.peer_count = static_cast<std::uint32_t>(settings.peers.size());
@@ -54,22 +65,18 @@ void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const Ker
   config.home_netns = current_netns();
   config.reads_directly = offers.direct_reads;
   config.has_drop_reason = offers.drop_reasons;
+  config.casts = offers.casts;
+  config.sees_devices = sees_devices(skeleton, refusals);
   config.has_consume_location = offers.consume_locations;
   std::memcpy(&skeleton.rodata->config, &config, sizeof config);
   bpf_map__set_max_entries(skeleton.maps.ring, static_cast<std::uint32_t>(settings.ring_bytes));
-}
-
-bool is_refused(const Refusals& refusals, const bpf_program* program) {
-  return refusals.contains(bpf_program__name(program));
 }
 
 // Making a qdisc for them would cost the node packets: see Devices.
 bool wants_tc(const dptrace_bpf& skeleton, const CaptureSettings& settings,
               const KernelOffers& offers, const Refusals& refusals) {
   if (offers.tcx || settings.load_all || !settings.interfaces.empty()) return true;
-  const auto& programs = skeleton.progs;
-  if (is_refused(refusals, programs.dptrace_receive) || is_refused(refusals, programs.dptrace_xmit))
-    return true;
+  if (!sees_devices(skeleton, refusals)) return true;
   const auto devices = devices_with_clsact();
   return devices && !devices->empty();
 }
@@ -187,7 +194,7 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
   for (;;) {
     auto skeleton = open_object();
     if (!skeleton) return skeleton;
-    configure(**skeleton, settings, offers);
+    configure(**skeleton, settings, offers, refusals);
     const auto& programs = (*skeleton)->progs;
     const bool has_requests = !offers.drop_reasons && offers.tracing_functions &&
                               btf.find_function("inet_rtx_syn_ack").has_value();
@@ -217,7 +224,7 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOf
     auto skeleton = open_object();
     if (!skeleton) return tl::unexpected(skeleton.error());
     LoadedObject object{std::move(*skeleton), {}, {}, {}, refusals};
-    configure(*object.skeleton, settings, offers);
+    configure(*object.skeleton, settings, offers, refusals);
     leave_out(object);
     const bool with_tc = wants_tc(*object.skeleton, settings, offers, refusals);
     object.network = choose_network_programs(*object.skeleton, large, with_tc, refusals);

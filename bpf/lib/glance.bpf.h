@@ -1,0 +1,64 @@
+/* A look at the addresses alone, by which nearly all packets of others are let go: plain loads where the kernel lets a
+ * program read a number as a pointer to a struct (6.2 and later).
+ */
+#pragma once
+
+#include "packet.bpf.h"
+
+extern void *bpf_rdonly_cast(const void *at, __u32 type) __ksym __weak;
+
+/* By the kernel's own names: their layout is that of the wire. */
+struct iphdr {
+	__u8 version_ihl;
+	__u8 tos;
+	__be16 tot_len;
+	__be16 id;
+	__be16 frag_off;
+	__u8 ttl;
+	__u8 protocol;
+	__sum16 check;
+	__be32 saddr;
+	__be32 daddr;
+};
+
+struct udphdr {
+	__be16 source;
+	__be16 dest;
+	__be16 len;
+	__sum16 check;
+};
+
+enum { VXLAN_PACKET_OFFSET = 20 + 8 + 8 + 14 }; /* behind IPv4, UDP, VXLAN and Ethernet */
+
+/* Is it surely none of ours? Not what stands behind options, in fragments or in other tunnels than VXLAN. */
+static __always_inline bool glance__is_foreign(const unsigned char *start, bool *is_tunnelled)
+{
+	const struct iphdr *ip = bpf_rdonly_cast(start, bpf_core_type_id_kernel(struct iphdr));
+	const struct udphdr *udp;
+	__u16 port;
+
+	if (ip->version_ihl != 0x45 || ip->frag_off & ~bpf_htons(IP_DF) || filter__matches_ipv4(ip->saddr, ip->daddr))
+		return false;
+	if (ip->protocol != IPPROTO_UDP)
+		return ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_ICMP;
+	udp = bpf_rdonly_cast(start + sizeof(struct iphdr), bpf_core_type_id_kernel(struct udphdr));
+	port = bpf_ntohs(udp->dest);
+	if (is_geneve_port(port))
+		return false;
+	*is_tunnelled = is_vxlan_port(port);
+	return true;
+}
+
+static __always_inline bool glance__dismisses(const struct dpt_bytes *bytes)
+{
+	bool is_tunnelled = false, is_more = false;
+
+	if (!config.casts || bytes->protocol != ETH_P_IP ||
+	    bytes->available < sizeof(struct iphdr) + sizeof(struct udphdr) ||
+	    !glance__is_foreign(bytes->start, &is_tunnelled))
+		return false;
+	if (!is_tunnelled)
+		return true;
+	return bytes->available >= VXLAN_PACKET_OFFSET + sizeof(struct iphdr) + sizeof(struct udphdr) &&
+	       glance__is_foreign(bytes->start + VXLAN_PACKET_OFFSET, &is_more) && !is_more;
+}

@@ -1,0 +1,22 @@
+// The marks that the BPF programs leave on skbs of ours (bpf/lib/marks.bpf.h), faded with time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace dptrace {
+
+class Marks {
+ public:
+  explicit Marks(std::span<std::uint32_t> marks) : marks_(marks) {}
+
+  /// To be called now and then, with CLOCK_MONOTONIC. A mark is kept for `period_ns` at least and
+  /// twice that at most.
+  void fade(std::uint64_t now_ns, std::uint64_t period_ns);
+
+ private:
+  std::span<std::uint32_t> marks_;
+  std::uint64_t faded_ns_ = 0;
+};
+
+}  // namespace dptrace

@@ -2,8 +2,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "model/losses.hpp"
 #include "support/sample_packets.hpp"
+#include "verdict/losses.hpp"
 
 using namespace dptrace;
 

@@ -21,7 +21,6 @@
 #include "cli/standard_output.hpp"
 #include "cli/version.hpp"
 #include "decode/decode.hpp"
-#include "model/drop_stack.hpp"
 #include "node/capabilities.hpp"
 #include "node/loss_counters.hpp"
 #include "os/outlet.hpp"
@@ -31,6 +30,7 @@
 #include "output/drop_output.hpp"
 #include "output/metrics_server.hpp"
 #include "screen/drop_display.hpp"
+#include "verdict/drop_stack.hpp"
 #include "watch/drop_rows.hpp"
 
 namespace dptrace {

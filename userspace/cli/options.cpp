@@ -1,7 +1,6 @@
 #include "cli/options.hpp"
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -17,6 +16,7 @@
 #include "cli/values.hpp"
 #include "cli/version.hpp"
 #include "dptrace/config.h"
+#include "model/flow.hpp"
 #include "os/outlet.hpp"
 
 namespace dptrace {
@@ -223,9 +223,7 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
 }
 
 std::string port_contradiction(const CaptureSettings& capture) {
-  const bool has_ports = !capture.protocol || *capture.protocol == IPPROTO_TCP ||
-                         *capture.protocol == IPPROTO_UDP || *capture.protocol == IPPROTO_SCTP;
-  if (capture.port == 0 || has_ports) return {};
+  if (capture.port == 0 || !capture.protocol || has_ports(*capture.protocol)) return {};
   return fmt::format("--port {} contradicts --protocol: only tcp, udp and sctp have ports",
                      capture.port);
 }

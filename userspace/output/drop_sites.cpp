@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "model/drop_stack.hpp"
 #include "output/style.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 

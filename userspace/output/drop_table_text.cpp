@@ -7,12 +7,12 @@
 #include <optional>
 #include <utility>
 
-#include "model/drop_stack.hpp"
 #include "output/drop_words.hpp"
 #include "output/flow_words.hpp"
 #include "output/hop_words.hpp"
 #include "output/time_text.hpp"
 #include "output/verdict_words.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 

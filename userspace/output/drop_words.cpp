@@ -1,5 +1,8 @@
 #include "output/drop_words.hpp"
 
+#include <netinet/in.h>
+
+#include "model/flow.hpp"
 #include "output/protocol_words.hpp"
 #include "output/verdict_words.hpp"
 
@@ -31,13 +34,13 @@ void append_drop_protocol(Buffer& out, const DropKind& kind) {
     return;
   }
   const ProtocolName* name = protocol_name(kind.protocol);
-  if (kind.family == 6 && kind.protocol != kIcmpv6) append(out, "IPv6 ");
+  if (kind.family == 6 && kind.protocol != IPPROTO_ICMPV6) append(out, "IPv6 ");
   if (name != nullptr) {
     append(out, name->words);
   } else {
     fmt::format_to(fmt::appender(out), "protocol {}", kind.protocol);
   }
-  if (kind.protocol != kIcmp && kind.protocol != kIcmpv6) return;
+  if (!is_icmp(kind.protocol)) return;
   const auto type = icmp_words(kind.protocol, kind.icmp_type, 0).type;
   if (type.empty()) {
     fmt::format_to(fmt::appender(out), " type {}", kind.icmp_type);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include "model/flow.hpp"
 #include "output/protocol_words.hpp"
 
 namespace dptrace {
@@ -9,8 +10,6 @@ namespace dptrace {
 namespace {
 
 constexpr std::string_view kArrow = " → ";
-constexpr std::uint16_t kMoreFragments = 0x2000;
-constexpr std::uint16_t kOffsetMask = 0x1fff;  // in units of 8 bytes
 
 void append_pod(Buffer& out, const dpt_address& address, const Names& names, std::uint64_t at_ns) {
   const auto pod = names.pod_of_address(Address(address), at_ns);
@@ -60,14 +59,14 @@ void append_protocol(Buffer& out, const dpt_flow& flow) {
   }
   if (fragment_offset(flow) > 0) {
     fmt::format_to(fmt::appender(out), " fragment at {}", fragment_offset(flow));
-  } else if (flow.protocol == kIcmp || flow.protocol == kIcmpv6) {
+  } else if (is_icmp(flow.protocol)) {
     append_icmp(out, flow);
   }
 }
 
 void append_details(Buffer& out, const dpt_flow& flow) {
   const std::uint32_t offset = fragment_offset(flow);
-  if (offset == 0 && flow.protocol == kTcp) {
+  if (offset == 0 && flow.protocol == IPPROTO_TCP) {
     for (const auto& flag : tcp_flags()) {
       if ((flow.tcp_flags & flag.bit) == 0) continue;
       out.push_back(' ');
@@ -89,10 +88,6 @@ void append_details(Buffer& out, const dpt_flow& flow) {
 }
 
 }  // namespace
-
-std::uint32_t fragment_offset(const dpt_flow& flow) { return (flow.fragment & kOffsetMask) * 8U; }
-
-bool more_fragments(const dpt_flow& flow) { return (flow.fragment & kMoreFragments) != 0; }
 
 void append_address(Buffer& out, const dpt_address& address) {
   const auto& b = address.bytes;

@@ -31,9 +31,4 @@ void append_tunnel(Buffer& out, const dpt_tunnel& tunnel);
 /// `VXLAN`
 std::string_view tunnel_word(std::uint8_t kind);
 
-/// Offset in bytes of a fragment within its datagram.
-std::uint32_t fragment_offset(const dpt_flow& flow);
-/// More fragments follow.
-bool more_fragments(const dpt_flow& flow);
-
 }  // namespace dptrace

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "model/drop_stack.hpp"
 #include "output/drop_sites.hpp"
 #include "output/flow_words.hpp"
 #include "output/lost_parts.hpp"
 #include "output/verdict_words.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 

@@ -1,7 +1,10 @@
 #include "output/lost_parts.hpp"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 
+#include "model/flow.hpp"
 #include "output/protocol_words.hpp"
 
 namespace dptrace {
@@ -36,7 +39,7 @@ std::string_view part_word(Part::Kind kind, std::size_t count) {
 
 /// Segments of UDP, as QUIC sends them in one call, have no numbers but their place.
 bool has_sequence(const Part& part, const Packet& packet) {
-  return part.kind == Part::Kind::kSegment && packet.flow().protocol == kTcp;
+  return part.kind == Part::Kind::kSegment && packet.flow().protocol == IPPROTO_TCP;
 }
 
 void append_range(Buffer& out, const Part& part, const Packet& packet) {

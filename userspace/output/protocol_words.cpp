@@ -1,5 +1,9 @@
 #include "output/protocol_words.hpp"
 
+#include <netinet/in.h>
+
+#include "model/flow.hpp"
+
 namespace dptrace {
 
 namespace {
@@ -123,20 +127,12 @@ const ProtocolName* protocol_name(std::uint8_t number) {
   return nullptr;
 }
 
-bool has_ports(std::uint8_t protocol) {
-  return protocol == kTcp || protocol == kUdp || protocol == kSctp;
-}
-
 std::span<const TcpFlag> tcp_flags() { return kTcpFlags; }
 
-bool is_echo(std::uint8_t protocol, std::uint8_t type) {
-  if (protocol == kIcmp) return type == 8 || type == 0;
-  return protocol == kIcmpv6 && (type == 128 || type == 129);
-}
-
 IcmpWords icmp_words(std::uint8_t protocol, std::uint8_t type, std::uint8_t code) {
-  const std::span<const IcmpRow> rows = protocol == kIcmp ? std::span<const IcmpRow>(kIcmpRows)
-                                                          : std::span<const IcmpRow>(kIcmpv6Rows);
+  const std::span<const IcmpRow> rows = protocol == IPPROTO_ICMP
+                                            ? std::span<const IcmpRow>(kIcmpRows)
+                                            : std::span<const IcmpRow>(kIcmpv6Rows);
   return {find(rows, type, kAnyCode), find(rows, type, code)};
 }
 

@@ -8,12 +8,6 @@
 
 namespace dptrace {
 
-inline constexpr std::uint8_t kIcmp = 1;
-inline constexpr std::uint8_t kTcp = 6;
-inline constexpr std::uint8_t kUdp = 17;
-inline constexpr std::uint8_t kIcmpv6 = 58;
-inline constexpr std::uint8_t kSctp = 132;
-
 struct ProtocolName {
   std::uint8_t number;
   std::string_view json;   ///< `icmpv6`
@@ -23,9 +17,6 @@ struct ProtocolName {
 /// Null for a protocol without a name here.
 const ProtocolName* protocol_name(std::uint8_t number);
 
-/// TCP, UDP, SCTP: the flow has ports.
-bool has_ports(std::uint8_t protocol);
-
 struct TcpFlag {
   std::uint8_t bit;
   std::string_view name;
@@ -34,14 +25,11 @@ struct TcpFlag {
 std::span<const TcpFlag> tcp_flags();
 inline constexpr std::uint8_t kTcpAck = 0x10;
 
-/// Echo request or reply, the messages with an id and a sequence number.
-bool is_echo(std::uint8_t protocol, std::uint8_t type);
-
 struct IcmpWords {
   std::string_view type;  ///< `destination unreachable`; empty: not known
   std::string_view code;  ///< `port`; empty: none, or not known
 };
-/// `protocol` is kIcmp or kIcmpv6.
+/// `protocol` is IPPROTO_ICMP or IPPROTO_ICMPV6.
 IcmpWords icmp_words(std::uint8_t protocol, std::uint8_t type, std::uint8_t code);
 
 }  // namespace dptrace

@@ -6,9 +6,10 @@
 #include <array>
 #include <string>
 
-#include "model/drop_stack.hpp"
+#include "model/flow.hpp"
 #include "output/hop_words.hpp"
 #include "output/protocol_words.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 
@@ -45,7 +46,7 @@ bool has_queues(std::uint8_t family) {
 
 // It takes handshakes, and works at these two hooks alone.
 bool may_be_synproxy(const Hop& hop) {
-  const bool may_be_tcp = hop.flow.family == 0 || hop.flow.protocol == kTcp;
+  const bool may_be_tcp = hop.flow.family == 0 || hop.flow.protocol == IPPROTO_TCP;
   const std::uint8_t hook = hop.netfilter->hook;
   return may_be_tcp && (hook == NF_INET_LOCAL_IN || hook == NF_INET_FORWARD);
 }

@@ -1,8 +1,11 @@
 #include "output/ways.hpp"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <cstring>
 
+#include "model/flow.hpp"
 #include "output/protocol_words.hpp"
 
 namespace dptrace {
@@ -64,7 +67,7 @@ std::uint64_t way_of(const Packet& packet) {
 
 // An acknowledgment alone is never sent again.
 bool may_be_repeated(const dpt_flow& flow) {
-  return flow.protocol == kTcp &&
+  return flow.protocol == IPPROTO_TCP &&
          ((flow.tcp_flags & kSynOrFin) != 0 || flow.headers == 0 || flow.length > flow.headers);
 }
 

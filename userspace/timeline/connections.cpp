@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "timeline/extent.hpp"
+#include "verdict/extent.hpp"
 
 namespace dptrace {
 

@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "timeline/live.hpp"
 #include "timeline/sighting.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 

@@ -1,8 +1,8 @@
 // Can an event come after what was seen of a packet?
 #pragma once
 
-#include "timeline/live.hpp"
 #include "timeline/sighting.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 

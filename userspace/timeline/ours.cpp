@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "timeline/tuple.hpp"
+#include "model/tuple.hpp"
 
 namespace dptrace {
 

@@ -2,7 +2,7 @@
 // ended before NAT could tell whose they are.
 #pragma once
 
-#include "timeline/live.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 

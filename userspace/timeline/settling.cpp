@@ -4,9 +4,9 @@
 
 #include "timeline/order.hpp"
 #include "timeline/ours.hpp"
-#include "timeline/telling.hpp"
 #include "timeline/timeline.hpp"
-#include "timeline/verdict.hpp"
+#include "verdict/telling.hpp"
+#include "verdict/verdict.hpp"
 
 namespace dptrace {
 

@@ -1,8 +1,8 @@
 // An event, and what the timeline asks of it again and again.
 #pragma once
 
-#include "timeline/extent.hpp"
-#include "timeline/tuple.hpp"
+#include "model/tuple.hpp"
+#include "verdict/extent.hpp"
 
 namespace dptrace {
 

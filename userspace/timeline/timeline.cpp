@@ -8,11 +8,11 @@
 #include <string_view>
 #include <utility>
 
-#include "model/drop_stack.hpp"
-#include "model/losses.hpp"
 #include "timeline/order.hpp"
-#include "timeline/quiet_end.hpp"
-#include "timeline/verdict.hpp"
+#include "verdict/drop_stack.hpp"
+#include "verdict/losses.hpp"
+#include "verdict/quiet_end.hpp"
+#include "verdict/verdict.hpp"
 
 namespace dptrace {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "model/losses.hpp"
+#include "verdict/losses.hpp"
 
 namespace dptrace {
 

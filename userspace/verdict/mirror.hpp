@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "model/names.hpp"
-#include "timeline/live.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "model/names.hpp"
-#include "timeline/live.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "timeline/mirror.hpp"
+#include "verdict/mirror.hpp"
 
 #include <algorithm>
 

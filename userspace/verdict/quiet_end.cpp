@@ -1,10 +1,10 @@
-#include "timeline/quiet_end.hpp"
+#include "verdict/quiet_end.hpp"
 
 #include <algorithm>
 #include <array>
 #include <span>
 
-#include "model/drop_stack.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 

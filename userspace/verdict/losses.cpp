@@ -1,4 +1,4 @@
-#include "model/losses.hpp"
+#include "verdict/losses.hpp"
 
 #include <linux/if_packet.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "model/drop_stack.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 

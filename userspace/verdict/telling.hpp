@@ -2,8 +2,8 @@
 // beside it; its losses, copies and parts counted.
 #pragma once
 
-#include "timeline/live.hpp"
-#include "timeline/verdict.hpp"
+#include "verdict/live.hpp"
+#include "verdict/verdict.hpp"
 
 namespace dptrace {
 

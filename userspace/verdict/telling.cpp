@@ -1,4 +1,4 @@
-#include "timeline/telling.hpp"
+#include "verdict/telling.hpp"
 
 #include <algorithm>
 #include <cstring>

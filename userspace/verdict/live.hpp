@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "model/packet.hpp"
-#include "timeline/extent.hpp"
-#include "timeline/tuple.hpp"
+#include "model/tuple.hpp"
+#include "verdict/extent.hpp"
 
 namespace dptrace {
 

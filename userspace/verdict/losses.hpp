@@ -4,9 +4,9 @@
 
 #include "model/drop_table.hpp"
 #include "model/end.hpp"
-#include "model/freed.hpp"
 #include "model/names.hpp"
 #include "model/packet.hpp"
+#include "verdict/freed.hpp"
 
 namespace dptrace {
 

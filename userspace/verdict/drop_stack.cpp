@@ -1,4 +1,4 @@
-#include "model/drop_stack.hpp"
+#include "verdict/drop_stack.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "timeline/extent.hpp"
+#include "verdict/extent.hpp"
 
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint32_t kTcpOptions = 40;  // at most
 constexpr std::uint32_t kUdpHeader = 8;    // also of ICMP
-constexpr std::uint32_t kFragmentUnit = 8;
 
 std::uint32_t shortest_ip_header(const dpt_flow& flow) {
   if (flow.family == 4) return sizeof(iphdr);
@@ -28,14 +27,6 @@ std::uint32_t ip_header(const dpt_flow& flow) {
 }
 
 }  // namespace
-
-bool is_fragment(const dpt_flow& flow) { return (flow.fragment & (IP_MF | IP_OFFMASK)) != 0; }
-
-bool is_later_fragment(const dpt_flow& flow) { return (flow.fragment & IP_OFFMASK) != 0; }
-
-bool is_last_fragment(const dpt_flow& flow) {
-  return is_later_fragment(flow) && (flow.fragment & IP_MF) == 0;
-}
 
 std::uint32_t tcp_payload(const dpt_flow& flow) {
   if (flow.protocol != IPPROTO_TCP || flow.family == 0) return 0;
@@ -56,7 +47,7 @@ Extent extent_of(const dpt_flow& flow) {
     return {Part::Kind::kSegment, flow.sequence, tcp_payload(flow)};
   const std::uint32_t header = ip_header(flow);
   const std::uint32_t length = flow.length > header ? flow.length - header : 0;
-  return {Part::Kind::kFragment, (flow.fragment & IP_OFFMASK) * kFragmentUnit, length};
+  return {Part::Kind::kFragment, fragment_offset(flow), length};
 }
 
 }  // namespace dptrace

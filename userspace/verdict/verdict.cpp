@@ -1,4 +1,4 @@
-#include "timeline/verdict.hpp"
+#include "verdict/verdict.hpp"
 
 #include <netinet/in.h>
 
@@ -6,8 +6,8 @@
 #include <array>
 #include <string_view>
 
-#include "model/drop_stack.hpp"
-#include "timeline/mirror.hpp"
+#include "verdict/drop_stack.hpp"
+#include "verdict/mirror.hpp"
 
 namespace dptrace {
 

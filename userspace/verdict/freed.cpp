@@ -1,11 +1,12 @@
-#include "model/freed.hpp"
+#include "verdict/freed.hpp"
 
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
 
-#include "model/drop_stack.hpp"
+#include "model/flow.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 
@@ -27,12 +28,6 @@ std::string reason_name(std::optional<std::uint32_t> reason, const Names& names)
   if (!reason) return "NOT_SPECIFIED";
   const auto found = names.reasons.find(*reason);
   return found == names.reasons.end() ? std::string("unknown") : found->second;
-}
-
-bool is_multicast(const dpt_flow& flow) {
-  const auto* bytes = flow.destination.bytes;
-  if (flow.family == 6) return bytes[0] == 0xff;
-  return flow.family == 4 && ((bytes[12] & 0xf0) == 0xe0 || bytes[12] == 0xff);
 }
 
 }  // namespace

@@ -1,24 +1,12 @@
-#include "timeline/tuple.hpp"
-
-#include <netinet/in.h>
+#include "model/tuple.hpp"
 
 #include <cstring>
 
-#include "timeline/extent.hpp"
+#include "model/flow.hpp"
 
 namespace dptrace {
 
 namespace {
-
-constexpr std::uint8_t kEchoTypes[] = {8, 0, 128, 129};
-
-bool is_echo(const dpt_flow& flow) {
-  if (flow.protocol != IPPROTO_ICMP && flow.protocol != IPPROTO_ICMPV6) return false;
-  for (const auto type : kEchoTypes) {
-    if (flow.l4.icmp.type == type) return true;
-  }
-  return false;
-}
 
 bool same_address(const dpt_address& a, const dpt_address& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
@@ -35,10 +23,9 @@ std::uint64_t mix(std::uint64_t hash, const dpt_address& address) {
 Tuple tuple_of(const dpt_flow& flow) {
   Tuple tuple{flow.source, flow.destination, 0, 0};
   if (is_later_fragment(flow)) return tuple;
-  if (is_echo(flow)) {
+  if (is_echo(flow.protocol, flow.l4.icmp.type)) {
     tuple.source_port = tuple.destination_port = flow.l4.icmp.id;
-  } else if (flow.protocol == IPPROTO_TCP || flow.protocol == IPPROTO_UDP ||
-             flow.protocol == IPPROTO_SCTP) {
+  } else if (has_ports(flow.protocol)) {
     tuple.source_port = flow.l4.port.source;
     tuple.destination_port = flow.l4.port.destination;
   }

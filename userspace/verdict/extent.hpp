@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "dptrace/event.h"
+#include "model/flow.hpp"
 #include "model/packet.hpp"
 
 namespace dptrace {
@@ -37,12 +38,5 @@ std::uint32_t tcp_payload(const dpt_flow& flow);
 
 /// Bytes of payload of a whole UDP datagram.
 std::uint32_t udp_payload(const dpt_flow& flow);
-
-/// A fragment of a datagram, not the whole.
-bool is_fragment(const dpt_flow& flow);
-/// A fragment that does not begin with the header of layer 4.
-bool is_later_fragment(const dpt_flow& flow);
-/// A fragment behind which no other comes.
-bool is_last_fragment(const dpt_flow& flow);
 
 }  // namespace dptrace

@@ -11,7 +11,7 @@
 #include "capture/settings.hpp"
 #include "capture/tunnel_ports.hpp"
 #include "model/result.hpp"
-#include "node/symbols.hpp"
+#include "names/symbols.hpp"
 
 namespace dptrace {
 

@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "capture/namer.hpp"
 #include "capture/tc.hpp"
 #include "capture/watch.hpp"
 #include "cli/commands.hpp"
@@ -21,6 +20,7 @@
 #include "cli/standard_output.hpp"
 #include "cli/version.hpp"
 #include "decode/decode.hpp"
+#include "names/namer.hpp"
 #include "node/capabilities.hpp"
 #include "node/loss_counters.hpp"
 #include "os/outlet.hpp"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "model/result.hpp"
+#include "names/symbols.hpp"
 #include "node/kernel_btf.hpp"
-#include "node/symbols.hpp"
 
 namespace dptrace {
 

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include "capture/capture.hpp"
-#include "capture/namer.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/live.hpp"
 #include "cli/prerequisites.hpp"
 #include "cli/session.hpp"
 #include "decode/decode.hpp"
+#include "names/namer.hpp"
 #include "os/outlet.hpp"
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"

@@ -1,4 +1,4 @@
-#include "node/symbols.hpp"
+#include "names/symbols.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

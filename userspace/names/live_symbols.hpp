@@ -9,7 +9,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "node/symbols.hpp"
+#include "names/symbols.hpp"
 
 namespace dptrace {
 

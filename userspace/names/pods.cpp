@@ -1,4 +1,4 @@
-#include "node/pods.hpp"
+#include "names/pods.hpp"
 
 #include <sys/stat.h>
 

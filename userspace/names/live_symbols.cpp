@@ -1,4 +1,4 @@
-#include "node/live_symbols.hpp"
+#include "names/live_symbols.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "capture/namer.hpp"
+#include "names/namer.hpp"
 
 #include <fmt/format.h>
 

@@ -7,13 +7,13 @@
 #include <optional>
 #include <set>
 
-#include "capture/naming_time.hpp"
 #include "model/event.hpp"
 #include "model/names.hpp"
 #include "model/presence.hpp"
-#include "node/live_symbols.hpp"
+#include "names/live_symbols.hpp"
+#include "names/naming_time.hpp"
+#include "names/pods.hpp"
 #include "node/netns.hpp"
-#include "node/pods.hpp"
 
 namespace dptrace {
 

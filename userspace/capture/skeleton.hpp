@@ -9,19 +9,12 @@
 #include "dptrace/config.h"
 #include "dptrace/watch.h"
 #include "node/owned_fd.hpp"
+#include "os/deleter.hpp"
 
 // It uses the types of these without including them.
 #include "dptrace.skel.h"
 
 namespace dptrace {
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 
 using Skeleton = std::unique_ptr<dptrace_bpf, Deleter<dptrace_bpf::destroy>>;
 using BpfLink = std::unique_ptr<bpf_link, Deleter<bpf_link__destroy>>;

@@ -7,11 +7,11 @@
 #include <set>
 #include <vector>
 
+#include "attach/tunnel_ports.hpp"
 #include "capture/probe.hpp"
 #include "capture/ring.hpp"
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
-#include "capture/tunnel_ports.hpp"
 #include "dptrace/watch.h"
 #include "model/address.hpp"
 #include "model/drop_counts.hpp"

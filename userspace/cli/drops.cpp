@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "capture/tc.hpp"
+#include "attach/tc.hpp"
 #include "capture/watch.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "node/owned_fd.hpp"
+#include "os/deleter.hpp"
 #include "output/http_request.hpp"
 #include "output/shared_text.hpp"
 #include "web/peer.hpp"
@@ -59,13 +60,6 @@ class HttpServer {
   void stop();
 
  private:
-  template <auto Free>
-  struct Deleter {
-    template <typename T>
-    void operator()(T* object) const {
-      Free(object);
-    }
-  };
   using Event = std::unique_ptr<event, Deleter<event_free>>;
   struct Connection;
   using Connections = std::list<Connection>;

@@ -1,4 +1,4 @@
-#include "capture/clsact_qdisc.hpp"
+#include "attach/clsact_qdisc.hpp"
 
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
@@ -10,23 +10,16 @@
 #include <cstring>
 #include <memory>
 
-#include "capture/skeleton.hpp"
+#include "node/netlink.hpp"
 
 namespace dptrace {
 
 namespace {
 
-using Socket = std::unique_ptr<mnl_socket, Deleter<mnl_socket_close>>;
 using Buffer = std::array<char, 16384>;
 
 // "dptr", in a field that only a queue would look at.
 constexpr int kMark = 0x64707472;
-
-Socket open_socket() {
-  Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
-  if (socket && mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) socket.reset();
-  return socket;
-}
 
 nlmsghdr* put_request(Buffer& buffer, std::uint16_t type, std::uint16_t flags,
                       std::uint32_t ifindex) {
@@ -52,7 +45,7 @@ nlmsghdr* put_clsact(Buffer& buffer, std::uint16_t type, std::uint16_t flags,
 
 // 0, or an errno.
 int talk(Buffer& buffer, nlmsghdr* header, mnl_cb_t on_message, void* context) {
-  const Socket socket = open_socket();
+  const auto socket = open_route_netlink();
   if (!socket || mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) return errno;
   for (;;) {
     const ssize_t length = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());

@@ -1,4 +1,4 @@
-#include "capture/devices.hpp"
+#include "attach/devices.hpp"
 
 #include <fmt/format.h>
 #include <fnmatch.h>

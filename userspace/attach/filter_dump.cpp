@@ -1,4 +1,4 @@
-#include "capture/filter_dump.hpp"
+#include "attach/filter_dump.hpp"
 
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
@@ -11,13 +11,11 @@
 #include <cstring>
 #include <memory>
 
-#include "capture/skeleton.hpp"
+#include "node/netlink.hpp"
 
 namespace dptrace {
 
 namespace {
-
-using Socket = std::unique_ptr<mnl_socket, Deleter<mnl_socket_close>>;
 
 // libmnl's callbacks: attributes come in the order of the message, the kind before what depends on
 // it.
@@ -55,8 +53,8 @@ Result<std::vector<TcFilter>> dump_filters(std::uint32_t ifindex, TcDirection di
     return failure(
         fmt::format("listing tc filters of interface {}: {}", ifindex, std::strerror(errno)));
   };
-  const Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
-  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return failed();
+  const auto socket = open_route_netlink();
+  if (!socket) return failed();
 
   std::array<char, 16384> buffer{};
   nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());

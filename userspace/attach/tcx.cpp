@@ -1,3 +1,4 @@
+#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <net/if_arp.h>
 
@@ -5,7 +6,8 @@
 #include <cstring>
 #include <map>
 
-#include "capture/tc.hpp"
+#include "attach/tc.hpp"
+#include "node/owned_fd.hpp"
 
 namespace dptrace {
 

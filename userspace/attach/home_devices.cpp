@@ -1,4 +1,4 @@
-#include "capture/home_devices.hpp"
+#include "attach/home_devices.hpp"
 
 #include <atomic>
 

@@ -1,3 +1,4 @@
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
@@ -16,10 +17,12 @@
 #include <set>
 #include <thread>
 
-#include "capture/clsact_qdisc.hpp"
-#include "capture/filter_dump.hpp"
-#include "capture/owner.hpp"
-#include "capture/tc.hpp"
+#include "attach/clsact_qdisc.hpp"
+#include "attach/filter_dump.hpp"
+#include "attach/owner.hpp"
+#include "attach/tc.hpp"
+#include "node/owned_fd.hpp"
+#include "os/deleter.hpp"
 
 namespace dptrace {
 

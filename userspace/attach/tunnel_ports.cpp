@@ -1,4 +1,4 @@
-#include "capture/tunnel_ports.hpp"
+#include "attach/tunnel_ports.hpp"
 
 #include <atomic>
 

@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 
-#include "capture/skeleton.hpp"
 #include "model/result.hpp"
 
 namespace dptrace {

@@ -1,4 +1,4 @@
-#include "capture/cgroup.hpp"
+#include "attach/cgroup.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

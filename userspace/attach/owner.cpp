@@ -1,4 +1,4 @@
-#include "capture/owner.hpp"
+#include "attach/owner.hpp"
 
 #include <fmt/format.h>
 #include <linux/netlink.h>

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "capture/home_devices.hpp"
-#include "capture/tc.hpp"
-#include "capture/tunnel_ports.hpp"
+#include "attach/home_devices.hpp"
+#include "attach/tc.hpp"
+#include "attach/tunnel_ports.hpp"
 #include "model/result.hpp"
 #include "node/link_monitor.hpp"
 #include "node/roles.hpp"

@@ -11,6 +11,7 @@
 #include "model/address.hpp"
 #include "model/end.hpp"
 #include "model/interface.hpp"
+#include "model/loss_counter.hpp"
 #include "model/packet.hpp"
 
 namespace dptrace {
@@ -94,15 +95,6 @@ struct DropRow {
     return samples.empty() ? last_ns : samples.back().drop.time_ns;
   }
   bool is_loss() const { return end == End::kLoss; }
-};
-
-/// A counter of the kernel's that rises with losses that free no packet the watch can see.
-struct LossCounter {
-  std::string group;           ///< `device`, `qdisc`, `softnet`, `conntrack`, `tcp`, `udp`
-  std::string name;            ///< as the kernel calls it: `rx_dropped`, `ListenOverflows`
-  InterfaceId interface;       ///< index 0: of the netns, netns 0: of the machine
-  std::uint64_t total = 0;     ///< since the watch began
-  std::uint64_t interval = 0;  ///< in this interval
 };
 
 /// Of one interval.

@@ -1,4 +1,4 @@
-#include "node/counter_sums.hpp"
+#include "counters/counter_sums.hpp"
 
 #include <algorithm>
 #include <tuple>

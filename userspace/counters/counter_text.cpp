@@ -1,4 +1,4 @@
-#include "node/counter_text.hpp"
+#include "counters/counter_text.hpp"
 
 #include <algorithm>
 #include <charconv>

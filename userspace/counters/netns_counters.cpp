@@ -1,4 +1,4 @@
-#include "node/netns_counters.hpp"
+#include "counters/netns_counters.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,8 +10,8 @@
 #include <cstring>
 #include <span>
 
-#include "node/counter_text.hpp"
-#include "node/device_counters.hpp"
+#include "counters/counter_text.hpp"
+#include "counters/device_counters.hpp"
 #include "node/owned_fd.hpp"
 
 #ifndef SO_NETNS_COOKIE

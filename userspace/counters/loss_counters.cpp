@@ -1,4 +1,4 @@
-#include "node/loss_counters.hpp"
+#include "counters/loss_counters.hpp"
 
 #include <limits>
 #include <thread>

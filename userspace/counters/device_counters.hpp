@@ -5,8 +5,8 @@
 
 #include <vector>
 
+#include "counters/counter_reading.hpp"
 #include "model/result.hpp"
-#include "node/counter_reading.hpp"
 
 namespace dptrace {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "counters/counter_reading.hpp"
 #include "model/result.hpp"
-#include "node/counter_reading.hpp"
 
 namespace dptrace {
 

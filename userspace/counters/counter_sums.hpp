@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "model/drop_table.hpp"
-#include "node/counter_reading.hpp"
+#include "counters/counter_reading.hpp"
+#include "model/loss_counter.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "node/device_counters.hpp"
+#include "counters/device_counters.hpp"
 
 #include <linux/gen_stats.h>
 #include <linux/if_link.h>

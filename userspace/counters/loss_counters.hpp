@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "model/drop_table.hpp"
-#include "node/counter_sums.hpp"
+#include "counters/counter_sums.hpp"
+#include "counters/netns_counters.hpp"
+#include "model/loss_counter.hpp"
 #include "node/netns.hpp"
-#include "node/netns_counters.hpp"
 
 namespace dptrace {
 

@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "metrics/metrics_server.hpp"
 #include "node/owned_fd.hpp"
-#include "output/metrics_server.hpp"
 #include "support/certificates.hpp"
 
 using namespace dptrace;

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
+#include "metrics/metrics_server.hpp"
 #include "node/owned_fd.hpp"
-#include "output/metrics_server.hpp"
 
 using namespace dptrace;
 using Catch::Matchers::Contains;

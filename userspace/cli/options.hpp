@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "capture/settings.hpp"
-#include "model/listen_address.hpp"
+#include "metrics/listen_address.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "output/http_server.hpp"
+#include "metrics/http_server.hpp"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>

@@ -11,10 +11,10 @@
 #include <optional>
 #include <string>
 
-#include "model/listen_address.hpp"
+#include "metrics/http_server.hpp"
+#include "metrics/listen_address.hpp"
+#include "metrics/metrics.hpp"
 #include "model/result.hpp"
-#include "output/http_server.hpp"
-#include "output/metrics.hpp"
 #include "web/web_access.hpp"
 
 namespace dptrace {

@@ -1,4 +1,4 @@
-#include "output/metrics_server.hpp"
+#include "metrics/metrics_server.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <cstring>
 #include <semaphore>
 
+#include "metrics/listening_socket.hpp"
 #include "os/privileges.hpp"
-#include "output/listening_socket.hpp"
 
 namespace dptrace {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "model/listen_address.hpp"
+#include "metrics/listen_address.hpp"
 #include "model/result.hpp"
 #include "node/owned_fd.hpp"
 

@@ -1,4 +1,4 @@
-#include "output/http_request.hpp"
+#include "metrics/http_request.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "output/listening_socket.hpp"
+#include "metrics/listening_socket.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -13,10 +13,10 @@
 #include <memory>
 #include <string>
 
+#include "metrics/http_request.hpp"
+#include "metrics/shared_text.hpp"
 #include "node/owned_fd.hpp"
 #include "os/deleter.hpp"
-#include "output/http_request.hpp"
-#include "output/shared_text.hpp"
 #include "web/peer.hpp"
 
 namespace dptrace {

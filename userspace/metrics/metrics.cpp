@@ -1,4 +1,4 @@
-#include "output/metrics.hpp"
+#include "metrics/metrics.hpp"
 
 #include <fmt/format.h>
 #include <prometheus/text_serializer.h>

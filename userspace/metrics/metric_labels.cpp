@@ -1,4 +1,4 @@
-#include "output/metric_labels.hpp"
+#include "metrics/metric_labels.hpp"
 
 #include "output/drop_words.hpp"
 

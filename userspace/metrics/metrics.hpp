@@ -6,10 +6,10 @@
 #include <string>
 
 #include "capture/probe.hpp"
+#include "metrics/metric_series.hpp"
 #include "model/drop_table.hpp"
 #include "model/names.hpp"
 #include "model/presence.hpp"
-#include "output/metric_series.hpp"
 
 namespace dptrace {
 

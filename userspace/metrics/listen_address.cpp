@@ -1,4 +1,4 @@
-#include "model/listen_address.hpp"
+#include "metrics/listen_address.hpp"
 
 #include <fmt/format.h>
 

@@ -5,8 +5,8 @@
 #include <map>
 #include <set>
 
+#include "metrics/metric_labels.hpp"
 #include "model/interface.hpp"
-#include "output/metric_labels.hpp"
 
 namespace dptrace {
 

@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "output/drop_output.hpp"
-#include "output/drop_words.hpp"
 #include "support/collecting_sink.hpp"
 #include "support/sample_drops.hpp"
+#include "words/drop_words.hpp"
 
 using namespace dptrace;
 using namespace dptrace::sample;

@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "output/style.hpp"
 #include "screen/drop_screen.hpp"
+#include "words/style.hpp"
 
 using namespace dptrace;
 

@@ -1,6 +1,6 @@
 #include "metrics/metric_labels.hpp"
 
-#include "output/drop_words.hpp"
+#include "words/drop_words.hpp"
 
 namespace dptrace {
 

@@ -1,8 +1,8 @@
 #include "model/flow.hpp"
 #include "output/drop_output.hpp"
-#include "output/drop_words.hpp"
 #include "output/json_parts.hpp"
-#include "output/protocol_words.hpp"
+#include "words/drop_words.hpp"
+#include "words/protocol_words.hpp"
 
 namespace dptrace {
 

@@ -7,12 +7,12 @@
 #include <optional>
 #include <utility>
 
-#include "output/drop_words.hpp"
-#include "output/flow_words.hpp"
-#include "output/hop_words.hpp"
-#include "output/time_text.hpp"
-#include "output/verdict_words.hpp"
 #include "verdict/drop_stack.hpp"
+#include "words/drop_words.hpp"
+#include "words/flow_words.hpp"
+#include "words/hop_words.hpp"
+#include "words/time_text.hpp"
+#include "words/verdict_words.hpp"
 
 namespace dptrace {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "output/drop_output.hpp"
-#include "output/time_text.hpp"
+#include "words/time_text.hpp"
 
 namespace dptrace {
 

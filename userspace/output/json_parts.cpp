@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "model/flow.hpp"
-#include "output/flow_words.hpp"
-#include "output/netfilter_words.hpp"
-#include "output/protocol_words.hpp"
-#include "output/style.hpp"
 #include "verdict/drop_stack.hpp"
+#include "words/flow_words.hpp"
+#include "words/netfilter_words.hpp"
+#include "words/protocol_words.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

@@ -9,7 +9,7 @@
 #include "model/names.hpp"
 #include "model/packet.hpp"
 #include "output/json_line.hpp"
-#include "output/time_text.hpp"
+#include "words/time_text.hpp"
 
 namespace dptrace {
 

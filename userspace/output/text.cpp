@@ -1,16 +1,16 @@
 #include <algorithm>
 #include <span>
 
-#include "output/flow_words.hpp"
-#include "output/hop_words.hpp"
 #include "output/loops.hpp"
-#include "output/loss_words.hpp"
 #include "output/output.hpp"
-#include "output/style.hpp"
-#include "output/summary_words.hpp"
-#include "output/time_text.hpp"
-#include "output/verdict_words.hpp"
 #include "output/ways.hpp"
+#include "words/flow_words.hpp"
+#include "words/hop_words.hpp"
+#include "words/loss_words.hpp"
+#include "words/style.hpp"
+#include "words/summary_words.hpp"
+#include "words/time_text.hpp"
+#include "words/verdict_words.hpp"
 
 namespace dptrace {
 

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "model/flow.hpp"
-#include "output/protocol_words.hpp"
+#include "words/protocol_words.hpp"
 
 namespace dptrace {
 

@@ -1,9 +1,9 @@
-#include "output/drop_sites.hpp"
+#include "words/drop_sites.hpp"
 
 #include <array>
 
-#include "output/style.hpp"
 #include "verdict/drop_stack.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "output/time_text.hpp"
+#include "words/time_text.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "output/taken_words.hpp"
+#include "words/taken_words.hpp"
 
 #include <linux/netfilter.h>
 
@@ -7,9 +7,9 @@
 #include <string>
 
 #include "model/flow.hpp"
-#include "output/hop_words.hpp"
-#include "output/protocol_words.hpp"
 #include "verdict/drop_stack.hpp"
+#include "words/hop_words.hpp"
+#include "words/protocol_words.hpp"
 
 namespace dptrace {
 

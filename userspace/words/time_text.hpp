@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <ctime>
 
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

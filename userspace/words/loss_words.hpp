@@ -6,8 +6,8 @@
 
 #include "model/names.hpp"
 #include "model/packet.hpp"
-#include "output/hop_words.hpp"
-#include "output/style.hpp"
+#include "words/hop_words.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

@@ -1,9 +1,9 @@
-#include "output/flow_words.hpp"
+#include "words/flow_words.hpp"
 
 #include <arpa/inet.h>
 
 #include "model/flow.hpp"
-#include "output/protocol_words.hpp"
+#include "words/protocol_words.hpp"
 
 namespace dptrace {
 

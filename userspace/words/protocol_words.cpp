@@ -1,4 +1,4 @@
-#include "output/protocol_words.hpp"
+#include "words/protocol_words.hpp"
 
 #include <netinet/in.h>
 

@@ -3,7 +3,7 @@
 
 #include "dptrace/event.h"
 #include "model/names.hpp"
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

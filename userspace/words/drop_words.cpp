@@ -1,10 +1,10 @@
-#include "output/drop_words.hpp"
+#include "words/drop_words.hpp"
 
 #include <netinet/in.h>
 
 #include "model/flow.hpp"
-#include "output/protocol_words.hpp"
-#include "output/verdict_words.hpp"
+#include "words/protocol_words.hpp"
+#include "words/verdict_words.hpp"
 
 namespace dptrace {
 

@@ -1,11 +1,11 @@
-#include "output/lost_parts.hpp"
+#include "words/lost_parts.hpp"
 
 #include <netinet/in.h>
 
 #include <algorithm>
 
 #include "model/flow.hpp"
-#include "output/protocol_words.hpp"
+#include "words/protocol_words.hpp"
 
 namespace dptrace {
 

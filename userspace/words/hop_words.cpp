@@ -1,9 +1,9 @@
-#include "output/hop_words.hpp"
+#include "words/hop_words.hpp"
 
 #include <cstring>
 
-#include "output/netfilter_words.hpp"
-#include "output/taken_words.hpp"
+#include "words/netfilter_words.hpp"
+#include "words/taken_words.hpp"
 
 namespace dptrace {
 

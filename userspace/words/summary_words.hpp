@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/summary.hpp"
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

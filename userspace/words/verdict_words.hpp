@@ -3,7 +3,7 @@
 
 #include "model/names.hpp"
 #include "model/packet.hpp"
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

@@ -1,12 +1,12 @@
-#include "output/loss_words.hpp"
+#include "words/loss_words.hpp"
 
 #include <algorithm>
 
-#include "output/drop_sites.hpp"
-#include "output/flow_words.hpp"
-#include "output/lost_parts.hpp"
-#include "output/verdict_words.hpp"
 #include "verdict/drop_stack.hpp"
+#include "words/drop_sites.hpp"
+#include "words/flow_words.hpp"
+#include "words/lost_parts.hpp"
+#include "words/verdict_words.hpp"
 
 namespace dptrace {
 

@@ -1,11 +1,11 @@
-#include "output/verdict_words.hpp"
+#include "words/verdict_words.hpp"
 
 #include <algorithm>
 
-#include "output/hop_words.hpp"
-#include "output/loss_words.hpp"
-#include "output/taken_words.hpp"
-#include "output/time_text.hpp"
+#include "words/hop_words.hpp"
+#include "words/loss_words.hpp"
+#include "words/taken_words.hpp"
+#include "words/time_text.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "output/netfilter_words.hpp"
+#include "words/netfilter_words.hpp"
 
 #include <linux/netfilter.h>
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "model/packet.hpp"
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

@@ -1,11 +1,11 @@
-#include "output/summary_words.hpp"
+#include "words/summary_words.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
 
-#include "output/time_text.hpp"
+#include "words/time_text.hpp"
 
 namespace dptrace {
 

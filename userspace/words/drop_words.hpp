@@ -6,7 +6,7 @@
 
 #include "model/drop_table.hpp"
 #include "model/names.hpp"
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 #include <algorithm>
 #include <array>

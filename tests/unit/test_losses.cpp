@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "drops/kind_end.hpp"
 #include "support/sample_packets.hpp"
 #include "verdict/losses.hpp"
 

@@ -12,7 +12,6 @@
 #include <cstring>
 
 #include "attach/tc.hpp"
-#include "capture/watch.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/live.hpp"
@@ -21,6 +20,8 @@
 #include "cli/version.hpp"
 #include "counters/loss_counters.hpp"
 #include "decode/decode.hpp"
+#include "drops/drop_capture.hpp"
+#include "drops/drop_rows.hpp"
 #include "metrics/metrics_server.hpp"
 #include "names/namer.hpp"
 #include "node/capabilities.hpp"
@@ -31,7 +32,6 @@
 #include "output/drop_output.hpp"
 #include "screen/drop_display.hpp"
 #include "verdict/drop_stack.hpp"
-#include "watch/drop_rows.hpp"
 
 namespace dptrace {
 
@@ -74,7 +74,7 @@ std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink)
 class Drops {
  public:
   /// `metrics` is null where none are asked for.
-  Drops(const DropsCommand& command, Watch& watch, MetricsServer* metrics, Names& names,
+  Drops(const DropsCommand& command, DropCapture& watch, MetricsServer* metrics, Names& names,
         Symbols symbols)
       : command_(command),
         watch_(watch),
@@ -99,7 +99,7 @@ class Drops {
     display_.reset();
     if (!result) return result;
     const auto& table = rows_.table();
-    WatchSummary summary;
+    DropSummary summary;
     summary.dropped = table.losses.packets;
     summary.packets = table.losses.packets + table.harmless.packets;
     summary.events_lost = table.samples_lost + table.not_examined;
@@ -279,7 +279,7 @@ class Drops {
   }
 
   const DropsCommand& command_;
-  Watch& watch_;
+  DropCapture& watch_;
   MetricsServer* metrics_;
   Names& names_;
   Namer namer_;
@@ -288,7 +288,7 @@ class Drops {
   std::unique_ptr<DropOutput> output_;
   std::optional<LossCounters> counters_;
   std::optional<DropDisplay> display_;
-  const Watch::Receiver receiver_ = [this](std::span<const std::byte> record) {
+  const DropCapture::Receiver receiver_ = [this](std::span<const std::byte> record) {
     return take(record);
   };
   std::optional<Error> malformed_;
@@ -308,7 +308,7 @@ Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command
 }
 
 struct Started {
-  std::unique_ptr<Watch> watch;
+  std::unique_ptr<DropCapture> watch;
   Names names;
   Symbols symbols;
 };
@@ -322,7 +322,7 @@ Result<Started> start(CaptureSettings settings) {
   remove_stale_filters();
   settings.ring_bytes = kRingBytes;
   Names names = names_of_node(node->btf);
-  auto watch = Watch::load(settings, node->btf);
+  auto watch = DropCapture::load(settings, node->btf);
   if (!watch) return tl::unexpected(watch.error());
   auto& symbols = node->symbols.wait();
   if (!symbols) return tl::unexpected(symbols.error());

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
 
 namespace dptrace {

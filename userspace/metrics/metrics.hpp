@@ -6,8 +6,8 @@
 #include <string>
 
 #include "capture/probe.hpp"
+#include "drops/drop_table.hpp"
 #include "metrics/metric_series.hpp"
-#include "model/drop_table.hpp"
 #include "model/names.hpp"
 #include "model/presence.hpp"
 

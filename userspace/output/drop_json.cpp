@@ -33,7 +33,7 @@ class DropJsonOutput final : public DropOutput {
     return open;
   }
 
-  bool finish(const DropTable& table, const WatchSummary& summary, const Names& names) override {
+  bool finish(const DropTable& table, const DropSummary& summary, const Names& names) override {
     if (!interval(table, names)) return false;
     JsonLine json(text_, "summary");
     add_node_name(json, names);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
 #include "words/style.hpp"
 

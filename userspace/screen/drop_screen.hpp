@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
 #include "output/drop_table_text.hpp"
 #include "screen/drop_order.hpp"

@@ -19,23 +19,23 @@ constexpr std::array<std::string_view, 17> kAloneKinds = {
     "bridge",    "veth", "netkit", "vxlan", "geneve", "ipip",    "gre",  "gretap",   "ip6gre",
     "ip6gretap", "sit",  "ip6tnl", "vti",   "vti6",   "bareudp", "xfrm", "wireguard"};
 
+}  // namespace
+
 bool is_flooded(bool told, const Interface* interface) {
   return told || interface == nullptr ||
          std::find(kAloneKinds.begin(), kAloneKinds.end(), interface->kind) == kAloneKinds.end();
 }
 
-std::string reason_name(std::optional<std::uint32_t> reason, const Names& names) {
+std::string reason_for_rules(std::optional<std::uint32_t> reason, const Names& names) {
   if (!reason) return "NOT_SPECIFIED";
   const auto found = names.reasons.find(*reason);
   return found == names.reasons.end() ? std::string("unknown") : found->second;
 }
 
-}  // namespace
-
 Freed freed_of(const Drop& drop, const dpt_hop& hop, const Names& names) {
   Freed freed;
   freed.function = names.function(freeing_location(drop, names));
-  freed.reason = reason_name(drop.reason, names);
+  freed.reason = reason_for_rules(drop.reason, names);
   freed.has_reason = drop.reason.has_value();
   freed.family = hop.flow.family;
   freed.protocol = hop.flow.protocol;
@@ -47,24 +47,6 @@ Freed freed_of(const Drop& drop, const dpt_hop& hop, const Names& names) {
   freed.sockets_seen = !names.sockets_unseen;
   freed.flooded = is_flooded((hop.flags & DPT_HOP_FLOODED) != 0,
                              names.interface({hop.netns, hop.ifindex}, hop.event.time_ns));
-  return freed;
-}
-
-Freed freed_of(const DropKind& kind, const Names& names) {
-  Freed freed;
-  freed.function = names.function(kind.location);
-  freed.reason = reason_name(kind.reason, names);
-  freed.has_reason = kind.reason.has_value();
-  freed.family = kind.family;
-  freed.protocol = kind.protocol;
-  freed.icmp_type = kind.icmp_type;
-  freed.segment = kind.segment;
-  freed.over = kind.over;
-  freed.half_open = kind.half_open;
-  freed.packet_type = kind.packet_type;
-  freed.multicast = kind.multicast;
-  freed.is_packet = kind.family != 0 || kind.ethertype != 0 || kind.interface.index != 0;
-  freed.flooded = is_flooded(kind.flooded, names.interface(kind.interface));
   return freed;
 }
 

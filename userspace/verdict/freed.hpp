@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "dptrace/watch.h"
-#include "model/drop_table.hpp"
+#include "model/interface.hpp"
 #include "model/names.hpp"
 #include "model/packet.hpp"
 
@@ -31,7 +32,13 @@ struct Freed {
   bool half_open = false;  ///< TCP: its receiver had just answered the same SYN again
 };
 
+/// `NOT_SPECIFIED` on kernels without reasons.
+std::string reason_for_rules(std::optional<std::uint32_t> reason, const Names& names);
+
+/// Frames for other hosts come to the device in good order: `told` by the kernel, or as its kind
+/// has it. `interface` may be null.
+bool is_flooded(bool told, const Interface* interface);
+
 Freed freed_of(const Drop& drop, const dpt_hop& hop, const Names& names);
-Freed freed_of(const DropKind& kind, const Names& names);
 
 }  // namespace dptrace

@@ -280,11 +280,6 @@ End end_of(const Drop& drop, const dpt_hop& hop, const Names& names) {
   return end_of(freed_of(drop, hop, names));
 }
 
-End end_of(const DropKind& kind, const Names& names) {
-  // What they were cannot be told: as those that found no room at all.
-  return kind.folded ? End::kLoss : end_of(freed_of(kind, names));
-}
-
 bool may_be_time_wait(const Drop& drop, const Names& names) {
   return meets_no_connection(freed_of(drop, {}, names));
 }

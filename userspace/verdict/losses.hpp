@@ -2,7 +2,6 @@
 // freed.hpp, of a trace's drop and of a watch's kind alike.
 #pragma once
 
-#include "model/drop_table.hpp"
 #include "model/end.hpp"
 #include "model/names.hpp"
 #include "model/packet.hpp"
@@ -15,9 +14,6 @@ End end_of(const Freed& freed);
 /// What the free of a packet was, to one who follows the packet and so knows of its copies. `hop`
 /// is the place of the free: flow, flags, packet type, interface.
 End end_of(const Drop& drop, const dpt_hop& hop, const Names& names);
-
-/// What the frees of this kind were, to one who sees nothing else of the packets.
-End end_of(const DropKind& kind, const Names& names);
 
 /// Is this how the kernel frees a TCP segment that meets no connection, or one in TIME_WAIT? Only
 /// whether the connection was over before tells whether anything was lost.

@@ -5,8 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/drop_counts.hpp"
-#include "model/drop_table.hpp"
+#include "drops/drop_counts.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
 
 namespace dptrace {

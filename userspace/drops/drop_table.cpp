@@ -1,4 +1,4 @@
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 
 #include <linux/if_packet.h>
 

@@ -1,4 +1,4 @@
-#include "capture/watch.hpp"
+#include "drops/drop_capture.hpp"
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -65,12 +65,13 @@ DropCount sum_of(const dpt_kind_count* per_cpu, std::size_t count) {
 
 }  // namespace
 
-Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, const KernelBtf& btf) {
+Result<std::unique_ptr<DropCapture>> DropCapture::load(const CaptureSettings& settings,
+                                                       const KernelBtf& btf) {
   auto links = LinkMonitor::start();
   if (!links) return tl::unexpected(links.error());
   auto skeleton = load_watch(settings, KernelOffers::ask(btf), btf);
   if (!skeleton) return tl::unexpected(skeleton.error());
-  std::unique_ptr<Watch> watch(new Watch);
+  std::unique_ptr<DropCapture> watch(new DropCapture);
   watch->skeleton_ = std::move(*skeleton);
   watch->is_filtered_ = !settings.pods.empty() || !settings.peers.empty() || settings.port != 0 ||
                         settings.protocol.has_value();
@@ -96,17 +97,17 @@ Result<std::unique_ptr<Watch>> Watch::load(const CaptureSettings& settings, cons
   return watch;
 }
 
-void Watch::follow_links() {
+void DropCapture::follow_links() {
   bool changed = false;
   changed |= !links_->drain([&](const LinkChange&) { changed = true; });
   if (changed) read_links();
 }
 
-void Watch::read_links() {
+void DropCapture::read_links() {
   if (const auto links = dptrace::read_links()) tunnel_ports_->set(current_netns(), *links);
 }
 
-ProbeStates Watch::probes() const {
+ProbeStates DropCapture::probes() const {
   ProbeStates probes{{"kfree_skb", "tp_btf", link_ != nullptr, "every drop", {}},
                      {"inet_sock_set_state",
                       "tp_btf",
@@ -123,14 +124,14 @@ ProbeStates Watch::probes() const {
   return probes;
 }
 
-void Watch::pass_over(const std::vector<dpt_range>& functions) {
+void DropCapture::pass_over(const std::vector<dpt_range>& functions) {
   auto& bss = *skeleton_->bss;
   const auto count = std::min<std::size_t>(functions.size(), DPT_WATCH_HELPERS);
   std::copy_n(functions.begin(), count, bss.watch_helpers);
   bss.watch_helper_count = static_cast<std::uint32_t>(count);
 }
 
-Result<> Watch::start() {
+Result<> DropCapture::start() {
   begin_ns_ = monotonic_ns();
   auto* states = skeleton_->progs.dptrace_tcp;
   if (bpf_program__fd(states) >= 0) states_link_.reset(bpf_program__attach(states));
@@ -141,7 +142,7 @@ Result<> Watch::start() {
   return failure(fmt::format("attaching to tracepoint kfree_skb: {}", std::strerror(errno)));
 }
 
-bool Watch::set_pods(const std::set<Address>& pods) {
+bool DropCapture::set_pods(const std::set<Address>& pods) {
   const int map = bpf_map__fd(skeleton_->maps.watch_pods);
   const std::uint8_t one = 1;
   for (const auto& address : pods_) {
@@ -157,7 +158,7 @@ bool Watch::set_pods(const std::set<Address>& pods) {
   return has_room;
 }
 
-void Watch::set_netns(const std::set<std::uint32_t>& netns) {
+void DropCapture::set_netns(const std::set<std::uint32_t>& netns) {
   const int map = bpf_map__fd(skeleton_->maps.watch_netns);
   const std::uint8_t one = 1;
   for (const auto inode : netns_) {
@@ -170,14 +171,14 @@ void Watch::set_netns(const std::set<std::uint32_t>& netns) {
   netns_ = netns;
 }
 
-int Watch::counts_map(std::uint32_t epoch) const {
+int DropCapture::counts_map(std::uint32_t epoch) const {
   const auto& maps = skeleton_->maps;
   return bpf_map__fd((epoch & 1) != 0 ? maps.watch_counts_odd : maps.watch_counts_even);
 }
 
 // Every program that runs when an array of maps is written has ended when the system call returns
 // (5.0): for the sake of those who then take the old map for unused, as is done here.
-Result<> Watch::wait_for_programs() {
+Result<> DropCapture::wait_for_programs() {
   const std::uint32_t zero = 0;
   const int map = bpf_map__fd(skeleton_->maps.watch_other);
   if (bpf_map_update_elem(grace_.get(), &zero, &map, BPF_ANY) == 0) return {};
@@ -185,7 +186,7 @@ Result<> Watch::wait_for_programs() {
 }
 
 // Reads and empties a map that no program uses.
-Result<> Watch::drain(std::uint32_t epoch, DropCounts& counts) {
+Result<> DropCapture::drain(std::uint32_t epoch, DropCounts& counts) {
   const int map = counts_map(epoch);
   const std::size_t width = cpus();
   std::uint32_t position = 0;
@@ -208,7 +209,7 @@ Result<> Watch::drain(std::uint32_t epoch, DropCounts& counts) {
   return {};
 }
 
-DropCount Watch::uncounted() {
+DropCount DropCapture::uncounted() {
   std::vector<dpt_kind_count> per_cpu(cpus());
   const std::uint32_t zero = 0;
   DropCount sum;
@@ -217,7 +218,7 @@ DropCount Watch::uncounted() {
   return sum;
 }
 
-void Watch::finish(DropCounts& counts, const Receiver& receive) {
+void DropCapture::finish(DropCounts& counts, const Receiver& receive) {
   const DropCount uncounted_now = uncounted();
   counts.other = {uncounted_now.packets - uncounted_.packets,
                   uncounted_now.bytes - uncounted_.bytes};
@@ -231,7 +232,7 @@ void Watch::finish(DropCounts& counts, const Receiver& receive) {
   ring_->read(receive);
 }
 
-Result<DropCounts> Watch::read(const Receiver& receive) {
+Result<DropCounts> DropCapture::read(const Receiver& receive) {
   std::atomic_ref<std::uint32_t> epoch(skeleton_->bss->watch_epoch);
   const std::uint32_t retired = epoch.fetch_add(1);
   DropCounts counts;
@@ -243,7 +244,7 @@ Result<DropCounts> Watch::read(const Receiver& receive) {
   return counts;
 }
 
-Result<DropCounts> Watch::stop(const Receiver& receive) {
+Result<DropCounts> DropCapture::stop(const Receiver& receive) {
   link_.reset();
   states_link_.reset();
   requests_link_.reset();

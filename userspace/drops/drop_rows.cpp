@@ -1,9 +1,9 @@
-#include "watch/drop_rows.hpp"
+#include "drops/drop_rows.hpp"
 
 #include <algorithm>
 #include <functional>
 
-#include "verdict/losses.hpp"
+#include "drops/kind_end.hpp"
 
 namespace dptrace {
 

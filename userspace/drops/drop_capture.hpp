@@ -13,22 +13,23 @@
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
 #include "dptrace/watch.h"
+#include "drops/drop_counts.hpp"
 #include "model/address.hpp"
-#include "model/drop_counts.hpp"
 #include "model/result.hpp"
 #include "node/kernel_btf.hpp"
 #include "node/link_monitor.hpp"
 
 namespace dptrace {
 
-class Watch {
+class DropCapture {
  public:
   using Receiver = Ring::Receiver;
 
   /// Of the settings, where to put tc programs means nothing here.
-  static Result<std::unique_ptr<Watch>> load(const CaptureSettings& settings, const KernelBtf& btf);
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
+  static Result<std::unique_ptr<DropCapture>> load(const CaptureSettings& settings,
+                                                   const KernelBtf& btf);
+  DropCapture(const DropCapture&) = delete;
+  DropCapture& operator=(const DropCapture&) = delete;
 
   /// The addresses by which drops are told apart from now on. False: there are more than the kernel
   /// was given room for, and some are left out.
@@ -64,7 +65,7 @@ class Watch {
   Result<DropCounts> stop(const Receiver& receive);
 
  private:
-  Watch() = default;
+  DropCapture() = default;
   void read_links();
   int counts_map(std::uint32_t epoch) const;
   Result<> wait_for_programs();

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 
 namespace dptrace {
 

@@ -4,9 +4,10 @@
 #include <csignal>
 #include <exception>
 
+#include "cli/command_line.hpp"
 #include "cli/commands.hpp"
-#include "cli/exit_status.hpp"
 #include "os/outlet.hpp"
+#include "run/exit_status.hpp"
 
 namespace {
 

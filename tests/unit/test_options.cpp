@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "cli/arguments.hpp"
-#include "cli/exit_status.hpp"
+#include "cli/command_line.hpp"
 #include "cli/option_list.hpp"
-#include "cli/options.hpp"
+#include "run/exit_status.hpp"
 
 using namespace dptrace;
 

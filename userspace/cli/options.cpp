@@ -1,5 +1,3 @@
-#include "cli/options.hpp"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,14 +8,15 @@
 #include <sstream>
 
 #include "cli/arguments.hpp"
-#include "cli/exit_status.hpp"
+#include "cli/command_line.hpp"
 #include "cli/option_list.hpp"
-#include "cli/standard_output.hpp"
 #include "cli/values.hpp"
 #include "cli/version.hpp"
 #include "dptrace/config.h"
 #include "model/flow.hpp"
 #include "os/outlet.hpp"
+#include "run/exit_status.hpp"
+#include "run/standard_output.hpp"
 
 namespace dptrace {
 

@@ -1,8 +1,8 @@
 // Records to shown packets: what a live trace and a recording do alike.
 #pragma once
 
-#include "cli/presenter.hpp"
 #include "model/event.hpp"
+#include "run/presenter.hpp"
 #include "timeline/timeline.hpp"
 
 namespace dptrace {

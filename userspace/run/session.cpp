@@ -1,4 +1,4 @@
-#include "cli/session.hpp"
+#include "run/session.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-#include "cli/prerequisites.hpp"
+#include "run/prerequisites.hpp"
 
 #include <fmt/format.h>
 

@@ -1,11 +1,9 @@
-#include "cli/live.hpp"
+#include "run/live.hpp"
 
 #include <sys/utsname.h>
 
-#include "cli/exit_status.hpp"
 #include "model/foreign.hpp"
 #include "node/netns.hpp"
-#include "os/outlet.hpp"
 #include "os/wall_clock.hpp"
 
 namespace dptrace {
@@ -15,11 +13,6 @@ std::uint64_t now_ns(clockid_t clock) {
   clock_gettime(clock, &time);
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-int fail(const Error& error) {
-  say(error.message);
-  return kFailure;
 }
 
 void follow_wall_clock(Names& names) {

@@ -1,6 +1,8 @@
 // What dptrace's exit status says to scripts.
 #pragma once
 
+#include "model/result.hpp"
+
 namespace dptrace {
 
 enum ExitStatus : int {
@@ -9,5 +11,8 @@ enum ExitStatus : int {
   kUsage = 2,
   kDropSeen = 3,  ///< with --fail-on-drop
 };
+
+/// Says on standard error what went wrong; the exit status.
+int fail(const Error& error);
 
 }  // namespace dptrace

@@ -1,4 +1,4 @@
-// The command line as values.
+// The commands as values: what the command line asks for.
 #pragma once
 
 #include <chrono>
@@ -61,9 +61,5 @@ struct CompletionCommand {
 
 using Command =
     std::variant<TraceCommand, DropsCommand, ShowCommand, CheckCommand, CompletionCommand>;
-
-/// The command, or the exit status when the command line was answered (--help) or refused on
-/// standard error.
-std::variant<Command, int> parse_command_line(int argc, const char* const* argv);
 
 }  // namespace dptrace

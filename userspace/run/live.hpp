@@ -5,15 +5,11 @@
 #include <ctime>
 
 #include "model/names.hpp"
-#include "model/result.hpp"
 #include "node/kernel_btf.hpp"
 
 namespace dptrace {
 
 std::uint64_t now_ns(clockid_t clock);
-
-/// Says what went wrong; the exit status.
-int fail(const Error& error);
 
 Names names_of_node(const KernelBtf& btf);
 /// To be called before times are told: the clock may have been set meanwhile.

@@ -1,4 +1,5 @@
-// `dptrace drops`: the drop-watch.
+#include "run/drops.hpp"
+
 #include <fmt/format.h>
 #include <fnmatch.h>
 #include <linux/capability.h>
@@ -8,16 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "attach/tc.hpp"
-#include "cli/commands.hpp"
-#include "cli/exit_status.hpp"
-#include "cli/live.hpp"
-#include "cli/prerequisites.hpp"
-#include "cli/standard_output.hpp"
-#include "cli/version.hpp"
 #include "counters/loss_counters.hpp"
 #include "decode/decode.hpp"
 #include "drops/drop_capture.hpp"
@@ -30,6 +24,10 @@
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"
 #include "output/drop_output.hpp"
+#include "run/exit_status.hpp"
+#include "run/live.hpp"
+#include "run/prerequisites.hpp"
+#include "run/standard_output.hpp"
 #include "screen/drop_display.hpp"
 #include "verdict/drop_stack.hpp"
 
@@ -42,11 +40,6 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kForgetEveryNs = 60 * kSecond;
 // Room for the samples of a second: a kind gives about one a second on each CPU.
 constexpr std::size_t kRingBytes = 1U << 20;
-
-bool wants_colour() {
-  const char* no_colour = std::getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
-}
 
 // The kernel's own counters know no packets: they are shown beside every packet or not at all.
 bool wants_counters(const CaptureSettings& filter) {
@@ -298,15 +291,6 @@ class Drops {
   bool open_ = true;
 };
 
-// Null where none are asked for.
-Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command) {
-  if (!command.metrics) return nullptr;
-  return MetricsServer::start({.address = *command.metrics,
-                               .patience = MetricsServer::patience_for(command.interval),
-                               .version = kVersion,
-                               .web_config = command.metrics_config});
-}
-
 struct Started {
   std::unique_ptr<DropCapture> watch;
   Names names;
@@ -332,17 +316,11 @@ Result<Started> start(CaptureSettings settings) {
 
 }  // namespace
 
-int run_drops(const DropsCommand& command) {
-  stop::take_signals();
-  if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
-  // First: an address in use is told at once.
-  const auto metrics = serve_metrics(command);
-  if (!metrics) return fail(metrics.error());
+Result<int> watch_drops(const DropsCommand& command, MetricsServer* metrics) {
   auto started = start(command.capture);
-  if (!started) return fail(started.error());
-  Drops drops(command, *started->watch, metrics->get(), started->names,
-              std::move(started->symbols));
-  if (const auto result = drops.run(); !result) return fail(result.error());
+  if (!started) return tl::unexpected(started.error());
+  Drops drops(command, *started->watch, metrics, started->names, std::move(started->symbols));
+  if (const auto result = drops.run(); !result) return tl::unexpected(result.error());
   return drops.exit_status();
 }
 

@@ -25,6 +25,9 @@ class StandardOutput final : public Sink {
   Outlet::End end_ = Outlet::End::kNone;
 };
 
+/// It is a terminal, and the user has not forbidden colours (NO_COLOR).
+bool wants_colour();
+
 /// The whole output of a command. Returns `status`, or kFailure after telling why it was not
 /// written.
 int print_results(std::string_view text, int status);

@@ -1,10 +1,6 @@
-#include "cli/presenter.hpp"
+#include "run/presenter.hpp"
 
-#include <unistd.h>
-
-#include <cstdlib>
-
-#include "cli/exit_status.hpp"
+#include "run/exit_status.hpp"
 
 namespace dptrace {
 
@@ -15,8 +11,7 @@ std::unique_ptr<Output> make_output(const ShowOptions& options, std::vector<Addr
   OutputOptions output;
   output.pods = std::move(pods);
   output.verbose = options.verbose;
-  const char* no_colour = std::getenv("NO_COLOR");
-  output.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
+  output.colour = wants_colour();
   return options.json ? make_json_output(sink, std::move(output))
                       : make_text_output(sink, std::move(output));
 }

@@ -5,13 +5,13 @@
 
 #include "capture/capture.hpp"
 #include "cli/commands.hpp"
-#include "cli/exit_status.hpp"
-#include "cli/prerequisites.hpp"
-#include "cli/standard_output.hpp"
 #include "node/capabilities.hpp"
 #include "node/kernel_version.hpp"
 #include "node/lockdown.hpp"
 #include "node/netns.hpp"
+#include "run/exit_status.hpp"
+#include "run/prerequisites.hpp"
+#include "run/standard_output.hpp"
 
 namespace dptrace {
 

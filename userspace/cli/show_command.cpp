@@ -1,21 +1,11 @@
 // `dptrace show FILE`: a recording, printed as the live trace would have been.
 #include "cli/commands.hpp"
-#include "cli/exit_status.hpp"
-#include "cli/session.hpp"
 #include "decode/decode.hpp"
-#include "os/outlet.hpp"
 #include "record/reader.hpp"
+#include "run/exit_status.hpp"
+#include "run/session.hpp"
 
 namespace dptrace {
-
-namespace {
-
-int fail(const Error& error) {
-  say(error.message);
-  return kFailure;
-}
-
-}  // namespace
 
 int run_show(const ShowCommand& command) {
   auto reader = record::Reader::open(command.file);

@@ -1,20 +1,19 @@
-// `dptrace --pod-ip IP`: the live trace.
+#include "run/trace.hpp"
+
 #include <fmt/format.h>
 #include <malloc.h>
 #include <unistd.h>
 
 #include "capture/capture.hpp"
-#include "cli/commands.hpp"
-#include "cli/exit_status.hpp"
-#include "cli/live.hpp"
-#include "cli/prerequisites.hpp"
-#include "cli/session.hpp"
 #include "decode/decode.hpp"
 #include "names/namer.hpp"
 #include "os/outlet.hpp"
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"
 #include "record/writer.hpp"
+#include "run/live.hpp"
+#include "run/prerequisites.hpp"
+#include "run/session.hpp"
 
 namespace dptrace {
 
@@ -227,22 +226,13 @@ Result<Started> start(const CaptureSettings& settings) {
 
 }  // namespace
 
-int run_trace(const TraceCommand& command) {
-  stop::take_signals();
-  // First: a bad path is told at once.
-  if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
-  std::optional<record::Target> target;
-  if (!command.write_file.empty()) {
-    auto opened = record::Target::open(command.write_file);
-    if (!opened) return fail(opened.error());
-    target.emplace(std::move(*opened));
-    stop::before_sudden_end(record::Target::abandon);
-  }
+Result<int> follow_packets(const TraceCommand& command, std::optional<record::Target> target) {
   auto started = start(command.capture);
-  if (!started) return fail(started.error());
+  if (!started) return tl::unexpected(started.error());
   tell_start(*started->capture);
   Trace trace(command, *started->capture, started->names, std::move(started->symbols));
-  if (const auto result = trace.run(std::move(target)); !result) return fail(result.error());
+  if (const auto result = trace.run(std::move(target)); !result)
+    return tl::unexpected(result.error());
   return trace.exit_status();
 }
 

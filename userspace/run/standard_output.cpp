@@ -1,12 +1,13 @@
-#include "cli/standard_output.hpp"
+#include "run/standard_output.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
-#include "cli/exit_status.hpp"
+#include "run/exit_status.hpp"
 
 namespace dptrace {
 
@@ -38,6 +39,11 @@ int StandardOutput::end(int status) {
   const char* hint = outlet_.error() == ENOSPC ? " (free some space, or write elsewhere)" : "";
   say(fmt::format("writing to standard output: {}{}", std::strerror(outlet_.error()), hint));
   return kFailure;
+}
+
+bool wants_colour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
 }
 
 int print_results(std::string_view text, int status) {

@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "cli/options.hpp"
-#include "cli/standard_output.hpp"
 #include "model/summary.hpp"
 #include "output/output.hpp"
+#include "run/commands.hpp"
+#include "run/standard_output.hpp"
 
 namespace dptrace {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "metrics/metrics_server.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 #include "support/certificates.hpp"
 
 using namespace dptrace;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "metrics/metrics_server.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 using namespace dptrace;
 using Catch::Matchers::Contains;

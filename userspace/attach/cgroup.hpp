@@ -4,7 +4,7 @@
 #include <string>
 
 #include "model/result.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -21,8 +21,8 @@
 #include "attach/filter_dump.hpp"
 #include "attach/owner.hpp"
 #include "attach/tc.hpp"
-#include "node/owned_fd.hpp"
 #include "os/deleter.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "model/result.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "attach/tc.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

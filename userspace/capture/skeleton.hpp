@@ -8,8 +8,8 @@
 
 #include "dptrace/config.h"
 #include "dptrace/watch.h"
-#include "node/owned_fd.hpp"
 #include "os/deleter.hpp"
+#include "os/owned_fd.hpp"
 
 // It uses the types of these without including them.
 #include "dptrace.skel.h"

@@ -12,7 +12,7 @@
 
 #include "counters/counter_text.hpp"
 #include "counters/device_counters.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71

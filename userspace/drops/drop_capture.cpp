@@ -8,11 +8,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
 #include "capture/lost_events.hpp"
 #include "capture/object.hpp"
 #include "node/netns.hpp"
+#include "os/clock.hpp"
 
 namespace dptrace {
 
@@ -20,13 +20,6 @@ namespace {
 
 // Kinds read by one system call.
 constexpr std::uint32_t kBatch = 256;
-
-std::uint64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 std::size_t cpus() { return static_cast<std::size_t>(libbpf_num_possible_cpus()); }
 

@@ -15,8 +15,8 @@
 
 #include "metrics/http_request.hpp"
 #include "metrics/shared_text.hpp"
-#include "node/owned_fd.hpp"
 #include "os/deleter.hpp"
+#include "os/owned_fd.hpp"
 #include "web/peer.hpp"
 
 namespace dptrace {

@@ -5,7 +5,7 @@
 
 #include "metrics/listen_address.hpp"
 #include "model/result.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 #include <vector>
 
 #include "model/foreign.hpp"
 #include "node/in_netns.hpp"
 #include "node/roles.hpp"
+#include "os/clock.hpp"
 
 namespace dptrace {
 
@@ -32,12 +32,6 @@ std::string kind_of(const dpt_device& device) {
   return device.type == kArphrdLoopback ? "loopback" : "device";
 }
 
-std::int64_t clock_ns(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
-}
-
 // As of now; clocks that are set meanwhile are not known of.
 std::int64_t realtime_ahead_ns() { return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC); }
 
@@ -55,9 +49,7 @@ constexpr std::uint64_t kFormerNs = 300'000'000'000;
 }  // namespace
 
 Namer::Namer(Names& names, Symbols symbols)
-    : names_(names),
-      symbols_(std::move(symbols)),
-      start_ns_(static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))) {}
+    : names_(names), symbols_(std::move(symbols)), start_ns_(monotonic_ns()) {}
 
 void Namer::see(const Event& event) {
   if (const auto* device = std::get_if<dpt_device>(&event)) {
@@ -113,7 +105,7 @@ void Namer::keep(const std::set<InterfaceId>& interfaces, const std::set<Address
 void Namer::forget_former() {
   std::erase_if(made_, [&](const auto& entry) { return !names_.netns.contains(entry.first); });
   std::erase_if(wired_, [&](auto inode) { return !names_.netns.contains(inode); });
-  const auto now_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC));
+  const auto now_ns = monotonic_ns();
   const auto is_recent = [&](const auto&, std::uint64_t until_ns) {
     return until_ns + kFormerNs > now_ns;
   };

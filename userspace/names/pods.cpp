@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "model/foreign.hpp"
 #include "node/netns.hpp"
+#include "os/clock.hpp"
 #include "os/strange_directory.hpp"
 
 namespace dptrace {
@@ -27,14 +27,8 @@ constexpr std::size_t kLongestPath = 255;
 // Of one directory; a node has some hundreds of pods, and the kernel side room for so many.
 constexpr std::size_t kMostFiles = 16'384;
 
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
-}
-
 bool is_fresh(std::int64_t modified_ns) {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return nanoseconds(now) - modified_ns < kSettledNs;
+  return clock_ns(CLOCK_REALTIME) - modified_ns < kSettledNs;
 }
 
 const Json* member(const Json& object, const char* name) {

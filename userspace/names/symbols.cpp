@@ -12,7 +12,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

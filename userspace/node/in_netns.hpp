@@ -13,7 +13,7 @@
 
 #include "model/result.hpp"
 #include "node/netns.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

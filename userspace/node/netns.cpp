@@ -16,6 +16,7 @@
 
 #include "node/in_netns.hpp"
 #include "node/netlink.hpp"
+#include "os/clock.hpp"
 
 namespace dptrace {
 
@@ -65,10 +66,6 @@ constexpr std::chrono::milliseconds kPatience{100};
 
 // Longer than the steps of the clock that file systems have: until then a time may hide a change.
 constexpr std::int64_t kSettledNs = 100'000'000;
-
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
-}
 
 template <typename Visit>
 void for_each_file(const std::string& directory, Visit visit) {
@@ -235,10 +232,9 @@ void NetnsFinder::search() {
 
 void NetnsFinder::search_names() {
   name_times_ = name_times();  // before: what comes meanwhile is a change
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t now = clock_ns(CLOCK_REALTIME);
   unsettled_ = std::any_of(name_times_.begin(), name_times_.end(), [&](const timespec& time) {
-    return nanoseconds(now) - nanoseconds(time) < kSettledNs;
+    return now - nanoseconds(time) < kSettledNs;
   });
   std::map<std::uint32_t, NetnsPlace> named;
   for (const auto& directory : places_.named) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -8,8 +8,9 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 #include <string_view>
+
+#include "os/clock.hpp"
 
 namespace dptrace::stop {
 
@@ -24,12 +25,6 @@ std::atomic<int> event = -1;
 std::atomic<bool> in_order = false;
 std::atomic<std::int64_t> first_ns = 0;  // when the first one came; 0: none yet
 std::atomic<void (*)()> last_call = nullptr;
-
-std::int64_t now_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
 
 // Whether or not anybody takes it: the end must not wait.
 void say_ended_while_starting() {
@@ -46,7 +41,7 @@ void on_signal(int signal) {
     say_ended_while_starting();
     _exit(0);
   }
-  const std::int64_t now = now_ns();
+  const std::int64_t now = clock_ns(CLOCK_MONOTONIC);
   std::int64_t first = 0;
   if (first_ns.compare_exchange_strong(first, now)) {
     eventfd_write(event, 1);

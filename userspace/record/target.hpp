@@ -4,7 +4,7 @@
 #include <string>
 
 #include "model/result.hpp"
-#include "record/file.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace::record {
 
@@ -22,17 +22,17 @@ class Target {
 
   const std::string& path() const { return path_; }
   /// The recording begins: empty, and here to stay.
-  Result<File> begin();
+  Result<OwnedFd> begin();
 
   /// For an end that runs no destructors; async-signal-safe.
   static void abandon();
 
  private:
-  Target(std::string path, File file, bool fresh)
+  Target(std::string path, OwnedFd file, bool fresh)
       : path_(std::move(path)), file_(std::move(file)), fresh_(fresh) {}
 
   std::string path_;
-  File file_;
+  OwnedFd file_;
   bool fresh_;  ///< it was not there, and nothing is in it yet
 };
 

@@ -19,6 +19,7 @@
 #include "metrics/metrics_server.hpp"
 #include "names/namer.hpp"
 #include "node/capabilities.hpp"
+#include "os/clock.hpp"
 #include "os/outlet.hpp"
 #include "os/privileges.hpp"
 #include "os/ready_file.hpp"
@@ -87,7 +88,7 @@ class Drops {
     if (wants_counters(command_.capture)) counters_.emplace();
     // Without this probe there is no watch.
     if (metrics_ != nullptr) metrics_->begin(watch_.probes());
-    const std::uint64_t start = now_ns(CLOCK_MONOTONIC);
+    const std::uint64_t start = monotonic_ns();
     const Result<> result = follow(start);
     display_.reset();
     if (!result) return result;
@@ -117,11 +118,11 @@ class Drops {
     const auto interval = static_cast<std::uint64_t>(command_.interval.count());
     std::uint64_t due = start + interval;
     const std::uint64_t end = end_of_watch(start);
-    for (std::uint64_t now = start; now < end && open_; now = now_ns(CLOCK_MONOTONIC)) {
+    for (std::uint64_t now = start; now < end && open_; now = monotonic_ns()) {
       if (auto waited = wait(std::min({due, end, now + kSecond}), now); !waited) return waited;
       if (stop::came() || (display_ && !display_->handle_input())) break;
       watch_node();
-      now = now_ns(CLOCK_MONOTONIC);
+      now = monotonic_ns();
       if (now < due || now >= end) {
         watch_.take_samples(receiver_);
         continue;
@@ -238,7 +239,7 @@ class Drops {
 
   // Pods come and go; once a second is soon enough.
   void watch_node() {
-    const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
+    const std::uint64_t now = monotonic_ns();
     if (now < next_look_ns_) return;
     next_look_ns_ = now + kSecond;
     if (metrics_ != nullptr) {

@@ -4,16 +4,9 @@
 
 #include "model/foreign.hpp"
 #include "node/netns.hpp"
-#include "os/wall_clock.hpp"
+#include "os/clock.hpp"
 
 namespace dptrace {
-
-std::uint64_t now_ns(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(time.tv_nsec);
-}
 
 void follow_wall_clock(Names& names) {
   names.wall_clock_offset_ns =

@@ -7,6 +7,7 @@
 #include "capture/capture.hpp"
 #include "decode/decode.hpp"
 #include "names/namer.hpp"
+#include "os/clock.hpp"
 #include "os/outlet.hpp"
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"
@@ -95,7 +96,7 @@ class Trace {
     }
     get_ready();
     stop::end_in_order();
-    start_ns_ = now_ns(CLOCK_MONOTONIC);
+    start_ns_ = monotonic_ns();
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     if (isatty(STDERR_FILENO) != 0) say("following; Ctrl-C ends");
     Result<> result;
@@ -106,7 +107,7 @@ class Trace {
     loss_warning_.finish(capture_);
     Summary figures;
     figures.events_lost = capture_.lost();
-    figures.duration_ns = now_ns(CLOCK_MONOTONIC) - start_ns_;
+    figures.duration_ns = monotonic_ns() - start_ns_;
     session_.finish(figures);
     if (writer_ && result) result = writer_->finish(figures);
     return result;
@@ -128,7 +129,7 @@ class Trace {
   // Of --duration; whole milliseconds, not a moment too early.
   std::chrono::milliseconds left() const {
     if (!command_.duration) return std::chrono::milliseconds::max();
-    const auto passed = std::chrono::nanoseconds(now_ns(CLOCK_MONOTONIC) - start_ns_);
+    const auto passed = std::chrono::nanoseconds(monotonic_ns() - start_ns_);
     return std::max({}, std::chrono::ceil<std::chrono::milliseconds>(*command_.duration - passed));
   }
 
@@ -175,7 +176,7 @@ class Trace {
   void watch_node() {
     follow_wall_clock(names_);
     namer_.refresh_pods();
-    const std::uint64_t now = now_ns(CLOCK_MONOTONIC);
+    const std::uint64_t now = monotonic_ns();
     if (now < next_watch_ns_) return;
     next_watch_ns_ = now + kWatchEveryNs;
     capture_.follow_modules();

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "model/result.hpp"
-#include "node/owned_fd.hpp"
 #include "os/outlet.hpp"
+#include "os/owned_fd.hpp"
 #include "screen/frame.hpp"
 
 namespace dptrace {

@@ -1,18 +1,14 @@
-#include "os/wall_clock.hpp"
-
-#include <ctime>
+#include "os/clock.hpp"
 
 namespace dptrace {
 
-namespace {
-
-std::int64_t read(clockid_t clock) {
+std::int64_t clock_ns(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  return nanoseconds(time);
 }
 
-}  // namespace
+std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
 // Between two looks the process may lose the processor: of some readings the closest is taken.
 std::int64_t wall_clock_offset_ns() {
@@ -21,9 +17,9 @@ std::int64_t wall_clock_offset_ns() {
   std::int64_t closest = INT64_MAX;
   std::int64_t offset = 0;
   for (int i = 0; i < kTries && closest > kCloseEnough; ++i) {
-    const std::int64_t before = read(CLOCK_MONOTONIC);
-    const std::int64_t wall = read(CLOCK_REALTIME);
-    const std::int64_t took = read(CLOCK_MONOTONIC) - before;
+    const std::int64_t before = clock_ns(CLOCK_MONOTONIC);
+    const std::int64_t wall = clock_ns(CLOCK_REALTIME);
+    const std::int64_t took = clock_ns(CLOCK_MONOTONIC) - before;
     if (took >= closest) continue;
     closest = took;
     offset = wall - before - took / 2;

@@ -46,11 +46,6 @@ bool reversed(const Tuple& a, const Tuple& b) {
          a.source_port == b.destination_port && a.destination_port == b.source_port;
 }
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
-  return hash ^ (hash >> 29);
-}
-
 std::uint64_t mix(std::uint64_t hash, const Tuple& tuple) {
   hash = mix(mix(hash, tuple.source), tuple.destination);
   return mix(hash, std::uint64_t{tuple.source_port} << 16 | tuple.destination_port);

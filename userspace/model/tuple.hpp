@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "dptrace/event.h"
+#include "model/hash.hpp"
 
 namespace dptrace {
 
@@ -20,7 +21,6 @@ bool same_addresses(const Tuple& a, const Tuple& b);
 /// Of a packet that goes the other way.
 bool reversed(const Tuple& a, const Tuple& b);
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value);
 std::uint64_t mix(std::uint64_t hash, const Tuple& tuple);
 
 }  // namespace dptrace

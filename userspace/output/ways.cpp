@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/flow.hpp"
-#include "words/protocol_words.hpp"
+#include "model/hash.hpp"
 
 namespace dptrace {
 
@@ -17,10 +16,7 @@ constexpr std::uint8_t kSynOrFin = 0x03;
 
 class Hash {
  public:
-  void add(std::uint64_t value) {
-    value_ = (value_ ^ value) * 0x9e3779b97f4a7c15;
-    value_ ^= value_ >> 29;
-  }
+  void add(std::uint64_t value) { value_ = mix(value_, value); }
   void add(const void* data, std::size_t size) {
     for (std::size_t at = 0; at < size; at += sizeof(std::uint64_t)) {
       std::uint64_t word = 0;

@@ -6,7 +6,6 @@
 #include <array>
 #include <string>
 
-#include "model/flow.hpp"
 #include "verdict/drop_stack.hpp"
 #include "words/hop_words.hpp"
 #include "words/protocol_words.hpp"

@@ -21,8 +21,8 @@ struct Run {
   }
 };
 
-// What is opened later must not become standard output, nor be written to for it: a write there is
-// an error now.
+// A file that is opened later must not get the number of a closed standard output, and then what
+// is printed. With /dev/null in its place a write fails.
 void keep_standard_numbers() {
   int fd = 0;
   do {

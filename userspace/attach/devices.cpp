@@ -32,7 +32,8 @@ int rank(const Link& link, Role role) {
   return own_port || (role == Role::kBridge && link.kind == "bridge") ? 2 : 3;
 }
 
-// What nothing else would tell; then one of each rank, then the second of each, and so on.
+// Stacked devices come first, since nothing else tells of them; then the first of each rank, then
+// the second of each, and so on.
 void put_in_turn(std::vector<const Link*>& links, const NetnsTopology& topology) {
   const auto roles_of = roles(topology);
   std::sort(links.begin(), links.end(),
@@ -89,7 +90,7 @@ Result<> Devices::names_are_known() const {
 }
 
 bool Devices::follow() {
-  // What changed matters little: one look at everything is cheap and cannot drift.
+  // One look at everything is cheap and cannot drift, whatever has changed.
   bool changed = false;
   std::set<std::uint32_t> suspects;
   changed |= !monitor_.drain([&](const LinkChange& change) {

@@ -1,4 +1,4 @@
-// What the programs know of the devices of the home netns, in memory that they read.
+// HomeDevices tells the programs of the devices of the home netns, in memory that they read.
 #pragma once
 
 #include <cstdint>

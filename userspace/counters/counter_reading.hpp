@@ -6,7 +6,7 @@
 
 namespace dptrace {
 
-/// What is read in one go: it succeeds or fails as one.
+/// The counters of a source are read in one go, which succeeds or fails as one.
 enum class CounterSource : std::uint8_t {
   kDevice,
   kQdisc,
@@ -23,7 +23,7 @@ struct CounterReading {
   std::string_view name;    ///< of static storage
   std::uint32_t index = 0;  ///< of the device; 0: of the netns or of the machine
   std::uint32_t cpu = 0;    ///< those of all CPUs are one counter
-  /// What counts; when it is another, it began at 0. The handle of a qdisc.
+  /// The handle of the qdisc that counts: another one began at 0.
   std::uint32_t generation = 0;
   std::uint64_t value = 0;
   /// Wraps at 2^32, else at 2^64, which is never.

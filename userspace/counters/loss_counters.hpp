@@ -40,7 +40,7 @@ class LossCounters {
   /// The same, of all of them: for the last table.
   std::vector<LossCounter> read_all();
 
-  /// What could not be read, and why; each once.
+  /// Says which counters could not be read, and why; each once.
   std::vector<std::string> take_warnings();
 
  private:

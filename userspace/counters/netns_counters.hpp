@@ -9,7 +9,7 @@
 
 namespace dptrace {
 
-/// What one source told; nothing is known of a source that has failed.
+/// The counters of one source, or why it could not be read.
 struct SourceReading {
   CounterSource source;
   Result<std::vector<CounterReading>> readings;

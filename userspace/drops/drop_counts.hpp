@@ -1,4 +1,4 @@
-// What the kernel counted in one interval, as it was read.
+// DropCounts has the counts of one interval, as they were read from the kernel.
 #pragma once
 
 #include <cstdint>

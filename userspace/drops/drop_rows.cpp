@@ -76,7 +76,7 @@ DropOwner DropRows::owner_of(const DropKind& kind) const {
   return owner;
 }
 
-// What was counted of a pod is not to be told under the name of the next one with its address.
+// A pod's counts must not be told under the name of the next pod with its address.
 void DropRows::fold_predecessors() {
   const auto folded = std::erase_if(table_.rows, [&](const DropRow& row) {
     const auto now = owner_of(row.kind);

@@ -1,4 +1,4 @@
-// What a node loses, by kind: what the drop-watch counts and its outputs show.
+// The drop table has what a node loses, by kind: the drop-watch counts it, its outputs show it.
 #pragma once
 
 #include <compare>

@@ -6,7 +6,8 @@ namespace dptrace {
 
 namespace {
 
-// What stands before the next `end`, which is taken away with it; all of it where there is none.
+// Takes the text before the next `end` away, and `end` with it; all of the text where there is
+// none.
 std::string_view take_until(std::string_view& text, std::string_view end) {
   const auto at = text.find(end);
   const auto taken = text.substr(0, at);
@@ -80,7 +81,7 @@ std::optional<HttpRequest> parse_http_request(std::string_view head) {
       if (!request.authorization.empty()) return {};
       request.authorization = value;
     }
-    // What follows is a body, which nothing here wants: not to be taken for the next request.
+    // A body follows, which nothing here reads: it must not be taken for the next request.
     if (is_same(name, "Transfer-Encoding")) request.keeps_open = false;
     if (is_same(name, "Content-Length")) request.keeps_open &= value == "0";
   }

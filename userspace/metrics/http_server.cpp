@@ -77,7 +77,7 @@ HttpLimits with_reserve(HttpLimits limits) {
   return limits;
 }
 
-// What a client may do about an answer, beside its words.
+// Header that tells a client how to get another answer.
 const char* remedy_of(int status) {
   switch (status) {
     case 401:

@@ -1,4 +1,4 @@
-// What tells the series of a metric apart. No addresses and no ports: their number has no bound.
+// Labels tell the series of a metric apart. None is an address or a port: those have no bound.
 #pragma once
 
 #include <string>

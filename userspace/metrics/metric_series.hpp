@@ -23,7 +23,7 @@ class MetricSeries {
   };
 
   static constexpr std::size_t kPlaces = 16;
-  /// What has ended is still told for so long: for the scrape that is due.
+  /// A series that has ended is kept for so long: for the scrape that is due.
   static constexpr std::uint64_t kEndAfterNs = 60'000'000'000;
 
   /// No scrape can have missed the last value of a series that has not risen for so long: intervals

@@ -72,7 +72,7 @@ Result<> MetricsServer::listen(const HttpLimits& limits) {
   return {};
 }
 
-// What the thread is told, and what it tells before it begins.
+// Thread has the arguments of the serving thread, and whether it could be confined.
 struct MetricsServer::Thread {
   HttpServer& http;
   Result<> confined;

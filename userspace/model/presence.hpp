@@ -1,4 +1,4 @@
-// What of a node there is at a time: for those who remember what may have ended.
+// Presence lists what exists on a node at a time, for those who may forget what has ended.
 #pragma once
 
 #include <cstdint>

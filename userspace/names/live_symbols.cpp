@@ -11,7 +11,7 @@ constexpr std::size_t kMaxUnknown = 4096;
 }  // namespace
 
 std::optional<Symbol> LiveSymbols::find(std::uint64_t return_address) {
-  // What lies behind a module's last function is not its own once another module was loaded there.
+  // An address behind a module's last function may belong to a module that was loaded since.
   if (sources_.modules() != symbols_.modules() && !renew(kPauseAfterModules)) return {};
   if (auto symbol = symbols_.find(return_address)) return symbol;
   if (return_address == 0 || unknown_.contains(return_address)) return {};

@@ -17,7 +17,7 @@ class LiveSymbols {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// What is asked of the machine; to be replaced in tests.
+  /// Calls that ask the machine; tests replace them.
   struct Sources {
     std::function<std::string()> modules = loaded_modules;
     std::function<Result<Symbols>()> load = Symbols::load;

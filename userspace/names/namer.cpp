@@ -97,7 +97,7 @@ void Namer::keep(const std::set<InterfaceId>& interfaces, const std::set<Address
   std::erase_if(names_.pods, [&](const auto& entry) {
     return !pods.contains(entry.first) && !pods_.addresses().contains(entry.first);
   });
-  // What was forgotten may be met again at once.
+  // A namespace that was forgotten may be met again at once.
   described_.clear();
   forget_former();
 }
@@ -244,7 +244,8 @@ void Namer::take_topology(std::uint32_t netns, const NetnsTopology& topology,
   }
 }
 
-// What had to wait, while there is time; what is asked about again meanwhile is first.
+// Describes the namespaces that had to wait, while there is time. One that is asked for again
+// meanwhile is described first.
 void Namer::describe_postponed() {
   const auto now = std::chrono::steady_clock::now();
   time_.forget(now);
@@ -317,7 +318,7 @@ std::optional<std::uint64_t> Namer::since_of_another(std::uint32_t netns, const 
   // It has lost its name: its own, or it is another that never had one.
   if (place.made_ns == 0) return to_monotonic(clock_ns(CLOCK_REALTIME));
   const std::uint64_t since_ns = to_monotonic(place.made_ns);
-  // What was there before the first event was only not found under its name yet.
+  // It was there before the first event, and was only not found under its name yet.
   if (known_ns == 0 && since_ns <= start_ns_) return {};
   return since_ns;
 }
@@ -355,8 +356,8 @@ void Namer::refresh_pods() {
   }
 }
 
-// What is there before the first event was there all along, whatever the clock of its file system
-// says: that may be another machine's.
+// A pod that is found before the first event was there all along, whatever the clock of its file
+// system says: that may be another machine's.
 void Namer::name_pod(const Address& address, const std::string& pod, bool is_first) {
   const auto known = names_.pods.find(address);
   if (known != names_.pods.end() && known->second == pod) return;

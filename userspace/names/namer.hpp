@@ -37,7 +37,7 @@ class Namer {
   /// Forgets what was found gone the last time, and is gone still: for those who cannot say what
   /// they need, but need nothing for longer than the time between two calls.
   void forget_gone();
-  /// What there is now: a look at all processes.
+  /// Looks at all processes for what exists now.
   Presence presence();
   /// All devices of all network namespaces there are, so that none is to be asked for while packets
   /// wait. The kernel takes some 0.2 ms for each namespace.

@@ -30,7 +30,7 @@ dev_t namespace_device() {
   return stat(kOwnNetns, &own) == 0 ? own.st_dev : 0;
 }
 
-// What the calling thread's netns calls the one behind `file`, -1: it has no number for it.
+// The number by which the calling thread's netns knows the one behind `file`; -1: it has none.
 std::int32_t nsid_of(mnl_socket* socket, int file) {
   std::array<char, 4096> buffer{};
   nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());

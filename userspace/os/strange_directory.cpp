@@ -67,7 +67,7 @@ std::optional<struct stat> StrangeDirectory::look_at(const std::string& name) co
 }
 
 std::optional<std::string> StrangeDirectory::read(const std::string& name, std::size_t most) const {
-  // What is no file is not even opened: that alone has effects with some devices.
+  // Only a regular file is opened: to open some devices has effects.
   if (!look_at(name)) return {};
   const OwnedFd file(openat(fd_.get(), name.c_str(), kSafely | O_NOFOLLOW));
   struct stat status {};
@@ -75,7 +75,7 @@ std::optional<std::string> StrangeDirectory::read(const std::string& name, std::
   if (!file || fstat(file.get(), &status) != 0 || !is_one_of_ours(status, file.get(), "") ||
       status.st_size > static_cast<off_t>(most))
     return {};
-  // What it tells of its length is not believed.
+  // The length that the file system tells is not believed.
   std::string text;
   constexpr std::size_t kStep = 64 << 10;
   for (;;) {

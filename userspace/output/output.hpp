@@ -11,7 +11,7 @@
 
 namespace dptrace {
 
-/// What the user asked the output to look like.
+/// Options of the output that the user gave.
 struct OutputOptions {
   std::vector<Address> pods;  ///< of --pod-ip: gives a packet its direction
   bool verbose = false;

@@ -86,7 +86,7 @@ void TextOutput::place_piece(std::size_t indent) {
     line_start_ = out_.size();
     std::string_view piece = view(piece_);
     while (piece.starts_with(' ') || piece.starts_with(',')) piece.remove_prefix(1);
-    // What is too wide for the column begins further to the left: two IPv6 addresses.
+    // A piece that is too wide for its column (two IPv6 addresses) begins further to the left.
     const std::size_t width = std::min(columns(piece), kColumns - kEndIndent);
     append_spaces(out_, std::min(indent, kColumns - width));
     append(out_, piece);

@@ -206,7 +206,8 @@ bool read_payload(std::string_view payload, Take take_all) {
   return true;
 }
 
-/// What became another's since the last time. What was written of it is to be written again.
+/// Adds the numbers and addresses that became another's since the last time. Their names are then
+/// written again.
 void add_new_former(Json& json, const Names& names, Names& written) {
   for (const auto& [inode, owners] : names.former_netns.all()) {
     for (const auto& [until_ns, former] : owners) {

@@ -8,8 +8,8 @@
 
 namespace dptrace::record {
 
-/// What was there before is kept until the recording begins, and nothing is left of one that does
-/// not.
+/// A file that was there before is kept until the recording begins. Nothing is left of a recording
+/// that never does.
 class Target {
  public:
   static Result<Target> open(const std::string& path);

@@ -42,7 +42,7 @@ class Writer {
   /// Writes the records that still wait.
   Result<> flush();
 
-  /// What the user is to be told of the file, once.
+  /// A warning about the file for the user, given once.
   std::optional<std::string> take_warning() { return std::exchange(warning_, std::nullopt); }
 
   /// Ends the file: nothing may be written after it.

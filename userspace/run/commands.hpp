@@ -13,7 +13,7 @@
 
 namespace dptrace {
 
-/// What of the packets is printed, and how: the options that `trace` and `show` share.
+/// Options that `trace` and `show` share: which packets are printed, and how.
 struct ShowOptions {
   bool json = false;
   bool drops_only = false;

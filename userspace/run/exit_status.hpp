@@ -1,4 +1,4 @@
-// What dptrace's exit status says to scripts.
+// The exit status tells scripts how a command ended.
 #pragma once
 
 #include "model/result.hpp"

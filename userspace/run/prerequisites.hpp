@@ -1,4 +1,4 @@
-// What must be there before anything can be traced: kernel, rights, BTF, symbols.
+// Prerequisites must be met before anything can be traced: kernel, rights, BTF, symbols.
 #pragma once
 
 #include "model/result.hpp"

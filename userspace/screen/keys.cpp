@@ -11,7 +11,7 @@ struct Sequence {
   std::string_view bytes;  ///< after the escape
   KeyKind kind;
 };
-// What xterm, the Linux console, tmux and rxvt send.
+// The sequences that xterm, the Linux console, tmux and rxvt send.
 constexpr std::array<Sequence, 16> kSequences = {{
     {"[A", KeyKind::kUp},
     {"OA", KeyKind::kUp},

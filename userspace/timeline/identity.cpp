@@ -17,7 +17,7 @@ constexpr std::size_t kLookBack = 8;
 // A datagram shorter than the smallest MTU that IPv4 hosts must accept is not fragmented in
 // practice.
 constexpr std::uint32_t kFragmentable = 576;
-// What counts as payload may be options where the header's length was not read.
+// Where a TCP header's length was not read, so many bytes that count as payload may be options.
 constexpr std::uint32_t kTcpOptions = 40;
 constexpr std::uint64_t kSoonNs = 200'000'000;
 
@@ -252,7 +252,7 @@ std::vector<Live*> Identity::merged_into(const Live& live, std::uint32_t length)
     for (Live* other : chain->second) {
       const std::uint32_t offset = other->base - live.base;  // sequence numbers wrap
       if (other == &live || offset == 0 || offset >= length) continue;
-      // What begins before its end is a repetition, not what came behind.
+      // A packet that begins before the end of this one repeats it, and does not follow it.
       if (offset + kTcpOptions < live.length) continue;
       if (std::find(merged.begin(), merged.end(), other) == merged.end()) merged.push_back(other);
     }

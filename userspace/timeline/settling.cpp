@@ -52,7 +52,7 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
   if (live.encrypted) return is_without_key();
   if (judgement.nobody_wanted) return true;
   if (judgement.verdict == Verdict::kUnfinished) return false;
-  // What was queued to user space may come back.
+  // A packet that was queued to user space may come back.
   return judgement.verdict != Verdict::kStolen || !is_waiting(live);
 }
 

@@ -28,7 +28,7 @@ struct TimelineLimits {
   /// Beyond so many packets, or hops of all packets, the oldest is told as it is.
   std::size_t packets = 65536;
   std::size_t all_hops = 500'000;
-  /// What is kept of one packet; more is counted only.
+  /// So much is kept of one packet; more is counted only.
   std::size_t hops = 1024;
   std::size_t branches = 512;
   std::size_t drops = 128;

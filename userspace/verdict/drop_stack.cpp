@@ -34,7 +34,7 @@ std::string_view name_of(std::uint64_t address, const Names& names) {
 // The stack from the first frame on, not before the kernel's location, that is not skipped.
 template <typename Skipped>
 Frames stack_behind(const Drop& drop, const Names& names, Skipped is_skipped) {
-  // What stands before the kernel's location is how the tracepoint reached the tracer.
+  // Frames before the kernel's location are those between the tracepoint and the tracer.
   auto begin = std::find(drop.stack.begin(), drop.stack.end(), drop.location);
   if (begin == drop.stack.end()) begin = drop.stack.begin();
   const auto dropper = std::find_if(begin, drop.stack.end(), [&](std::uint64_t address) {

@@ -13,7 +13,7 @@
 
 namespace dptrace {
 
-/// What became of an skb.
+/// The fate of an skb.
 enum class Fate : std::uint8_t {
   kOpen,      ///< under way, or not heard of again
   kTaken,     ///< a socket or a protocol has it

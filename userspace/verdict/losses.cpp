@@ -65,8 +65,8 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     {"", "CONSUMED"},
     // An empty one, by which the kernel checks a new device's queue.
     {"napi_get_frags_check", ""},
-    // What was still queued when a socket was closed. Neighbours, tunnels and devices purge their
-    // queues by the same helpers: those packets are lost.
+    // The packet was still queued when its socket was closed. Neighbours, tunnels and devices purge
+    // their queues by the same helpers: those packets are lost.
     {"udp_destruct_common", "", 0, End::kClosed},
     {"udp_destruct_sock", "", 0, End::kClosed},
     {"udpv6_destruct_sock", "", 0, End::kClosed},
@@ -76,8 +76,8 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     {"tcp_disconnect", "", 0, End::kClosed},
     {"tcp_v4_destroy_sock", "", 0, End::kClosed},
     {"tcp_v6_destroy_sock", "", 0, End::kClosed},
-    // What an application has read: of SCTP, and of a socket that BPF programs pass data on from
-    // (sockmap).
+    // An application has read the packet: of SCTP, and of a socket that BPF programs pass data on
+    // from (sockmap).
     {"sctp_recvmsg", "", IPPROTO_SCTP, End::kTaken},
     {"sctp_ulpevent_free", "", IPPROTO_SCTP, End::kTaken},
     {"sctp_queue_purge_ulpevents", "", IPPROTO_SCTP, End::kClosed},
@@ -93,7 +93,8 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     // The end of a normal close.
     tcp("tcp_rcv_state_process", kUnspecified, End::kTaken),
     tcp("tcp_time_wait", kUnspecified, End::kTaken),
-    // What is sent to a connection in TIME_WAIT, as in every close, or again to one that is half
+    // The segment went to a connection in TIME_WAIT, as in every close, or again to one that is
+    // half
     // open. With a full accept queue a handshake's last ACK ends here too, also without a reason;
     // the counter ListenOverflows tells.
     tcp("tcp_v4_rcv", kUnspecified, End::kTaken, When::kUnfollowedNew),

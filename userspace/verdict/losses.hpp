@@ -11,8 +11,8 @@ namespace dptrace {
 
 End end_of(const Freed& freed);
 
-/// What the free of a packet was, to one who follows the packet and so knows of its copies. `hop`
-/// is the place of the free: flow, flags, packet type, interface.
+/// The end of a packet that is followed, so that its copies are known. `hop` is the place of the
+/// free: flow, flags, packet type, interface.
 End end_of(const Drop& drop, const dpt_hop& hop, const Names& names);
 
 /// Is this how the kernel frees a TCP segment that meets no connection, or one in TIME_WAIT? Only

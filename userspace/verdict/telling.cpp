@@ -16,7 +16,7 @@ bool same_tuple(const dpt_flow& a, const dpt_flow& b) {
          a.l4.port.source == b.l4.port.source && a.l4.port.destination == b.l4.port.destination;
 }
 
-/// What a record could not tell, the hop before of the same skb tells, or that of the skb that it
+/// A record that lacks facts gets them from the hop before of the same skb, or of the skb that it
 /// was copied or cut from.
 void fill_gaps(Live& live) {
   auto& hops = live.packet.hops;

@@ -13,10 +13,10 @@ namespace dptrace {
 
 namespace {
 
-// What such a device is given leaves the node, or goes to a process or a virtual machine.
+// Devices of these kinds send packets off the node, or to a process or a virtual machine.
 constexpr std::array<std::string_view, 6> kLeavingKinds = {"device", "tun",       "macvtap",
                                                            "ipvtap", "virt_wifi", "wwan"};
-// What such a device is given goes on inside another packet that cannot be read.
+// Devices of these kinds send packets on inside others that cannot be read.
 constexpr std::array<std::string_view, 4> kEncryptingKinds = {"wireguard", "xfrm", "vti", "vti6"};
 
 template <std::size_t Size>

@@ -1,5 +1,5 @@
-// What became of a packet, from all that was seen of its skbs. Each byte of it must arrive, by any
-// of the copies that carry it; only positive evidence makes it delivered.
+// The verdict on a packet follows from all that was seen of its skbs. Each byte of it must arrive,
+// by any of the copies that carry it; only positive evidence makes it delivered.
 #pragma once
 
 #include "model/names.hpp"
@@ -18,7 +18,7 @@ struct Judgement {
 
 Judgement judge(const Live& live, const Names& names);
 
-/// What became of one of its skbs.
+/// The verdict on one of its skbs.
 Verdict verdict_of(const Branch& branch, const Names& names);
 
 }  // namespace dptrace

@@ -26,7 +26,7 @@ class BasicAuth {
     kBusy,     ///< of all: too many to be checked
   };
 
-  /// What an address waits after a wrong password.
+  /// An address waits so long after a wrong password.
   static constexpr std::chrono::seconds kPause{2};
   /// So many checks may come at once, ...
   static constexpr double kAtOnce = 4;

@@ -1,5 +1,5 @@
-// What is known of a drop from the function alone: for kernels without drop reasons (before 5.17)
-// and for drops to which the kernel gives none.
+// A drop site tells of a drop what its function alone does: for kernels without drop reasons
+// (before 5.17) and for drops to which the kernel gives none.
 #pragma once
 
 #include <string_view>

@@ -15,8 +15,8 @@ namespace dptrace {
 /// nft_do_chain+0x40f, 2 of 18 segments (seq 1448–4343)`, of the drop that decided; no newline.
 void append_drop(Buffer& out, const Packet& packet, const Names& names, const Paint& paint);
 
-/// What else of the packet was lost, a line for each place and reason, the copies first: `DROPPED a
-/// copy at eth0 in pod default/web: NETFILTER_DROP in nft_do_chain+0x40f`.
+/// Appends the other losses of the packet, a line for each place and reason, copies first: `DROPPED
+/// a copy at eth0 in pod default/web: NETFILTER_DROP in nft_do_chain+0x40f`.
 void append_other_losses(Buffer& out, const Packet& packet, const Names& names, const Paint& paint,
                          bool verbose);
 

@@ -7,7 +7,7 @@
 
 namespace dptrace {
 
-/// What a hook of result 0 may have done with the packet.
+/// Who may have the packet after a hook of result 0.
 enum class Taker : std::uint8_t {
   kUnknown,     ///< the function that decided is not known
   kQueue,       ///< a rule gave it to user space (NFQUEUE)

@@ -113,8 +113,8 @@ int remove_filters(std::uint32_t ifindex, const std::set<std::uint32_t>& owners)
   return removed;
 }
 
-// Those that were made, and lost their owner before the first filter came or after the last one had
-// gone.
+// Removes qdiscs that were made, and lost their owner before the first filter came or after the
+// last one had gone.
 void remove_empty_qdiscs_of(std::uint32_t owner) {
   const auto marked = marked_qdiscs();
   if (!marked) return;
@@ -297,7 +297,7 @@ std::unique_ptr<Tc> make_clsact(TcPrograms programs) { return std::make_unique<C
 Result<int> remove_stale_filters() {
   int removed = 0;
   const auto interfaces = all_interfaces();
-  // Whoever attaches after this look lives, and what it attaches is not on the lists below.
+  // A dptrace that attaches after this look is alive, and its filters are not on the lists below.
   std::map<std::uint32_t, std::set<std::uint32_t>> owners;
   for (const auto ifindex : interfaces) {
     const auto filters = filters_of(ifindex);

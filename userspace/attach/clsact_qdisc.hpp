@@ -11,7 +11,7 @@ namespace dptrace {
 
 enum class QdiscMade { kMade, kWasThere };
 
-/// Makes one that is marked with its owner: by a size table, which nobody asks of a clsact.
+/// Makes a qdisc that is marked with its owner: by a size table, which a clsact does not use.
 Result<QdiscMade> make_clsact_qdisc(std::uint32_t ifindex, std::uint32_t owner);
 
 /// With all that is attached to it.
@@ -25,7 +25,7 @@ struct MarkedQdisc {
   std::uint32_t owner = 0;
 };
 
-/// Those of all devices of this network namespace that bear a mark.
+/// The qdiscs of all devices of this network namespace that bear a mark.
 Result<std::vector<MarkedQdisc>> marked_qdiscs();
 
 }  // namespace dptrace

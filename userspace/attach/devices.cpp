@@ -24,7 +24,7 @@ bool is_stacked(const Link& link) {
   return std::find(kStacked.begin(), kStacked.end(), link.kind) != kStacked.end();
 }
 
-// Where a queue may be or another packet is wrapped around comes first; then where pods meet.
+// Devices with queues and tunnels come first; then those where pods meet.
 int rank(const Link& link, Role role) {
   if (role == Role::kUplink) return 0;
   if (role == Role::kOverlay) return 1;

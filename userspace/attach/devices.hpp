@@ -41,7 +41,7 @@ class Devices {
   bool follow();
 
   std::size_t attached() const { return attached_.size(); }
-  /// Those with programs and those that could have some.
+  /// The number of devices with programs and of those that could have some.
   std::size_t wanted() const { return wanted_; }
   /// Why the first of those that could not be attached to was not; empty: there is none.
   const std::string& first_refusal() const { return first_refusal_; }

@@ -1,4 +1,4 @@
-// Who owns tc filters and qdiscs, and whether they are still there.
+// An owner is the dptrace process that tc filters and qdiscs belong to; it may have ended.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// One function a command; each returns the exit status.
+// Each command is a function, which returns the exit status.
 #pragma once
 
 #include "run/commands.hpp"

@@ -1,4 +1,4 @@
-// One value of one of the kernel's counters of losses.
+// A reading is one value of one of the kernel's counters of losses.
 #pragma once
 
 #include <cstdint>

@@ -34,8 +34,8 @@ class LossCounters {
   /// The watch begins here: looks into all that there are.
   explicit LossCounters(Options options);
 
-  /// Those that have risen since the watch began, with what they rose by since the last read();
-  /// what is in a netns that is not looked into this time counts when it is.
+  /// The counters that have risen since the watch began, with what they rose by since the last
+  /// read(). A netns that is not looked into this time counts the next time it is.
   std::vector<LossCounter> read();
   /// The same, of all of them: for the last table.
   std::vector<LossCounter> read_all();

@@ -10,7 +10,7 @@ namespace dptrace {
 
 Freed freed_of(const DropKind& kind, const Names& names);
 
-/// How the packets of this kind ended: lost, or freed without loss.
+/// The end of the packets of this kind: lost, or freed without loss.
 End end_of(const DropKind& kind, const Names& names);
 
 }  // namespace dptrace

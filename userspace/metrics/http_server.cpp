@@ -19,7 +19,7 @@ namespace dptrace {
 namespace {
 
 constexpr int kAtOnce = 16;  // connections taken before others are looked after
-// One that waits for a request is closed when others need its place, but for so long.
+// A connection that waits for a request keeps its place so long, also when others need it.
 constexpr std::chrono::seconds kLeastWait{1};
 constexpr timeval kPause{1, 0};
 
@@ -91,7 +91,8 @@ const char* remedy_of(int status) {
   }
 }
 
-// So that its end does not come as a reset before what was sent to it.
+// The request is read away: a connection that is closed with bytes unread is reset, and the client
+// may lose the answer.
 void tell_and_end(int client, std::string_view answer) {
   char unread[4096];
   (void)!recv(client, unread, sizeof unread, MSG_DONTWAIT);
@@ -221,7 +222,8 @@ bufferevent* HttpServer::begin(int client) {
   // Head and body are records of their own: the second would wait for word of the first.
   const int yes = 1;
   setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  // How much is sent and wanted is told by HTTP; an end without TLS's own is one.
+  // HTTP tells the length of requests and answers: an end of the connection without TLS's own is
+  // one.
   if (stream != nullptr) bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
   return stream;
 }

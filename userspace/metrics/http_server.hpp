@@ -35,7 +35,7 @@ struct HttpAnswer {
   SharedText body;
 };
 
-/// Who answers. Called by the thread that runs the server.
+/// A service answers requests. The thread that runs the server calls it.
 struct HttpService {
   HttpAnswer (*answer)(void* context, const HttpRequest& request, const Peer& peer);
   /// TLS for a new connection, whose owner is then the server. Null: it is dropped. The function

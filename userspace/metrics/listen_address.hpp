@@ -1,4 +1,4 @@
-// Where a server listens: an address of this machine and a port.
+// A server listens at an address of this machine and a port.
 #pragma once
 
 #include <cstdint>

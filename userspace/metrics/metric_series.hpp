@@ -63,7 +63,7 @@ class MetricSeries {
   }
 
   const std::map<MetricLabels, Series>& all() const { return series_; }
-  /// How often something was counted for a collapsed series instead of its own.
+  /// Counts how often something was added to a collapsed series instead of its own.
   std::uint64_t collapses() const { return collapses_; }
 
  private:

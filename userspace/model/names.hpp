@@ -50,7 +50,7 @@ struct Names {
   Former<std::uint32_t, FormerNetns> former_netns;
   Former<Address, std::string> former_pods;  ///< empty: an address that was no pod's
 
-  // Who had the number or the address at a time (CLOCK_MONOTONIC): that of the event.
+  // These give the owner of a number or an address at a time (CLOCK_MONOTONIC), the event's.
 
   /// Null when the interface was never met.
   const Interface* interface(InterfaceId id, std::uint64_t at_ns = kLatest) const;

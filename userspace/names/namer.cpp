@@ -259,7 +259,7 @@ void Namer::describe_postponed() {
     const auto wanted = std::move(waiting->second);
     waiting = postponed_.erase(waiting);
     described_.erase(netns);
-    // One look serves all of them, but for those beyond what is kept.
+    // One look serves all devices of the netns, but for those beyond what is kept.
     describe(netns, *wanted.begin());
   }
 }

@@ -1,5 +1,5 @@
-// How long names may be looked for: what others make in their network namespaces is theirs to
-// choose, and the time of the watch is not.
+// NamingTime bounds how long names are looked for: others choose how much they make in their
+// network namespaces, and must not cost the watch its time.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +45,7 @@ class NamingTime {
     }
   }
 
-  /// Of what is over for long.
+  /// Forgets the pauses that are over.
   void forget(Clock::time_point now) {
     std::erase_if(next_, [now](const auto& entry) { return entry.second <= now; });
   }

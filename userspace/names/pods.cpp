@@ -86,8 +86,8 @@ std::string sandbox(const Json& result) {
   return {};
 }
 
-// Where container runtimes keep network namespaces. A path that leads elsewhere, to a file system
-// of somebody's own perhaps, could hold up who asks for it.
+// Container runtimes keep network namespaces in these folders. To open a path that leads elsewhere,
+// to a file system that a tenant runs perhaps, could take for ever.
 bool leads_to_netns(std::string_view path) {
   constexpr std::array<std::string_view, 3> kPlaces = {"/run/", "/var/run/", "/proc/"};
   return path.size() <= kLongestPath && path.find("/../") == std::string_view::npos &&

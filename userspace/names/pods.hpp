@@ -1,5 +1,5 @@
-// Which pod an address or a network namespace belongs to, from the results that libcni caches for
-// container runtimes.
+// Pods knows the pod that an address or a network namespace belongs to, from the results that
+// libcni caches for container runtimes.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ std::optional<Pod> parse_cni_result(std::string_view json);
 
 class Pods {
  public:
-  /// Those of libcni's own choice (containerd, CRI-O) and of cri-dockerd.
+  /// Reads the folders of libcni's own choice (containerd, CRI-O) and of cri-dockerd.
   Pods() : Pods({"/var/lib/cni/results", "/var/lib/cni/cache/results"}) {}
   explicit Pods(const std::vector<std::string>& directories);
 

@@ -17,14 +17,14 @@
 
 namespace dptrace {
 
-/// One of the few threads that may be at work at once, for as long as it lives.
+/// A visit is the right of one of the few threads that may be in other namespaces at once.
 class NetnsVisit {
  public:
   static constexpr int kMost = 4;
   /// Likewise in namespaces that anybody may have made, so that the others are not kept waiting.
   static constexpr int kMostOfStrangers = 2;
 
-  /// How many there are.
+  /// The number of visits that are under way.
   static int under_way();
 
   /// Nothing while as many are still in the kernel.

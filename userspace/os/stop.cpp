@@ -26,7 +26,7 @@ std::atomic<bool> in_order = false;
 std::atomic<std::int64_t> first_ns = 0;  // when the first one came; 0: none yet
 std::atomic<void (*)()> last_call = nullptr;
 
-// Whether or not anybody takes it: the end must not wait.
+// The text is given up when nobody reads it: the end must not wait.
 void say_ended_while_starting() {
   constexpr std::string_view kText = "dptrace: ended by a signal before it had begun\n";
   pollfd standard_error{STDERR_FILENO, POLLOUT, 0};
@@ -63,7 +63,7 @@ void take_signals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  // One at a time: two threads may get them.
+  // No other of these signals interrupts the handler.
   for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);
   for (const int signal : kSignals) sigaction(signal, &action, nullptr);
 }

@@ -41,7 +41,7 @@ std::uint64_t StrangeDirectory::mount_of(int fd, const char* name) {
 }
 
 std::vector<std::string> StrangeDirectory::names(std::size_t most) const {
-  // One of its own, since it is closed with the list.
+  // The list has a descriptor of its own, since it closes it.
   const int fd = openat(fd_.get(), ".", kSafely | O_DIRECTORY);
   const std::unique_ptr<DIR, Close> list(fd < 0 ? nullptr : fdopendir(fd));
   if (!list && fd >= 0) ::close(fd);

@@ -1,4 +1,4 @@
-// Where finished packets go: one class per format behind this interface.
+// An output writes finished packets: one class per format behind this interface.
 #pragma once
 
 #include <memory>

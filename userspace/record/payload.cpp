@@ -133,7 +133,7 @@ Netns read_netns(const Json& json) {
   return netns;
 }
 
-// Who had numbers and addresses before: what is known of those is not the new owner's.
+// Reads the former owners of numbers and addresses, whose names are not those of the new ones.
 void read_former(const Json& json, Names& names) {
   each_of(json, "former_netns", [&](const Json& entry) {
     const auto inode = required<std::uint32_t>(entry, "inode");

@@ -1,4 +1,5 @@
-// Where a recording goes, opened before anything is attached: a bad path is told at once.
+// A target is the file of a recording, opened before anything is attached: a bad path is told at
+// once.
 #pragma once
 
 #include <string>

@@ -12,7 +12,7 @@ namespace dptrace {
 
 namespace {
 
-// How many packets of equal content are looked at: with more, they are told apart by their skbs.
+// So many packets of equal content are looked at: with more, their skbs tell them apart.
 constexpr std::size_t kLookBack = 8;
 // A datagram shorter than the smallest MTU that IPv4 hosts must accept is not fragmented in
 // practice.
@@ -42,7 +42,7 @@ bool is_gso_datagrams(const dpt_hop& hop) {
          !is_fragment(hop.flow);
 }
 
-// Where the event's bytes are on the scale of the packet; nothing when they are not in it. A
+// The place of the event's bytes on the scale of the packet; nothing when they are not in it. A
 // datagram's end is known with its last fragment only.
 std::optional<Range> range_in(const Live& live, const Extent& extent) {
   // Of one skb that stands for several datagrams, the content alone tells whether it is whole.

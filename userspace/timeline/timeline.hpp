@@ -23,7 +23,7 @@ struct TimelineLimits {
   /// A packet with an end is told after so long: a receive buffer may drop it still, copies may be
   /// on their way.
   std::uint64_t settle_ns = 50'000'000;
-  /// One that was given to be encrypted: it may wait for a key, and be decrypted on this machine.
+  /// Likewise one that was given to be encrypted: it may wait for a key, and be decrypted here.
   std::uint64_t key_ns = 1'000'000'000;
   /// Beyond so many packets, or hops of all packets, the oldest is told as it is.
   std::size_t packets = 65536;

@@ -1,5 +1,5 @@
-// Which frame of a freeing stack dropped the packet: helpers that only free it for others are
-// skipped.
+// One frame of a freeing stack has dropped the packet: the innermost that is no helper, which only
+// frees it for others.
 #pragma once
 
 #include <cstdint>

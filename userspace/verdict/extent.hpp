@@ -1,4 +1,4 @@
-// Which bytes of a packet an skb carries: all of them, or a part.
+// The extent of an skb is the bytes of the packet that it carries: all of them, or a part.
 #pragma once
 
 #include <cstdint>

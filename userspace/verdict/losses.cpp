@@ -174,7 +174,7 @@ constexpr auto kLosesMulticast = std::to_array<std::string_view>({"nf_hook_slow"
                                                                   "qdisc_*",
                                                                   "dev_deactivate*"});
 
-// Where frames for other hosts are freed by kernels that give no reason.
+// Kernels that give no reason free frames for other hosts in these functions.
 constexpr auto kFreesOthers =
     std::to_array<std::string_view>({"ip_rcv_core", "ip_rcv", "ip6_rcv_core", "ipv6_rcv"});
 

@@ -1,5 +1,5 @@
-// Who may read: users and their passwords, by HTTP's Basic scheme. A password is checked once and
-// then known again; wrong ones cost those who send them more than the one who checks.
+// BasicAuth lets users read by their passwords (HTTP's Basic scheme). A password is checked once
+// and then known again; wrong ones cost those who send them more than the one who checks.
 #pragma once
 
 #include <array>

@@ -32,8 +32,8 @@ void append_event(Buffer& out, std::span<const Hop> hops, const Names& names, co
 /// `netfilter FORWARD ipv4`.
 void append_hook(Buffer& out, const NetfilterVerdict& netfilter);
 
-/// How many hops from the first on one line can tell: hooks of one device and family that let the
-/// packet pass unchanged; else 1.
+/// The number of hops from the first on that one line can tell: hooks of one device and family that
+/// let the packet pass unchanged; else 1.
 std::size_t hops_in_line(std::span<const Hop> hops);
 
 /// Has NAT changed the tuple since the hop before? A tuple that follows none is no change.

@@ -1,4 +1,4 @@
-// Which parts of a packet were lost together.
+// Parts of a packet that were lost together are told together.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,5 @@
-// Who took a packet over that neither arrived nor died: queues, reassembly, encrypting devices.
+// A packet that neither arrived nor died was taken over: by a queue, reassembly, an encrypting
+// device.
 #pragma once
 
 #include "model/names.hpp"

@@ -1,4 +1,4 @@
-// How a packet's way ended, in words.
+// The end of a packet's way in words.
 #pragma once
 
 #include "model/names.hpp"

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,11 +64,24 @@ Result<> give_up_attaching() {
   return keep_capabilities({CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYSLOG});
 }
 
+// Of standard output; nothing when that is none.
+std::optional<std::size_t> terminal_width() {
+  if (isatty(STDOUT_FILENO) == 0) return {};
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kColumns;
+  return size.ws_col;
+}
+
 std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink) {
   if (command.json) return make_drop_json_output(sink, command.all);
   DropTableStyle style;
   style.colour = wants_colour();
   style.all = command.all;
+  style.details = command.verbose;
+  const auto terminal = terminal_width();
+  // Who reads a file can scroll and search.
+  style.whole = command.verbose || !terminal;
+  if (terminal) style.width = *terminal;
   return make_drop_text_output(sink, style);
 }
 
@@ -145,8 +159,10 @@ class Drops {
     if (command_.json || command_.once || !Terminal::is_there()) return {};
     auto terminal = Terminal::open();
     if (!terminal) return tl::unexpected(terminal.error());
-    display_.emplace(std::move(*terminal), names_,
-                     DropScreen::Options{.colour = wants_colour(), .all = command_.all});
+    display_.emplace(
+        std::move(*terminal), names_,
+        DropScreen::Options{
+            .colour = wants_colour(), .all = command_.all, .details = command_.verbose});
     return {};
   }
 

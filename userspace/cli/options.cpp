@@ -39,6 +39,7 @@ constexpr auto kDropsExamples = R"(Examples:
   sudo dptrace drops --once --interval 10s           one table of ten seconds
   sudo dptrace drops --pod-ip 10.244.19.28 --all     also normal frees (not losses)
   sudo dptrace drops --interface 'veth*' --protocol tcp
+  sudo dptrace drops --once -v                       with a packet of each kind, and its stack
   sudo dptrace drops --metrics 127.0.0.1:9435        also as Prometheus reads it
   sudo dptrace drops --pod-ip 10.244.19.28 --duration 5m --fail-on-drop -o json > drops.json
 
@@ -199,6 +200,11 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
   const std::string group = "Output";
   add_format_option(app, drops.json)->group(group);
   app.add_flag("--all", drops.all, "Also show normal frees (not losses)")->group(group);
+  app.add_flag(
+         "-v,--verbose", drops.verbose,
+         "Under each row its details, a packet, and the functions that led to it;\nno line is "
+         "cut")
+      ->group(group);
   app.add_flag("--fail-on-drop", drops.fail_on_drop, "Exit with status 3 when a packet was lost")
       ->group(group);
   add_time_option(app, "--interval", drops.interval, "Of the tables (default 1s)")->group(group);

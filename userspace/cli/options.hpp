@@ -38,6 +38,7 @@ struct DropsCommand {
   bool once = false;
   bool json = false;
   bool all = false;
+  bool verbose = false;
   bool fail_on_drop = false;
   std::string ready_file;
   std::optional<ListenAddress> metrics;  ///< where they are served

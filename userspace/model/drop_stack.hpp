@@ -1,5 +1,5 @@
-// Which frame of a freeing stack dropped the packet: helpers that only free it for others are
-// skipped.
+// Which frames of a freeing stack are the packet's, and which of them dropped it: helpers that only
+// free it for others are skipped.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,13 @@ bool frees_for_others(std::string_view function);
 /// A function that allocates, queues or frees packets for its caller, or is the tracer's own.
 bool is_freeing_helper(std::string_view function);
 
-/// The stack from the function that dropped the packet outwards, innermost first.
+/// Here an interrupt, a kernel thread or an idle processor begins. The frames from here outwards
+/// say nothing about a packet: those of an interrupt belong to whatever task it interrupted.
+/// `do_softirq` begins nothing: the task behind it is usually the one that sent the packet.
+bool begins_context(std::string_view function);
+
+/// The stack from the function that dropped the packet outwards, innermost first, as far as it is
+/// the packet's own: up to where begins_context().
 std::span<const std::uint64_t> dropping_stack(const Drop& drop, const Names& names);
 
 /// Address in the function that dropped the packet: the kernel's location, or where that is in a

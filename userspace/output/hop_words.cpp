@@ -152,7 +152,7 @@ void append_interface(Buffer& out, InterfaceId id, const Names& names, const Vie
     // In a pod's netns the pod says more than the role of its device.
     const bool in_pod = elsewhere && !names.pod_of_netns(id.netns, view.at_ns).empty();
     const bool tells_peer = !elsewhere || is_node(id.netns, names, view.at_ns);
-    if (!in_pod)
+    if (!in_pod && view.roles)
       append_role(out, *interface, tells_peer ? interface->peer_netns : 0, names, view.at_ns);
   } else if (id.index != 0) {
     fmt::format_to(fmt::appender(out), "device {}", id.index);

@@ -17,6 +17,7 @@ namespace dptrace {
 struct View {
   std::uint64_t at_ns = kLatest;  ///< CLOCK_MONOTONIC: names are those of this time
   bool several_nodes = false;
+  bool roles = true;  ///< else `cni0`, `eth0 in netns n2`
 };
 
 /// At a time of the packet's way.

@@ -25,7 +25,8 @@ class DropScreen {
   };
   struct Options {
     bool colour = false;
-    bool all = false;  ///< as `a` switches
+    bool all = false;      ///< as `a` switches
+    bool details = false;  ///< of every row, under it
     Words words{};
   };
 

@@ -59,8 +59,8 @@ std::string protocol(const DropKind& kind) {
 TEST_CASE("a table has a title, its columns and a line for each row") {
   CHECK(text(table()) ==
         "05:26:02  600 packets lost in 1.000 s (1 kind), 1200 since the watch began\n"
-        "   PACKETS    NOW/S    BYTES  REASON           LOCATION       PROTO  INTERFACE      POD\n"
-        "      1200    600.0   117.2K  IP_INADDRERRORS  ip_error+0x7e  UDP    cni0 (bridge)  "
+        " PACKETS NOW/S    BYTES  REASON           LOCATION       PROTO  INTERFACE      POD\n"
+        "    1200 600.0   117.2K  IP_INADDRERRORS  ip_error+0x7e  UDP    cni0 (bridge)  "
         "default/client\n");
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("a new kind is marked, and an address stands for a pod without a name"
   DropTable shown = table();
   shown.rows[0].is_new = true;
   shown.rows[0].kind.pod = address("10.244.1.9");
-  CHECK(has(text(shown), "\n*     1200 "));
+  CHECK(has(text(shown), "\n*   1200 "));
   CHECK(has(text(shown), "cni0 (bridge)  10.244.1.9\n"));
 }
 

@@ -292,8 +292,7 @@ class Interrupts(DropTest):
 
     def test_the_stack_ends_where_the_interrupt_begins(self):
         absent = self.pod1.ip.rsplit(".", 1)[0] + ".250"
-        with changed(self.pod1.netns, "sysctl -qw net.ipv4.neigh.eth0.retrans_time_ms=100",
-                     "sysctl -qw net.ipv4.neigh.eth0.retrans_time_ms=1000"):
+        with sysctl(self.pod1.netns, "net/ipv4/neigh/eth0/retrans_time_ms", 100):
             icmp_id = ping(self.pod1, absent, expect_reply=False)
             drop = self.trace.packet(icmp=8, id=icmp_id)["drop"]
         self.assertIn("run_timer_softirq", drop["stack"])

@@ -59,8 +59,8 @@ std::string protocol(const DropKind& kind) {
 TEST_CASE("a table has a title, its columns and a line for each row") {
   CHECK(text(table()) ==
         "05:26:02  600 packets lost in 1.000 s (1 kind), 1200 since the watch began\n"
-        "   PACKETS    NOW/S    BYTES  REASON           LOCATION       PROTO  INTERFACE      POD\n"
-        "      1200    600.0   117.2K  IP_INADDRERRORS  ip_error+0x7e  UDP    cni0 (bridge)  "
+        " PACKETS NOW/S    BYTES  REASON           LOCATION       PROTO  INTERFACE      POD\n"
+        "    1200 600.0   117.2K  IP_INADDRERRORS  ip_error+0x7e  UDP    cni0 (bridge)  "
         "default/client\n");
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("a new kind is marked, and an address stands for a pod without a name"
   DropTable shown = table();
   shown.rows[0].is_new = true;
   shown.rows[0].kind.pod = address("10.244.1.9");
-  CHECK(has(text(shown), "\n*     1200 "));
+  CHECK(has(text(shown), "\n*   1200 "));
   CHECK(has(text(shown), "cni0 (bridge)  10.244.1.9\n"));
 }
 
@@ -99,6 +99,7 @@ TEST_CASE("what is no loss is one line until it is asked for") {
   shown.rows[1].end = End::kClosed;
   shown.harmless = {52, 5200};
   CHECK(has(text(shown), "\nand 52 normal frees (not losses; --all shows them)\n"));
+  CHECK(has(text(shown, {.keys = true}), "\nand 52 normal frees (not losses; a shows them)\n"));
   CHECK_FALSE(has(text(shown), "NOT_SPECIFIED"));
   CHECK_FALSE(has(text(shown, {.all = true}), "--all"));
   CHECK(has(text(shown, {.all = true, .whole = true}), "117.2K  yes         IP_INADDRERRORS"));
@@ -117,8 +118,10 @@ TEST_CASE("what could not be told apart, lost samples, folded rows and counters 
   shown.counters = {{"device", "rx_dropped", kUplink, 12, 3}, {"tcp", "ListenDrops", {}, 5, 0}};
   const std::string lines = text(shown);
   CHECK(has(lines, "other: 70 packets (+7) counted without their kind: "));
-  CHECK(has(lines, "\n1 sample was lost; every packet was counted\n"));
-  CHECK(has(lines, "\n2 drops amid the count of another could not be held against the filter\n"));
+  CHECK(has(lines, "\n1 sample packet was lost; every drop was counted\n"));
+  CHECK(has(lines,
+            "\n2 drops came while another one was counted; whether the filter meant them is not "
+            "known\n"));
   CHECK(has(lines, "\nand 33 packets of 2 kinds not seen for long and not listed any more\n"));
   CHECK(has(lines, "\ncounter device rx_dropped, eth0 (uplink): 12 (+3)\n"));
   CHECK(has(lines, "\ncounter tcp ListenDrops: 5\n"));
@@ -165,7 +168,7 @@ TEST_CASE("an opened row shows its packets, newest first, with their stacks") {
   const auto lines = drop_row_lines(shown.rows[0], names(), {});
   REQUIRE(lines.size() == 8);
   CHECK(lines[0] == "IP_INADDRERRORS UDP at ip_error+0x7e");
-  CHECK(lines[1] == "cni0 (bridge), pod default/client");
+  CHECK(lines[1] == "cni0 (bridge), from or to pod default/client");
   CHECK(lines[2] == "1200 packets, 120000 bytes, 600.0 a second now, 1.5 before");
   CHECK(lines[3] == "first seen 2026-11-21 05:26:00, last 2026-11-21 05:26:02");
   CHECK(lines[4].starts_with("05:26:01.123456 UDP 10.244.1.2:4000"));
@@ -249,7 +252,7 @@ TEST_CASE("kinds beyond a share have nothing but their place") {
   shown.rows[0].kind.folded = true;
   shown.rows[0].kind.interface = {4026531840, 31};
   shown.rows[0].samples.clear();
-  CHECK(has(text(shown), "other: more kinds than its share  cni0 (bridge)\n"));
+  CHECK(has(text(shown), "other kinds, not told apart  cni0 (bridge)\n"));
   CollectingSink sink;
   REQUIRE(make_drop_json_output(sink, false)->interval(shown, names()));
   CHECK(has(sink.text, R"("folded":true,"interface":{"name":"cni0",)"));

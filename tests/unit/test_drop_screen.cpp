@@ -191,6 +191,7 @@ TEST_CASE("a row is one line; the filter also finds its packet, details are aske
   table.rows = {row(9, 10, 500, 9.0, 50)};
   table.rows[0].kind = sample::kind();
   table.rows[0].samples = {sample::drop_sample()};
+  table.harmless = {5, 500};
   for (const bool details : {false, true}) {
     DropScreen screen(names, {.details = details});
     screen.resize({80, 24});
@@ -202,6 +203,7 @@ TEST_CASE("a row is one line; the filter also finds its packet, details are aske
                          [&](const auto& line) { return line.find(part) != std::string::npos; });
     };
     CHECK(lines[2].find("IP_INADDRERRORS ") != std::string::npos);
+    CHECK(has("5 normal frees (not losses; a shows them)"));
     CHECK(has("→ 10.244.6.3:53") == details);
     CHECK(has("stack: ip_error ip_rcv") == details);
   }

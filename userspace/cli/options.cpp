@@ -199,10 +199,8 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
   const std::string group = "Output";
   add_format_option(app, drops.json)->group(group);
   app.add_flag("--all", drops.all, "Also show normal frees (not losses)")->group(group);
-  app.add_flag(
-         "-v,--verbose", drops.verbose,
-         "Under each row its details, a packet, and the functions that led to it;\nno line is "
-         "cut")
+  app.add_flag("-v,--verbose", drops.verbose,
+               "Under each row its details, a packet, and the functions that led to it")
       ->group(group);
   app.add_flag("--fail-on-drop", drops.fail_on_drop, "Exit with status 3 when a packet was lost")
       ->group(group);

@@ -3,7 +3,8 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <numeric>
+#include <map>
+#include <set>
 
 #include "model/end.hpp"
 #include "words/drop_words.hpp"
@@ -93,8 +94,9 @@ DropColumns::DropColumns(const DropTable& table, const std::vector<const DropRow
     const DropKind& kind = row->kind;
     const std::uint64_t at_ns = row->named_at_ns();
     Line line;
-    line.packets = fmt::format("{}{:>9} {:>8}", row->is_new ? '*' : ' ', row->total.packets,
-                               rate_words(row->rate));
+    if (row->is_new) line.mark = "*";
+    line.packets = std::to_string(row->total.packets);
+    line.rate = rate_words(row->rate);
     line.bytes = fmt::format(" {:>8}", size_words(row->total.bytes));
     line.last_seen = fmt::format(" {:>9}", time_words(row->last_ns, table.time_ns, names));
     line.folded = kind.folded;
@@ -105,6 +107,7 @@ DropColumns::DropColumns(const DropTable& table, const std::vector<const DropRow
     } else {
       words[kReason] = words_of([&](Buffer& out) { append_drop_reason(out, kind, names); });
       words[kLocation] = words_of([&](Buffer& out) { append(out, names.location(kind.location)); });
+      line.function = words_of([&](Buffer& out) { append(out, names.function(kind.location)); });
       words[kProtocol] = words_of([&](Buffer& out) { append_drop_protocol(out, kind); });
     }
     words[kInterface] =
@@ -120,7 +123,8 @@ DropColumns::DropColumns(const DropTable& table, const std::vector<const DropRow
 
 DropColumns::Line DropColumns::head_line() {
   Line line;
-  line.packets = fmt::format(" {:>9} {:>8}", "PACKETS", "NOW/S");
+  line.packets = "PACKETS";
+  line.rate = "NOW/S";
   line.bytes = fmt::format(" {:>8}", "BYTES");
   line.last_seen = fmt::format(" {:>9}", "LAST SEEN");
   std::copy(kHeads.begin(), kHeads.end(), line.words.begin());
@@ -128,21 +132,25 @@ DropColumns::Line DropColumns::head_line() {
 }
 
 std::string DropColumns::figures(const Line& line) const {
-  return line.packets + (has_bytes_ ? line.bytes : "") + (has_last_seen_ ? line.last_seen : "") +
-         "  ";
+  return fmt::format("{}{:>{}} {:>{}}", line.mark, line.packets, packets_, line.rate, rate_) +
+         (has_bytes_ ? line.bytes : "") + (has_last_seen_ ? line.last_seen : "") + "  ";
 }
 
 void DropColumns::measure() {
-  figures_ = figures(head_line()).size();
+  const Line head = head_line();
+  packets_ = head.packets.size();
+  rate_ = head.rate.size();
   widths_ = {};
   for (const Line& line : lines_) {
-    figures_ = std::max(figures_, figures(line).size());
+    packets_ = std::max(packets_, line.packets.size());
+    rate_ = std::max(rate_, line.rate.size());
     for (std::size_t i = 0; i < kCount; ++i) {
       // What is said of a folded row may reach into the empty columns behind.
       const std::size_t width = line.folded && i == kReason ? 1 : line.words[i].size();
       widths_[i] = std::max(widths_[i], width);
     }
   }
+  figures_ = figures(head).size();
   for (std::size_t i = 0; i < kCount; ++i) {
     if (widths_[i] != 0) widths_[i] = std::max(widths_[i], std::string_view(kHeads[i]).size());
   }
@@ -161,6 +169,16 @@ void DropColumns::be_brief() {
   }
 }
 
+// Where a function drops at one place only, as far as these rows know.
+void DropColumns::leave_out_offsets() {
+  std::map<std::string, std::set<std::string>> places;
+  for (const Line& line : lines_) places[line.function].insert(line.words[kLocation]);
+  for (Line& line : lines_) {
+    if (!line.function.empty() && places[line.function].size() == 1)
+      line.words[kLocation] = line.function;
+  }
+}
+
 void DropColumns::fit() {
   has_bytes_ = style_.width >= kWithBytes;
   has_last_seen_ = style_.width >= kWithLastSeen;
@@ -172,7 +190,8 @@ void DropColumns::fit() {
     return wanted() <= style_.width;
   };
   if (fits_after([&] { has_last_seen_ = false; }) || fits_after([&] { gap_ = 1; }) ||
-      fits_after([&] { be_brief(); }) || fits_after([&] { has_bytes_ = false; }))
+      fits_after([&] { be_brief(); }) || fits_after([&] { has_bytes_ = false; }) ||
+      fits_after([&] { leave_out_offsets(); }))
     return;
   for (const auto& [column, least] : kLeast) {
     const std::size_t width = wanted();

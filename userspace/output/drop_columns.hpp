@@ -19,8 +19,9 @@ struct ColumnStyle {
 };
 
 /// Every column is as wide as its longest word, while there is room. Where there is none, the
-/// lesser figures go first, protocols and interfaces get brief; then pods, interfaces and protocols
-/// are shortened, each in its middle. Reasons and locations stay.
+/// lesser figures go first, protocols and interfaces get brief, and locations lose the offset where
+/// the function alone tells them apart; then pods, interfaces and protocols are shortened, each in
+/// its middle. Reasons and functions stay.
 class DropColumns {
  public:
   DropColumns(const DropTable& table, const std::vector<const DropRow*>& rows, const Names& names,
@@ -34,9 +35,9 @@ class DropColumns {
   static constexpr std::size_t kCount = 6;
   using Words = std::array<std::string, kCount>;
   struct Line {
-    std::string packets, bytes, last_seen;
+    std::string mark = " ", packets, rate, bytes, last_seen;
     Words words;
-    std::string brief_protocol, brief_interface;
+    std::string function, brief_protocol, brief_interface;
     bool folded = false;
   };
 
@@ -45,13 +46,14 @@ class DropColumns {
   std::size_t wanted() const;
   void measure();
   void be_brief();
+  void leave_out_offsets();
   void fit();
   std::string joined(const Line& line) const;
 
   ColumnStyle style_;
   std::vector<Line> lines_;
-  std::array<std::size_t, kCount> widths_{};  ///< 0: a column that no row has
-  std::size_t figures_ = 0;
+  std::array<std::size_t, kCount> widths_{};          ///< 0: a column that no row has
+  std::size_t packets_ = 0, rate_ = 0, figures_ = 0;  ///< widths
   std::size_t gap_ = 2;
   bool has_bytes_ = true;
   bool has_last_seen_ = true;

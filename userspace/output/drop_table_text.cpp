@@ -125,7 +125,7 @@ void add_place(Lines& lines, const DropRow& row, const Names& names) {
   lines.piece(view(out));
   if (!row.kind.pod) return;
   out.clear();
-  append(out, ", pod ");
+  append(out, ", from or to pod ");
   append_drop_pod(out, *row.kind.pod, names, row.named_at_ns());
   lines.piece(view(out));
 }
@@ -223,8 +223,9 @@ std::vector<std::string> tail_lines(const DropTable& table, const Names& names,
   if (!style.all && table.harmless.packets != 0) {
     lines.begin("and ", kSample, Style::kDim);
     lines.piece(count_words(table.harmless.packets, "normal free", "normal frees"));
-    lines.piece(table.harmless.packets == 1 ? " (not a loss; --all shows it)"
-                                            : " (not losses; --all shows them)");
+    const bool is_one = table.harmless.packets == 1;
+    lines.piece(fmt::format(" ({}; {} shows {})", is_one ? "not a loss" : "not losses",
+                            style.keys ? "a" : "--all", is_one ? "it" : "them"));
   }
   if (table.folded_rows != 0) {
     lines.begin("and ", kSample);
@@ -241,13 +242,15 @@ std::vector<std::string> tail_lines(const DropTable& table, const Names& names,
   }
   if (table.samples_lost != 0) {
     lines.begin("", kSample, Style::kWarn);
-    lines.piece(count_words(table.samples_lost, "sample was lost", "samples were lost"));
-    lines.piece("; every packet was counted");
+    lines.piece(
+        count_words(table.samples_lost, "sample packet was lost", "sample packets were lost"));
+    lines.piece("; every drop was counted");
   }
   if (table.not_examined != 0) {
     lines.begin("", kSample, Style::kWarn);
     lines.piece(count_words(table.not_examined, "drop", "drops"));
-    lines.piece(" amid the count of another could not be held against the filter");
+    lines.piece(" came while another one was counted");
+    lines.piece("; whether the filter meant them is not known");
   }
   for (const auto& counter : table.counters) add_counter(lines, counter, names);
   return lines.take();

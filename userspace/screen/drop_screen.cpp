@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 4> kHelp = {
     "sort by: r rate, c count, b bytes, l last seen, n name",
     "up, down, PgUp, PgDn, Home, End: select   Enter: its details and packets, and back",
     "/ filter by text (Esc clears it)   f or space: freeze, and go on",
-    "a: also the frees that are no loss   h or ?: this help   q: quit"};
+    "a: also normal frees (not losses)   h or ?: this help   q: quit"};
 
 std::size_t less(std::size_t a, std::size_t b) { return a > b ? a - b : 0; }
 
@@ -215,6 +215,7 @@ DropTableStyle DropScreen::style() const {
   DropTableStyle style;
   style.colour = options_.colour;
   style.all = all_;
+  style.keys = true;
   style.details = options_.details;
   style.width = less(size_.width, kMark.size());
   return style;

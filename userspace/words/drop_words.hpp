@@ -25,7 +25,7 @@ std::string_view end_words(End end);
 std::string drop_protocol_name(const DropKind& kind);
 
 /// In place of reason, location and protocol of a row that is `folded`.
-inline constexpr std::string_view kFoldedWords = "other: more kinds than its share";
+inline constexpr std::string_view kFoldedWords = "other kinds, not told apart";
 
 /// As append_interface() says it, or `no interface`.
 void append_drop_interface(Buffer& out, InterfaceId id, const Names& names, const View& view);

@@ -61,7 +61,7 @@ bool is_number(const std::string& text) {
                                       [](char digit) { return digit >= '0' && digit <= '9'; });
 }
 
-// For the numbers that a netns gives to others: the kernel asks no lock for them.
+// The kernel takes no lock to tell the numbers that a netns gives to others: it answers soon.
 constexpr std::chrono::milliseconds kPatience{100};
 
 // Longer than the steps of the clock that file systems have: until then a time may hide a change.
@@ -93,7 +93,7 @@ std::int64_t time_netns_was_made(const std::string& path) {
 std::uint32_t current_netns() { return netns_of_file(kOwnNetns); }
 
 bool is_first_netns() {
-  // A setting of the whole machine, which the others are not shown.
+  // Only the first netns shows this setting of the whole machine.
   return access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0;
 }
 
@@ -146,7 +146,7 @@ const std::map<std::uint32_t, NetnsPlace>& NetnsFinder::find_all() {
   return found_;
 }
 
-// As the calling thread's netns numbers them.
+// The numbers that the calling thread's netns gives to the others.
 Result<NetnsFinder::Nsids> NetnsFinder::nsids_here() const {
   const auto socket = open_route_netlink();
   if (!socket) return failure(fmt::format("asking for numbers: {}", std::strerror(errno)));

@@ -28,7 +28,7 @@ enum class Fate : std::uint8_t {
   kMerged,    ///< its bytes went on in another skb: reassembly, GRO
 };
 
-/// It came to who it was for.
+/// The skb came to its receiver.
 constexpr bool has_arrived(Fate fate) { return fate == Fate::kTaken || fate == Fate::kClosed; }
 
 inline constexpr std::uint16_t kNoParent = 0xffff;
@@ -51,8 +51,8 @@ struct Branch {
   bool has_ended() const {
     return fate != Fate::kOpen && fate != Fate::kKept && fate != Fate::kSealed;
   }
-  /// Its bytes may go on in another skb: what the kernel has cut in segments, or OVS has handed to
-  /// user space, it consumes.
+  /// Its bytes may go on in another skb: the kernel consumes an skb that it has cut in segments, or
+  /// that OVS has handed to user space.
   bool may_go_on() const { return !has_ended() || fate == Fate::kConsumed; }
 };
 
@@ -96,7 +96,7 @@ struct Live {
   std::uint32_t segmented = 0;  ///< UDP GSO over IPv6: bytes that segments have carried
   bool gso_datagrams = false;   ///< one skb that stands for several UDP datagrams
 
-  // Under which it stands in the indexes of Identity.
+  // The keys under which Identity has it in its indexes.
   std::vector<std::uint64_t> contents, streams, datagrams;
 
   Range whole() const { return {0, length}; }

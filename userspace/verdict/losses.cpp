@@ -150,7 +150,7 @@ constexpr auto kLostThoughMulticast = std::to_array<std::string_view>(
      "DEV_READY",         "DEV_HDR",      "IP_CSUM",           "UDP_CSUM",        "ICMP_CSUM",
      "HDR_TRUNC",         "PKT_TOO_BIG",  "FRAG_REASM_TIMEOUT"});
 
-// The same where no reason is given: by the function.
+// The function tells the same where no reason is given.
 constexpr auto kLosesMulticast = std::to_array<std::string_view>({"nf_hook_slow",
                                                                   "nft_do_chain",
                                                                   "__dev_queue_xmit",
@@ -229,7 +229,7 @@ bool may_have_been_copied(const Freed& freed) {
   });
 }
 
-// Where TCP frees what meets no connection, or one in TIME_WAIT.
+// TCP frees segments that meet no connection, or one in TIME_WAIT, in these functions.
 bool meets_no_connection(const Freed& freed) {
   const auto is_in = [&](std::string_view function) {
     return is_function(function, freed.function);

@@ -1,5 +1,5 @@
-// kfree_skb fires for much that is no loss: the rules that tell, as data. What they are given is in
-// freed.hpp, of a trace's drop and of a watch's kind alike.
+// Rules, as data, tell which frees are losses: kfree_skb fires for many that are none. They judge
+// the facts in freed.hpp, which a trace has of a drop and the drop-watch of a kind.
 #pragma once
 
 #include "model/end.hpp"

@@ -11,7 +11,7 @@ std::uint32_t master_of(InterfaceId id, const Names& names) {
   return interface == nullptr ? 0 : interface->master;
 }
 
-// Ports of one bridge or datapath, or one of its ports and itself, or the same device twice.
+// They are ports of one bridge or datapath, or a port and its bridge, or one device.
 bool are_of_one_bridge(InterfaceId a, InterfaceId b, const Names& names) {
   if (a == b) return true;
   if (a.netns != b.netns) return false;
@@ -23,7 +23,8 @@ bool was_sent(std::uint8_t point) {
   return point == DPT_POINT_TC_EGRESS || point == DPT_POINT_DEVICE_TRANSMIT;
 }
 
-// Both went out of one bridge, or the original went elsewhere by itself.
+// The original goes elsewhere by itself. Where both leave by ports of one bridge, that made the
+// copy.
 bool is_forked_off(const Live& live, const Branch& copy, const Names& names) {
   const Branch& original = live.branches[copy.parent];
   if (!was_sent(copy.first_point) || copy.range != original.range) return false;
@@ -31,7 +32,7 @@ bool is_forked_off(const Live& live, const Branch& copy, const Names& names) {
   for (const Hop& hop : live.packet.hops) {
     if (hop.branch != copy.parent || hop.time_ns < copy.first_ns) continue;
     if (was_sent(hop.point) && are_of_one_bridge(hop.interface, copy.first, names)) return false;
-    // A bridge's own hooks drop what is on its way to a port.
+    // A bridge's own hooks drop packets on their way to a port.
     const std::uint32_t bridge = master_of(hop.interface, names);
     const bool to_port = bridge != 0 && bridge == master_of(copy.first, names);
     if (hop.point == DPT_POINT_DROP && to_port && hop.interface.netns == copy.first.netns)

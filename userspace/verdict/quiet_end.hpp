@@ -1,4 +1,4 @@
-// Where the kernel freed a packet without calling it a drop.
+// A quiet end is a free that the kernel does not call a drop.
 #pragma once
 
 #include <cstdint>

@@ -48,7 +48,8 @@ bool is_told(const Live& live, const LiveDrop& drop) {
   return live.to_many || (verdict != Verdict::kDelivered && verdict != Verdict::kLeftNode);
 }
 
-/// Frees that decided nothing; and of the sockets of a netns that took a copy each, one is told.
+/// Leaves out frees that decided nothing. Of several sockets of a netns that took a copy, one is
+/// told.
 void leave_out_copies(Live& live, const LiveDrop* decided) {
   std::set<std::uint32_t> took;
   std::set<std::uint16_t> lost;
@@ -60,7 +61,7 @@ void leave_out_copies(Live& live, const LiveDrop* decided) {
     const Fate fate = live.branches[hop.branch].fate;
     if (hop.point == DPT_POINT_DROP) return !lost.contains(hop.branch);
     if (hop.point != DPT_POINT_SOCKET) return false;
-    // A full receive buffer undoes what the socket's hop said.
+    // The socket has taken the packet, and then dropped it: its receive buffer was full.
     return (!has_arrived(fate) && fate != Fate::kAsked) || !took.insert(hop.interface.netns).second;
   });
 }
@@ -74,7 +75,7 @@ bool is_part(const Live& live, const Branch& branch) {
   return live.in_parts && branch.range.size() != 0 && branch.range != live.whole();
 }
 
-/// The losses: of the packet when it is dropped, else of copies that others outlived.
+/// Tells the losses: of the packet when it is dropped, else of copies that others outlived.
 void tell_drops(Live& live, const Judgement& judgement) {
   Packet& packet = live.packet;
   for (auto& lost : live.drops) {
@@ -93,7 +94,7 @@ void tell_drops(Live& live, const Judgement& judgement) {
   }
 }
 
-/// Of a packet to many, what became of those that had a way of their own.
+/// Tells of a packet to many how each of its copies ended.
 void tell_copies(Live& live, const Names& names) {
   if (!live.to_many) return;
   for (const auto& branch : live.branches) {
@@ -103,7 +104,7 @@ void tell_copies(Live& live, const Names& names) {
   if (live.packet.copies.size() < 2) live.packet.copies.clear();
 }
 
-/// The most parts that crossed one device.
+/// Counts the parts of the device that saw the most.
 void count_parts(Live& live) {
   if (!live.in_parts) return;
   std::map<std::pair<InterfaceId, std::uint8_t>, std::uint32_t> parts;
@@ -117,7 +118,7 @@ void count_parts(Live& live) {
   live.packet.part_kind = cut_here ? Part::Kind::kSegment : Part::Kind::kFragment;
 }
 
-/// With --all: an end that is no loss, where there is no other.
+/// Tells an end that is no loss (--all), where there is no other.
 void tell_harmless_end(Live& live) {
   if (live.packet.drop || live.drops.empty()) return;
   live.packet.drop = live.drops.back().drop;

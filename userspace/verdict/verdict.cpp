@@ -111,7 +111,7 @@ Judgement judge(const Live& live, const Range& range, const Names& names) {
   if (seen.encrypted) return {Verdict::kStolen};
   if (live.packet.merged_into != 0 && seen.loss == nullptr) return {Verdict::kStolen};
   if (seen.open) return {.unanswered = seen.asked};
-  // A lost event may have been what shows that it went on, or arrived.
+  // A lost event may have shown that the packet went on, or arrived.
   const bool is_complete = live.packet.incomplete == Incomplete::kNo;
   if (seen.loss != nullptr) {
     const bool is_certain = is_complete || !may_have_had_takers(seen.loss->drop, names);
@@ -120,12 +120,12 @@ Judgement judge(const Live& live, const Range& range, const Names& names) {
   if (seen.kept) return {Verdict::kStolen};
   if (seen.discarded != nullptr && is_complete) return {Verdict::kDropped, seen.discarded};
   if (seen.unwanted != nullptr && live.to_many) return {.nobody_wanted = true};
-  // A frame for one host that each who got it threw away.
+  // The frame was for one host, and every receiver threw it away.
   if (seen.unwanted != nullptr && is_complete) return {Verdict::kDropped, seen.unwanted};
   return {};
 }
 
-// Where ranges of its skbs begin or end.
+// The offsets at which ranges of its skbs begin or end.
 std::vector<std::uint32_t> cuts(const Live& live) {
   std::vector<std::uint32_t> cuts;
   for (const auto& branch : live.branches) {
@@ -137,7 +137,7 @@ std::vector<std::uint32_t> cuts(const Live& live) {
   return cuts;
 }
 
-// Of the packet as a whole, what became of the worst of its parts.
+// The verdict on a packet is that on the worst of its parts.
 int weight(Verdict verdict) {
   switch (verdict) {
     case Verdict::kDropped:

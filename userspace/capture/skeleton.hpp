@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "dptrace/config.h"
-#include "dptrace/watch.h"
+#include "dptrace/drops.h"
 #include "os/deleter.hpp"
 #include "os/owned_fd.hpp"
 

@@ -119,7 +119,7 @@ ProbeStates DropCapture::probes() const {
 
 void DropCapture::pass_over(const std::vector<dpt_range>& functions) {
   auto& bss = *skeleton_->bss;
-  const auto count = std::min<std::size_t>(functions.size(), DPT_WATCH_HELPERS);
+  const auto count = std::min<std::size_t>(functions.size(), DPT_DROPS_HELPERS);
   std::copy_n(functions.begin(), count, bss.watch_helpers);
   bss.watch_helper_count = static_cast<std::uint32_t>(count);
 }

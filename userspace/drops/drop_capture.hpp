@@ -12,7 +12,7 @@
 #include "capture/ring.hpp"
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
-#include "dptrace/watch.h"
+#include "dptrace/drops.h"
 #include "drops/drop_counts.hpp"
 #include "model/address.hpp"
 #include "model/result.hpp"
@@ -40,7 +40,7 @@ class DropCapture {
   void set_netns(const std::set<std::uint32_t>& netns);
 
   /// Functions that free packets for others: a kind's location is then in their caller. The first
-  /// DPT_WATCH_HELPERS of them.
+  /// DPT_DROPS_HELPERS of them.
   void pass_over(const std::vector<dpt_range>& functions);
 
   /// Counts from now on; with the pods and functions that were set before.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dptrace/watch.h"
+#include "dptrace/drops.h"
 #include "model/address.hpp"
 #include "model/end.hpp"
 #include "model/interface.hpp"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dptrace/watch.h"
+#include "dptrace/drops.h"
 #include "model/names.hpp"
 #include "model/result.hpp"
 

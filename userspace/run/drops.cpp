@@ -267,7 +267,7 @@ class Drops {
     watch_.set_netns(namer_.trusted_netns());
     if (!watch_.set_pods(pods) && !told_pods_) {
       warn(
-          fmt::format("more than {} pod addresses: drops of some name no pod", DPT_WATCH_PODS + 0));
+          fmt::format("more than {} pod addresses: drops of some name no pod", DPT_DROPS_PODS + 0));
       told_pods_ = true;
     }
   }

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "dptrace/watch.h"
+#include "dptrace/drops.h"
 #include "model/interface.hpp"
 #include "model/names.hpp"
 #include "model/packet.hpp"

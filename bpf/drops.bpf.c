@@ -4,16 +4,16 @@
 #define SAMPLE_EVERY 1000 /* of a kind on a CPU, in jiffies: 1 s or more, up to 10 s at HZ=100 */
 
 /* Two, used in turn: user space empties the one that no program uses any more. */
-#define WATCH_COUNTS(name)                                                                                             \
+#define DROPS_COUNTS(name)                                                                                             \
 	struct {                                                                                                       \
 		__uint(type, BPF_MAP_TYPE_PERCPU_HASH);                                                                \
-		__uint(max_entries, DPT_WATCH_KINDS);                                                                  \
+		__uint(max_entries, DPT_DROPS_KINDS);                                                                  \
 		__type(key, struct dpt_kind_key);                                                                      \
 		__type(value, struct dpt_kind_count);                                                                  \
 	} name SEC(".maps")
 
-WATCH_COUNTS(watch_counts_even);
-WATCH_COUNTS(watch_counts_odd);
+DROPS_COUNTS(watch_counts_even);
+DROPS_COUNTS(watch_counts_odd);
 
 /* Drops of kinds that found no room. */
 struct {
@@ -26,7 +26,7 @@ struct {
 /* Namespaces of pods, and those with a name: root has made them. Written by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, DPT_WATCH_NETNS);
+	__uint(max_entries, DPT_DROPS_NETNS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, __u8);
@@ -40,7 +40,7 @@ struct dpt_share {
 /* Those who had no drop for long go first. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, DPT_WATCH_OWNERS);
+	__uint(max_entries, DPT_DROPS_OWNERS);
 	__type(key, struct dpt_owner);
 	__type(value, struct dpt_share);
 } watch_shares SEC(".maps");
@@ -52,17 +52,17 @@ __u32 watch_strangers[2] = {};
 __u32 watch_epoch = 0;
 
 /* Atomic: until 6.1 a softirq's drop may come in between. */
-static __always_inline void watch__add(struct dpt_kind_count *count, __u32 bytes)
+static __always_inline void drops__add(struct dpt_kind_count *count, __u32 bytes)
 {
 	__sync_fetch_and_add(&count->packets, 1);
 	__sync_fetch_and_add(&count->bytes, bytes);
 }
 
 /* Whether a new kind is within its owner's share. What several CPUs find at the same time may exceed it a little. */
-static __always_inline bool watch__has_share(const struct dpt_owner *owner, bool known, __u32 epoch)
+static __always_inline bool drops__has_share(const struct dpt_owner *owner, bool known, __u32 epoch)
 {
 	struct dpt_share *share = bpf_map_lookup_elem(&watch_shares, owner);
-	__u32 limit = known ? owner->netns ? DPT_WATCH_SHARE : DPT_WATCH_POD_SHARE : DPT_WATCH_STRANGERS_SHARE;
+	__u32 limit = known ? owner->netns ? DPT_DROPS_SHARE : DPT_DROPS_POD_SHARE : DPT_DROPS_STRANGERS_SHARE;
 	__u32 *strangers = &watch_strangers[epoch & 1];
 
 	if (share && share->epoch != epoch) {
@@ -72,7 +72,7 @@ static __always_inline bool watch__has_share(const struct dpt_owner *owner, bool
 	if (share && share->kinds >= limit)
 		return false;
 	if (!known) {
-		if (*strangers >= DPT_WATCH_STRANGERS)
+		if (*strangers >= DPT_DROPS_STRANGERS)
 			return false;
 		__sync_fetch_and_add(strangers, 1);
 	}
@@ -87,7 +87,7 @@ static __always_inline bool watch__has_share(const struct dpt_owner *owner, bool
 }
 
 /* Beyond the share of its owner a kind becomes that owner's `other`. */
-static __always_inline void watch__fold(struct dpt_kind_key *kind, const struct dpt_owner *owner)
+static __always_inline void drops__fold(struct dpt_kind_key *kind, const struct dpt_owner *owner)
 {
 	__u32 netns = kind->netns;
 
@@ -105,7 +105,7 @@ static __always_inline bool kind__has_pod(const struct dpt_kind_key *kind)
 }
 
 /* In a stranger's network namespace a pod's address proves nothing. */
-static __always_inline void watch__fold_beyond_share(struct dpt_kind_key *kind, __u32 epoch)
+static __always_inline void drops__fold_beyond_share(struct dpt_kind_key *kind, __u32 epoch)
 {
 	/* What has no place is nobody's, and everybody's. */
 	bool known =
@@ -119,12 +119,12 @@ static __always_inline void watch__fold_beyond_share(struct dpt_kind_key *kind, 
 		if (kind->netns == config.home_netns)
 			owner.ifindex = kind->ifindex;
 	}
-	if (!watch__has_share(&owner, known, epoch))
-		watch__fold(kind, &owner);
+	if (!drops__has_share(&owner, known, epoch))
+		drops__fold(kind, &owner);
 }
 
 /* True when a sample is due. */
-static __always_inline bool watch__count(void *counts, struct dpt_kind_key *kind, __u32 epoch, __u32 bytes)
+static __always_inline bool drops__count(void *counts, struct dpt_kind_key *kind, __u32 epoch, __u32 bytes)
 {
 	struct dpt_kind_count *count = bpf_map_lookup_elem(counts, kind);
 	__u64 jiffies = bpf_jiffies64();
@@ -133,18 +133,18 @@ static __always_inline bool watch__count(void *counts, struct dpt_kind_key *kind
 		struct dpt_kind_count first = {.packets = 1, .bytes = bytes, .sampled = jiffies};
 		__u32 zero = 0;
 
-		watch__fold_beyond_share(kind, epoch);
+		drops__fold_beyond_share(kind, epoch);
 		if (!bpf_map_update_elem(counts, kind, &first, BPF_NOEXIST))
 			return kind->location != 0;
 		count = bpf_map_lookup_elem(counts, kind);
 		if (!count) {
 			count = bpf_map_lookup_elem(&watch_other, &zero);
 			if (count)
-				watch__add(count, bytes);
+				drops__add(count, bytes);
 			return false;
 		}
 	}
-	watch__add(count, bytes);
+	drops__add(count, bytes);
 	if (!kind->location)
 		return false;
 	if (count->sampled && jiffies - count->sampled < SAMPLE_EVERY)
@@ -153,7 +153,7 @@ static __always_inline bool watch__count(void *counts, struct dpt_kind_key *kind
 	return true;
 }
 
-static __always_inline void watch__show(void *ctx, struct sk_buff *skb, const struct dpt_kind_key *kind,
+static __always_inline void drops__show(void *ctx, struct sk_buff *skb, const struct dpt_kind_key *kind,
 					struct dpt_seen *seen)
 {
 	const struct net_device *dev;
@@ -205,11 +205,11 @@ int BPF_PROG(dptrace_watch, struct sk_buff *skb, void *location)
 		return 0;
 	epoch = *(volatile __u32 *)&watch_epoch;
 	if (epoch & 1)
-		due = watch__count(&watch_counts_odd, &kind, epoch, skb->len);
+		due = drops__count(&watch_counts_odd, &kind, epoch, skb->len);
 	else
-		due = watch__count(&watch_counts_even, &kind, epoch, skb->len);
+		due = drops__count(&watch_counts_even, &kind, epoch, skb->len);
 	if (due)
-		watch__show(ctx, skb, &kind, &room.seen);
+		drops__show(ctx, skb, &kind, &room.seen);
 	return 0;
 }
 

@@ -22,18 +22,18 @@ enum dpt_segment {
 };
 
 enum {
-	DPT_WATCH_KINDS = 2048, /* of one interval, shared out as below; what is more is counted without its kind */
+	DPT_DROPS_KINDS = 2048, /* of one interval, shared out as below; what is more is counted without its kind */
 	/* Of a pod, wherever its packets die but in a stranger's network namespace. */
-	DPT_WATCH_POD_SHARE = 256,
+	DPT_DROPS_POD_SHARE = 256,
 	/* Without a pod, of a network namespace that user space knows, of the home netns of each device. */
-	DPT_WATCH_SHARE = 512,
+	DPT_DROPS_SHARE = 512,
 	/* Of any other, which anybody may have made, and of all of those together. */
-	DPT_WATCH_STRANGERS_SHARE = 32,
-	DPT_WATCH_STRANGERS = 512,
-	DPT_WATCH_OWNERS = 4096, /* pods, namespaces and devices whose kinds are counted */
-	DPT_WATCH_NETNS = 16384, /* namespaces that user space knows */
-	DPT_WATCH_PODS = 16384,	 /* known pod addresses */
-	DPT_WATCH_HELPERS = 32,	 /* functions that free packets for others */
+	DPT_DROPS_STRANGERS_SHARE = 32,
+	DPT_DROPS_STRANGERS = 512,
+	DPT_DROPS_OWNERS = 4096, /* pods, namespaces and devices whose kinds are counted */
+	DPT_DROPS_NETNS = 16384, /* namespaces that user space knows */
+	DPT_DROPS_PODS = 16384,	 /* known pod addresses */
+	DPT_DROPS_HELPERS = 32,	 /* functions that free packets for others */
 };
 
 /* Addresses of a function. */

@@ -5,4 +5,4 @@
 #include "lifetime.bpf.c"
 #include "netfilter.bpf.c"
 #include "xfrm.bpf.c"
-#include "watch.bpf.c"
+#include "drops.bpf.c"

@@ -4,9 +4,10 @@
 #include <csignal>
 #include <exception>
 
+#include "cli/command_line.hpp"
 #include "cli/commands.hpp"
-#include "cli/exit_status.hpp"
 #include "os/outlet.hpp"
+#include "run/exit_status.hpp"
 
 namespace {
 
@@ -20,8 +21,8 @@ struct Run {
   }
 };
 
-// What is opened later must not become standard output, nor be written to for it: a write there is
-// an error now.
+// A file that is opened later must not get the number of a closed standard output, and then what
+// is printed. With /dev/null in its place a write fails.
 void keep_standard_numbers() {
   int fd = 0;
   do {

@@ -5,12 +5,12 @@
 #include "connection.bpf.h"
 #include "place.bpf.h"
 #include "walk.bpf.h"
-#include "dptrace/watch.h"
+#include "dptrace/drops.h"
 
 /* Addresses of pods, by which drops are told apart. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, DPT_WATCH_PODS);
+	__uint(max_entries, DPT_DROPS_PODS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct dpt_address);
 	__type(value, __u8);
@@ -22,13 +22,13 @@ __u32 watch_has_pods __weak = 0;
 /* Functions that free packets for others: whose callers tell what the packet died of. Written by user space before the
  * program is attached.
  */
-struct dpt_range watch_helpers[DPT_WATCH_HELPERS] __weak = {};
+struct dpt_range watch_helpers[DPT_DROPS_HELPERS] __weak = {};
 __u32 watch_helper_count __weak = 0;
 
 /* `address`: a return address. */
 static __always_inline bool kind__is_helper(__u64 address)
 {
-	for (__u32 i = 0; i < DPT_WATCH_HELPERS; i++) {
+	for (__u32 i = 0; i < DPT_DROPS_HELPERS; i++) {
 		if (i >= watch_helper_count)
 			break;
 		if (address - 1 - watch_helpers[i].begin < watch_helpers[i].size)

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "output/http_request.hpp"
+#include "metrics/http_request.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view head(reinterpret_cast<const char*>(data), size);

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "model/foreign.hpp"
-#include "node/pods.hpp"
+#include "names/pods.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto pod = dptrace::parse_cni_result({reinterpret_cast<const char*>(data), size});

@@ -8,7 +8,7 @@ import socket
 
 import support
 from support import NodeTest, network_namespace, wait_until
-from test_metrics import DROPS, refused_datagrams, refused_labels
+from support.metrics import DROPS, refused_datagrams, refused_labels
 
 HALF = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 4000
 TOTAL, PER_ADDRESS = 64, 16

@@ -5,7 +5,7 @@ import re
 
 from port import HALF, PER_ADDRESS, TOTAL, PortTest, confined_threads, connect, descriptors, is_open, said_to, status
 from support import wait_until
-from test_metrics import Watch, get
+from support.metrics import Watch, get
 
 
 class MetricsPort(PortTest):

@@ -14,7 +14,7 @@ import time
 import support
 from port import HALF, PER_ADDRESS, TOTAL, PortTest, confined_threads, connect, descriptors, is_open, said_to, status
 from support import PASSWORD, Certificates, wait_until
-from test_metrics import Watch
+from support.metrics import Watch
 
 # A record of 16 KiB, the beginning of a ClientHello that says to be as long as any may be.
 HALF_HELLO = b"\x16\x03\x01\x40\x00" + b"\x01\x01\xff\x00" + bytes(8000)

@@ -5,7 +5,7 @@ import unicodedata
 
 from support import NodeTest, run, wait_until
 from tenant import Tenant
-from test_metrics import DROPS, Watch
+from support.metrics import DROPS, Watch
 
 # Not UTF-8; commands to a terminal; what turns the text behind it; what ends a label; none of it.
 DEVICES = [b"\xffa", b"\x1b[2Jb", b"\x07\x7fc", b"\xe2\x80\xaed", b'q"\\e', b"goodf"]

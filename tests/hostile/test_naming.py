@@ -3,7 +3,7 @@
 import support
 from support import NodeTest, Watch, wait_until
 from tenant import Tenant
-from test_metrics import refused_datagrams
+from support.metrics import refused_datagrams
 
 PAIRS = 300
 ROUTES = 100_000

@@ -1,6 +1,7 @@
 """Packets that die: the way until there, the device, the kernel's reason and function, and the ICMP error it sends."""
 
 import contextlib
+import re
 import socket
 import unittest
 
@@ -284,6 +285,19 @@ class Sockets(DropTest):
         for packet in packets:
             if packet not in dropped:
                 self.assert_delivered(packet, self.nodes.across_bridge(self.pod1, self.pod2))
+
+
+class Interrupts(DropTest):
+    """A timer drops a packet that waited for its neighbour in vain: amid whatever runs just then."""
+
+    def test_the_stack_ends_where_the_interrupt_begins(self):
+        absent = self.pod1.ip.rsplit(".", 1)[0] + ".250"
+        with sysctl(self.pod1.netns, "net/ipv4/neigh/eth0/retrans_time_ms", 100):
+            icmp_id = ping(self.pod1, absent, expect_reply=False)
+            drop = self.trace.packet(icmp=8, id=icmp_id)["drop"]
+        self.assertIn("run_timer_softirq", drop["stack"])
+        begins = re.compile(r"asm_(common_interrupt|sysvec_).*|(__)?irq_exit(_rcu)?|run_ksoftirqd|kthread|do_idle")
+        self.assertEqual([name for name in drop["stack"] if begins.fullmatch(name)], [], drop)
 
 
 class NotALoss(NodeTest):

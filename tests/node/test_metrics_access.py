@@ -8,7 +8,7 @@ import ssl
 
 import support
 from support import PASSWORD, Certificates, NodeTest, Prometheus, dptrace, network_namespace, topology, wait_until
-from test_metrics import DROPS, Watch, free_port, refused_datagrams, refused_labels
+from support.metrics import DROPS, Watch, free_port, refused_datagrams, refused_labels
 
 
 def ask(watch, context, password=PASSWORD, path="/metrics"):

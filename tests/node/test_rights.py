@@ -42,7 +42,7 @@ class FewerCapabilities(NodeTest):
                 started.add(capabilities)
                 self.check_a_trace(prefix)
                 self.check_a_watch(prefix)
-        self.assertIn(("bpf", "perfmon", "syslog"), started, "as README has it")
+        self.assertIn(("bpf", "perfmon", "syslog"), started, "as dptrace(8) has it")
 
     def check_a_trace(self, prefix):
         nodes = topology()

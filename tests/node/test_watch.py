@@ -308,22 +308,35 @@ class WatchOptions(Nothing):
         self.assertEqual(watch.count(), 2)
         self.assertEqual(len(watch.packets), 1)
 
-    def test_a_table_for_people(self):
+    def check_table_for_people(self, *arguments):
         with tempfile.TemporaryDirectory() as folder:
             ready = os.path.join(folder, "ready")
             process = subprocess.Popen(
                 ["ip", "netns", "exec", self.nodes.n1, support.DPTRACE, "drops", "--once", "--interval", "1s",
-                 "--port", str(PORT), "--ready-file", ready], stdout=subprocess.PIPE, text=True)
+                 "--port", str(PORT), "--ready-file", ready, *arguments], stdout=subprocess.PIPE, text=True)
             with process:
                 support.wait_until(lambda: os.path.exists(ready), "the ready file")
                 self.send(self.pod1, self.pod2.ip, 12)
                 lines = process.communicate(timeout=support.TIMEOUT)[0].splitlines()
         self.assertEqual(process.returncode, 0)
         reason = "NO_SOCKET" if HAS_REASONS else "no reason given"
-        self.assertRegex(lines[4], rf"^ +12 +\d+\.\d +0\.0 +\d+(\.\d+K)?  {reason} UDP at \w+")
-        self.assertRegex(lines[5], r"^ +\d\d:\d\d:\d\d  \d\d:\d\d:\d\d +eth0 in (pod|netns) ")
-        self.assertRegex(lines[6], rf"^    UDP {self.pod1.ip}:\d+ .*→ {self.pod2.ip}:{PORT}.*, 48 bytes$")
-        self.assertTrue(all(len(line) <= 100 for line in lines), lines)
+        self.assertRegex(lines[1], r"^ +PACKETS +NOW/S +BYTES  REASON +LOCATION +PROTO  INTERFACE( +POD)?$")
+        self.assertRegex(lines[2], rf"^ +12 +\d+\.\d +\d+(\.\d+K)?  {reason}  \w+\S*\+0x\w+  UDP    eth0 in (pod|netns) ")
+        if not arguments:
+            self.assertFalse([line for line in lines[3:] if line.startswith("    ")], lines)
+            return
+        self.assertRegex(lines[3], r"^    12 packets, \d+ bytes, \d+\.\d a second now$")
+        self.assertRegex(lines[4], r"^    first seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, last ")
+        packet = next(number for number, line in enumerate(lines) if line.startswith("    UDP "))
+        self.assertRegex(lines[packet], rf"^    UDP {self.pod1.ip}:\d+ .*→ {self.pod2.ip}:{PORT}.*, 48 bytes$")
+        self.assertRegex(lines[packet + 1], r"^    stack: \w+")
+
+    def test_a_table_for_people(self):
+        """A line for each row."""
+        self.check_table_for_people()
+
+    def test_a_table_for_people_with_details(self):
+        self.check_table_for_people("-v")
 
     def test_signals_end_it_in_order(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -45,7 +45,7 @@ DropTable sample_table(std::uint64_t number) {
   return table;
 }
 
-// As a command takes them: see cli/trace.cpp.
+// As a command takes them: see os/stop.cpp.
 OwnedFd take_signals() {
   sigset_t signals;
   sigemptyset(&signals);

@@ -1,7 +1,7 @@
 // Made-up kinds of drops on the node of sample_packets.hpp.
 #pragma once
 
-#include "model/drop_counts.hpp"
+#include "drops/drop_counts.hpp"
 #include "support/sample_packets.hpp"
 
 namespace dptrace::sample {

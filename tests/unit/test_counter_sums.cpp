@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "node/counter_sums.hpp"
+#include "counters/counter_sums.hpp"
 
 using namespace dptrace;
 

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "node/counter_text.hpp"
+#include "counters/counter_text.hpp"
 
 using namespace dptrace;
 

@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "node/device_counters.hpp"
+#include "counters/device_counters.hpp"
 
 using namespace dptrace;
 

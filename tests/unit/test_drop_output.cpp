@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "output/drop_output.hpp"
-#include "output/drop_words.hpp"
 #include "support/collecting_sink.hpp"
 #include "support/sample_drops.hpp"
+#include "words/drop_words.hpp"
 
 using namespace dptrace;
 using namespace dptrace::sample;
@@ -56,23 +56,41 @@ std::string protocol(const DropKind& kind) {
 
 }  // namespace
 
-TEST_CASE("a table has a title, its columns and a row of three lines") {
+TEST_CASE("a table has a title, its columns and a line for each row") {
   CHECK(text(table()) ==
         "05:26:02  600 packets lost in 1.000 s (1 kind), 1200 since the watch began\n"
-        "     PACKETS     NOW/S  BEFORE/S     BYTES  REASON PROTOCOL at LOCATION\n"
-        "  FIRST SEEN LAST SEEN                      INTERFACE (ROLE), POD\n"
-        "    SAMPLE\n"
-        "        1200     600.0       1.5    117.2K  IP_INADDRERRORS UDP at ip_error+0x7e\n"
-        "    05:26:00  05:26:02                      cni0 (bridge), pod default/client\n"
-        "    UDP 10.244.1.2:4000 (default/client) → 10.244.6.3:53, 84 bytes\n");
+        " PACKETS NOW/S    BYTES  REASON           LOCATION       PROTO  INTERFACE      POD\n"
+        "    1200 600.0   117.2K  IP_INADDRERRORS  ip_error+0x7e  UDP    cni0 (bridge)  "
+        "default/client\n");
+}
+
+TEST_CASE("with details each row has under it what its line has no room for") {
+  DropTable shown = table();
+  CHECK(text(shown, {.details = true, .whole = true}) ==
+        text(shown, {.whole = true}) +
+            "    1200 packets, 120000 bytes, 600.0 a second now, 1.5 before\n"
+            "    first seen 2026-11-21 05:26:00, last 2026-11-21 05:26:02\n"
+            "    UDP 10.244.1.2:4000 (default/client) → 10.244.6.3:53, 84 bytes\n"
+            "    stack: ip_error ip_rcv\n");
+  shown.rows[0].kind.reason = 2;
+  CHECK(has(text(shown, {.details = true}), "\n    ip_error: no route, forwarding off "));
+  shown.rows[0].end = End::kUnwanted;
+  CHECK(has(text(shown, {.all = true, .details = true}), "\n    no loss: for others\n"));
+  CHECK_FALSE(has(text(shown, {.all = true, .details = true}), "no route"));
+}
+
+TEST_CASE("without an interval before, nothing is said of it") {
+  DropTable shown = table();
+  shown.rows[0].rate_before = 0;
+  CHECK(has(text(shown, {.details = true}), " 600.0 a second now\n"));
 }
 
 TEST_CASE("a new kind is marked, and an address stands for a pod without a name") {
   DropTable shown = table();
   shown.rows[0].is_new = true;
   shown.rows[0].kind.pod = address("10.244.1.9");
-  CHECK(has(text(shown), "*       1200"));
-  CHECK(has(text(shown), "cni0 (bridge), pod 10.244.1.9\n"));
+  CHECK(has(text(shown), "\n*   1200 "));
+  CHECK(has(text(shown), "cni0 (bridge)  10.244.1.9\n"));
 }
 
 TEST_CASE("what is no loss is one line until it is asked for") {
@@ -81,10 +99,12 @@ TEST_CASE("what is no loss is one line until it is asked for") {
   shown.rows[1].end = End::kClosed;
   shown.harmless = {52, 5200};
   CHECK(has(text(shown), "\nand 52 normal frees (not losses; --all shows them)\n"));
+  CHECK(has(text(shown, {.keys = true}), "\nand 52 normal frees (not losses; a shows them)\n"));
   CHECK_FALSE(has(text(shown), "NOT_SPECIFIED"));
   CHECK_FALSE(has(text(shown, {.all = true}), "--all"));
-  CHECK(
-      has(text(shown, {.all = true}), "NOT_SPECIFIED UDP at ip_error+0x7e, closed by its reader"));
+  CHECK(has(text(shown, {.all = true, .whole = true}), "117.2K  yes         IP_INADDRERRORS"));
+  CHECK(has(text(shown, {.all = true, .whole = true}),
+            "5.1K  no: closed  NOT_SPECIFIED    ip_error+0x7e"));
 }
 
 TEST_CASE("what could not be told apart, lost samples, folded rows and counters have their lines") {
@@ -98,8 +118,10 @@ TEST_CASE("what could not be told apart, lost samples, folded rows and counters 
   shown.counters = {{"device", "rx_dropped", kUplink, 12, 3}, {"tcp", "ListenDrops", {}, 5, 0}};
   const std::string lines = text(shown);
   CHECK(has(lines, "other: 70 packets (+7) counted without their kind: "));
-  CHECK(has(lines, "\n1 sample was lost; every packet was counted\n"));
-  CHECK(has(lines, "\n2 drops amid the count of another could not be held against the filter\n"));
+  CHECK(has(lines, "\n1 sample packet was lost; every drop was counted\n"));
+  CHECK(has(lines,
+            "\n2 drops came while another one was counted; whether the filter meant them is not "
+            "known\n"));
   CHECK(has(lines, "\nand 33 packets of 2 kinds not seen for long and not listed any more\n"));
   CHECK(has(lines, "\ncounter device rx_dropped, eth0 (uplink): 12 (+3)\n"));
   CHECK(has(lines, "\ncounter tcp ListenDrops: 5\n"));
@@ -113,7 +135,8 @@ TEST_CASE("no line is wider than asked for") {
   shown.counters = {{"device", "rx_missed_errors", kVeth, 1, 1}};
   shown.other = {1, 1};
   for (const std::size_t width : {20, 50, 80, 100}) {
-    for (const auto& line : drop_table_lines(shown, names(), {.width = width})) {
+    for (const auto& line :
+         drop_table_lines(shown, names(), {.all = true, .samples = true, .width = width})) {
       CAPTURE(width, line);
       CHECK(columns(line) <= width);
     }
@@ -143,24 +166,25 @@ TEST_CASE("an opened row shows its packets, newest first, with their stacks") {
   DropTable shown = table();
   shown.rows[0].samples = {drop_sample(), drop_sample(kSecond)};
   const auto lines = drop_row_lines(shown.rows[0], names(), {});
-  REQUIRE(lines.size() == 7);
+  REQUIRE(lines.size() == 8);
   CHECK(lines[0] == "IP_INADDRERRORS UDP at ip_error+0x7e");
-  CHECK(lines[1] == "cni0 (bridge), pod default/client");
+  CHECK(lines[1] == "cni0 (bridge), from or to pod default/client");
   CHECK(lines[2] == "1200 packets, 120000 bytes, 600.0 a second now, 1.5 before");
-  CHECK(lines[3].starts_with("05:26:01.123456 UDP 10.244.1.2:4000"));
-  CHECK(lines[4] == "     ip_error ip_rcv");
-  CHECK(lines[5].starts_with("05:26:00.123456"));
+  CHECK(lines[3] == "first seen 2026-11-21 05:26:00, last 2026-11-21 05:26:02");
+  CHECK(lines[4].starts_with("05:26:01.123456 UDP 10.244.1.2:4000"));
+  CHECK(lines[5] == "    stack: ip_error ip_rcv");
+  CHECK(lines[6].starts_with("05:26:00.123456"));
 }
 
 TEST_CASE("the parts of a table are what the whole is made of") {
   const DropTable shown = table();
   const DropTableText parts = drop_table_text(shown, names(), {});
   CHECK(parts.title.size() == 1);
-  CHECK(parts.head.size() == 3);
+  CHECK(parts.head.size() == 1);
   REQUIRE(parts.rows.size() == 1);
   CHECK(parts.rows[0].row == &shown.rows[0]);
-  CHECK(parts.rows[0].lines.size() == 3);
-  CHECK(drop_table_text(shown, names(), {.samples = false}).rows[0].lines.size() == 2);
+  CHECK(parts.rows[0].lines.size() == 1);
+  CHECK(drop_table_text(shown, names(), {.samples = true}).rows[0].lines.size() == 2);
 }
 
 TEST_CASE("protocols in words") {
@@ -228,8 +252,7 @@ TEST_CASE("kinds beyond a share have nothing but their place") {
   shown.rows[0].kind.folded = true;
   shown.rows[0].kind.interface = {4026531840, 31};
   shown.rows[0].samples.clear();
-  CHECK(has(text(shown), "other: more kinds than its share\n"));
-  CHECK(has(text(shown), "cni0 (bridge)\n"));
+  CHECK(has(text(shown), "other kinds, not told apart  cni0 (bridge)\n"));
   CollectingSink sink;
   REQUIRE(make_drop_json_output(sink, false)->interval(shown, names()));
   CHECK(has(sink.text, R"("folded":true,"interface":{"name":"cni0",)"));

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include "drops/drop_rows.hpp"
 #include "support/sample_drops.hpp"
-#include "watch/drop_rows.hpp"
 
 using namespace dptrace;
 using namespace dptrace::sample;

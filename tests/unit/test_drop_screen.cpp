@@ -4,8 +4,9 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "output/style.hpp"
 #include "screen/drop_screen.hpp"
+#include "support/sample_drops.hpp"
+#include "words/style.hpp"
 
 using namespace dptrace;
 
@@ -182,6 +183,30 @@ TEST_CASE("the filter leaves the rows that have the text in them, as it is typed
   CHECK(screen.has("ALPHA"));
   screen.press("/beta\x1b");
   CHECK(screen.has("ALPHA"));
+}
+
+TEST_CASE("a row is one line; the filter also finds its packet, details are asked for") {
+  const Names names = sample::names();
+  DropTable table;
+  table.rows = {row(9, 10, 500, 9.0, 50)};
+  table.rows[0].kind = sample::kind();
+  table.rows[0].samples = {sample::drop_sample()};
+  table.harmless = {5, 500};
+  for (const bool details : {false, true}) {
+    DropScreen screen(names, {.details = details});
+    screen.resize({80, 24});
+    screen.show(table);
+    for (const Key& key : KeyDecoder().feed("/10.244.6.3\r")) screen.press(key);
+    const Lines lines = screen.lines();
+    const auto has = [&](std::string_view part) {
+      return std::any_of(lines.begin(), lines.end(),
+                         [&](const auto& line) { return line.find(part) != std::string::npos; });
+    };
+    CHECK(lines[2].find("IP_INADDRERRORS ") != std::string::npos);
+    CHECK(has("5 normal frees (not losses; a shows them)"));
+    CHECK(has("→ 10.244.6.3:53") == details);
+    CHECK(has("stack: ip_error ip_rcv") == details);
+  }
 }
 
 TEST_CASE("a frozen screen stays, and goes on with the newest table") {

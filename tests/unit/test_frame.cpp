@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include "output/style.hpp"
 #include "screen/frame.hpp"
+#include "words/style.hpp"
 
 using namespace dptrace;
 

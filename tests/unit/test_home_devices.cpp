@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
-#include "capture/home_devices.hpp"
+#include "attach/home_devices.hpp"
 
 namespace dptrace {
 namespace {

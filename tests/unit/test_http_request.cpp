@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "output/http_request.hpp"
+#include "metrics/http_request.hpp"
 
 using namespace dptrace;
 

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "model/listen_address.hpp"
+#include "metrics/listen_address.hpp"
 
 using namespace dptrace;
 

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "node/live_symbols.hpp"
+#include "names/live_symbols.hpp"
 
 using namespace dptrace;
 

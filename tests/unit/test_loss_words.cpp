@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
-#include "output/drop_sites.hpp"
-#include "output/loss_words.hpp"
 #include "support/printed.hpp"
+#include "words/drop_sites.hpp"
+#include "words/loss_words.hpp"
 
 using namespace dptrace;
 using namespace dptrace::sample;

@@ -2,8 +2,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "model/losses.hpp"
+#include "drops/kind_end.hpp"
 #include "support/sample_packets.hpp"
+#include "verdict/losses.hpp"
 
 using namespace dptrace;
 

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "output/metrics.hpp"
+#include "metrics/metrics.hpp"
 
 using namespace dptrace;
 using Catch::Matchers::Contains;

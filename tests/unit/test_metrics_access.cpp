@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "node/owned_fd.hpp"
-#include "output/metrics_server.hpp"
+#include "metrics/metrics_server.hpp"
+#include "os/owned_fd.hpp"
 #include "support/certificates.hpp"
 
 using namespace dptrace;

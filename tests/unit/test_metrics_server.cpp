@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "node/owned_fd.hpp"
-#include "output/metrics_server.hpp"
+#include "metrics/metrics_server.hpp"
+#include "os/owned_fd.hpp"
 
 using namespace dptrace;
 using Catch::Matchers::Contains;

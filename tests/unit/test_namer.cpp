@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "capture/namer.hpp"
+#include "names/namer.hpp"
 
 using namespace dptrace;
 

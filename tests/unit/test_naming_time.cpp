@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "capture/naming_time.hpp"
+#include "names/naming_time.hpp"
 
 using namespace dptrace;
 using namespace std::chrono_literals;

@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "cli/arguments.hpp"
-#include "cli/exit_status.hpp"
+#include "cli/command_line.hpp"
 #include "cli/option_list.hpp"
-#include "cli/options.hpp"
+#include "run/exit_status.hpp"
 
 using namespace dptrace;
 
@@ -122,6 +122,8 @@ TEST_CASE("options of a command may stand before its name") {
   CHECK(command.capture.pods.size() == 1);
   CHECK(command.json);
   CHECK(command.once);
+  CHECK_FALSE(command.verbose);
+  CHECK(std::get<DropsCommand>(std::get<Command>(parse({"drops", "-v"}))).verbose);
 }
 
 TEST_CASE("a value may look like anything but an option") {
@@ -138,7 +140,7 @@ TEST_CASE("what is wrong is named as it was written, and what is accepted") {
     const auto arranged = arrange(arguments, list_options());
     return arranged ? "nothing" : arranged.error().message;
   };
-  CHECK(said({"-v", "drops"}) == "-v is no option of 'dptrace drops', but of 'dptrace trace'");
+  CHECK(said({"-c5", "drops"}) == "-c is no option of 'dptrace drops', but of 'dptrace trace'");
   CHECK(said({"--ring-size", "1M", "show", "f"}) ==
         "--ring-size is no option of 'dptrace show', but of 'dptrace trace'");
   CHECK(said({"drops", "--pod-ip=", "--once"}) == "--pod-ip has an empty value: it takes IP");

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "capture/owner.hpp"
+#include "attach/owner.hpp"
 
 using namespace dptrace;
 

@@ -5,8 +5,8 @@
 #include <fstream>
 #include <string>
 
+#include "names/pods.hpp"
 #include "node/netns.hpp"
-#include "node/pods.hpp"
 
 using namespace dptrace;
 

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "node/symbols.hpp"
+#include "names/symbols.hpp"
 
 using namespace dptrace;
 

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include "output/taken_words.hpp"
 #include "support/printed.hpp"
+#include "words/taken_words.hpp"
 
 using namespace dptrace;
 using namespace dptrace::sample;

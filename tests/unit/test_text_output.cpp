@@ -2,12 +2,12 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "model/drop_stack.hpp"
-#include "output/drop_sites.hpp"
-#include "output/hop_words.hpp"
 #include "output/output.hpp"
 #include "support/collecting_sink.hpp"
 #include "support/sample_packets.hpp"
+#include "verdict/drop_stack.hpp"
+#include "words/drop_sites.hpp"
+#include "words/hop_words.hpp"
 
 using namespace dptrace;
 using namespace dptrace::sample;

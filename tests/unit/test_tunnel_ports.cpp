@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "capture/tunnel_ports.hpp"
+#include "attach/tunnel_ports.hpp"
 #include "dptrace/config.h"
 
 using namespace dptrace;

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "os/wall_clock.hpp"
+#include "os/clock.hpp"
 
 using namespace dptrace;
 

@@ -2,11 +2,11 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "output/flow_words.hpp"
-#include "output/hop_words.hpp"
-#include "output/netfilter_words.hpp"
-#include "output/time_text.hpp"
 #include "support/sample_packets.hpp"
+#include "words/flow_words.hpp"
+#include "words/hop_words.hpp"
+#include "words/netfilter_words.hpp"
+#include "words/time_text.hpp"
 
 using namespace dptrace;
 using namespace dptrace::sample;

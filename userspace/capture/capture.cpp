@@ -11,7 +11,7 @@
 #include <ctime>
 #include <fstream>
 
-#include "capture/cgroup.hpp"
+#include "attach/cgroup.hpp"
 #include "capture/lost_events.hpp"
 #include "dptrace/event.h"
 

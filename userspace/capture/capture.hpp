@@ -4,15 +4,15 @@
 #include <chrono>
 #include <memory>
 
-#include "capture/devices.hpp"
+#include "attach/devices.hpp"
+#include "attach/tunnel_ports.hpp"
 #include "capture/marks.hpp"
 #include "capture/object.hpp"
 #include "capture/probe.hpp"
 #include "capture/ring.hpp"
 #include "capture/settings.hpp"
-#include "capture/tunnel_ports.hpp"
 #include "model/result.hpp"
-#include "node/symbols.hpp"
+#include "names/symbols.hpp"
 
 namespace dptrace {
 

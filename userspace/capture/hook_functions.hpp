@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "node/symbols.hpp"
+#include "names/symbols.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-// What the running kernel offers to BPF programs, found out by asking it, never by its version.
+// KernelOffers asks the running kernel which features it has for BPF programs, not its version.
 #pragma once
 
 #include <string>

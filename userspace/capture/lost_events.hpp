@@ -1,4 +1,4 @@
-// What the BPF programs could not tell, as they and the kernel count it.
+// Events that the BPF programs could not tell are counted by them and by the kernel.
 #pragma once
 
 #include <cstdint>

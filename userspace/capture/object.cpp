@@ -11,7 +11,7 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "capture/clsact_qdisc.hpp"
+#include "attach/clsact_qdisc.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {

@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "capture/mapping.hpp"
 #include "model/result.hpp"
-#include "node/owned_fd.hpp"
+#include "os/mapping.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

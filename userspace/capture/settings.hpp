@@ -1,4 +1,4 @@
-// What is to be captured.
+// CaptureSettings says which packets are captured, and how.
 #pragma once
 
 #include <cstdint>

@@ -7,21 +7,14 @@
 #include <memory>
 
 #include "dptrace/config.h"
-#include "dptrace/watch.h"
-#include "node/owned_fd.hpp"
+#include "dptrace/drops.h"
+#include "os/deleter.hpp"
+#include "os/owned_fd.hpp"
 
 // It uses the types of these without including them.
 #include "dptrace.skel.h"
 
 namespace dptrace {
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 
 using Skeleton = std::unique_ptr<dptrace_bpf, Deleter<dptrace_bpf::destroy>>;
 using BpfLink = std::unique_ptr<bpf_link, Deleter<bpf_link__destroy>>;

@@ -1,7 +1,7 @@
-// One function a command; each returns the exit status.
+// Each command is a function, which returns the exit status.
 #pragma once
 
-#include "cli/options.hpp"
+#include "run/commands.hpp"
 
 namespace dptrace {
 

@@ -5,9 +5,9 @@
 #include <iterator>
 
 #include "cli/commands.hpp"
-#include "cli/exit_status.hpp"
 #include "cli/option_list.hpp"
-#include "cli/standard_output.hpp"
+#include "run/exit_status.hpp"
+#include "run/standard_output.hpp"
 
 namespace dptrace {
 

@@ -1,7 +1,4 @@
-#include "cli/options.hpp"
-
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,13 +8,15 @@
 #include <sstream>
 
 #include "cli/arguments.hpp"
-#include "cli/exit_status.hpp"
+#include "cli/command_line.hpp"
 #include "cli/option_list.hpp"
-#include "cli/standard_output.hpp"
 #include "cli/values.hpp"
 #include "cli/version.hpp"
 #include "dptrace/config.h"
+#include "model/flow.hpp"
 #include "os/outlet.hpp"
+#include "run/exit_status.hpp"
+#include "run/standard_output.hpp"
 
 namespace dptrace {
 
@@ -37,8 +36,9 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 3 a drop was seen (--fail-o
 constexpr auto kDropsExamples = R"(Examples:
   sudo dptrace drops                                 every drop on the node, by kind
   sudo dptrace drops --once --interval 10s           one table of ten seconds
-  sudo dptrace drops --pod-ip 10.244.19.28 --all     also the frees that are no loss
+  sudo dptrace drops --pod-ip 10.244.19.28 --all     also normal frees (not losses)
   sudo dptrace drops --interface 'veth*' --protocol tcp
+  sudo dptrace drops --once -v                       with a packet of each kind, and its stack
   sudo dptrace drops --metrics 127.0.0.1:9435        also as Prometheus reads it
   sudo dptrace drops --pod-ip 10.244.19.28 --duration 5m --fail-on-drop -o json > drops.json
 
@@ -116,7 +116,7 @@ void add_show_options(CLI::App& app, ShowOptions& show) {
   add_format_option(app, show.json)->group(group);
   app.add_flag("--drops-only", show.drops_only, "Show only packets that were dropped")
       ->group(group);
-  app.add_flag("--all", show.all, "Also show the ends that are no loss")->group(group);
+  app.add_flag("--all", show.all, "Also show normal frees (not losses)")->group(group);
   app.add_option("-c,--count", show.count, "Stop after N packets have been shown")
       ->type_name("N")
       ->check(number_up_to(std::uint64_t{1} << 62))
@@ -198,7 +198,10 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
       ->group("Which packets");
   const std::string group = "Output";
   add_format_option(app, drops.json)->group(group);
-  app.add_flag("--all", drops.all, "Also show the frees that are no loss")->group(group);
+  app.add_flag("--all", drops.all, "Also show normal frees (not losses)")->group(group);
+  app.add_flag("-v,--verbose", drops.verbose,
+               "Under each row its details, a packet, and the functions that led to it")
+      ->group(group);
   app.add_flag("--fail-on-drop", drops.fail_on_drop, "Exit with status 3 when a packet was lost")
       ->group(group);
   add_time_option(app, "--interval", drops.interval, "Of the tables (default 1s)")->group(group);
@@ -207,11 +210,11 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
   app.add_option_function<std::string>(
          "--metrics",
          [&drops](const std::string& text) { drops.metrics = ListenAddress::parse(text); },
-         "Serve Prometheus at http://ADDRESS:PORT/metrics")
+         "Serve Prometheus at http://ADDRESS:PORT/metrics;\na bare port listens on 127.0.0.1")
       ->type_name("ADDRESS:PORT")
-      ->check(checked<ListenAddress>(
-          ListenAddress::parse,
-          "an IP address and port (127.0.0.1:9435, [::1]:9435, or 9435 for the loopback)"))
+      ->check(checked<ListenAddress>(ListenAddress::parse,
+                                     "an IP address and port (127.0.0.1:9435, [::1]:9435; a bare "
+                                     "port listens on 127.0.0.1)"))
       ->group(group);
   app.add_option("--metrics-config", drops.metrics_config,
                  "TLS and passwords for that, a file as exporters' --web.config.file")
@@ -223,9 +226,7 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
 }
 
 std::string port_contradiction(const CaptureSettings& capture) {
-  const bool has_ports = !capture.protocol || *capture.protocol == IPPROTO_TCP ||
-                         *capture.protocol == IPPROTO_UDP || *capture.protocol == IPPROTO_SCTP;
-  if (capture.port == 0 || has_ports) return {};
+  if (capture.port == 0 || !capture.protocol || has_ports(*capture.protocol)) return {};
   return fmt::format("--port {} contradicts --protocol: only tcp, udp and sctp have ports",
                      capture.port);
 }
@@ -261,7 +262,7 @@ std::string contradiction(const TraceCommand& trace) {
   }
   if (auto wrong = port_contradiction(capture); !wrong.empty()) return wrong;
   if (trace.show.all && trace.show.drops_only) {
-    return "--all contradicts --drops-only: ends that are no loss are no drops";
+    return "--all contradicts --drops-only: normal frees are not drops";
   }
   if (is_same_file(trace.write_file, trace.ready_file)) {
     return fmt::format("--write {} and --ready-file {} name the same file", trace.write_file,

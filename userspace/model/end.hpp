@@ -1,4 +1,4 @@
-// How the kernel's free of a packet is to be taken.
+// An end says what the kernel's free of a packet means: a loss, or which kind of none.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What others wrote (names of devices, pods and functions; recordings, results of CNI plugins):
-// bounded and without what a terminal could take for a command, before anything else gets it.
+// Text that others wrote (names of devices, pods and functions; recordings, results of CNI plugins)
+// is bounded and cleaned of what a terminal could take for a command, before anything else gets it.
 #pragma once
 
 #include <cstddef>

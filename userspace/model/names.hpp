@@ -40,7 +40,7 @@ struct Names {
   /// Added to CLOCK_MONOTONIC it gives nanoseconds since 1970.
   std::int64_t wall_clock_offset_ns = 0;
   std::uint32_t home_netns = 0;  ///< the netns dptrace ran in
-  /// What sockets take is not told, or not of all of them: that nothing was heard proves nothing.
+  /// Not all sockets tell what they take: that none was heard to take a packet proves nothing.
   bool sockets_unseen = false;
   std::map<InterfaceId, Interface> interfaces;
   std::map<std::uint32_t, Netns> netns;
@@ -50,7 +50,7 @@ struct Names {
   Former<std::uint32_t, FormerNetns> former_netns;
   Former<Address, std::string> former_pods;  ///< empty: an address that was no pod's
 
-  // Who had the number or the address at a time (CLOCK_MONOTONIC): that of the event.
+  // These give the owner of a number or an address at a time (CLOCK_MONOTONIC), the event's.
 
   /// Null when the interface was never met.
   const Interface* interface(InterfaceId id, std::uint64_t at_ns = kLatest) const;

@@ -25,7 +25,7 @@ std::string_view verdict_name(Verdict verdict);
 /// As JSON names it (`tc-ingress`, ...); empty for a value this version does not know.
 std::string_view point_name(std::uint8_t point);
 
-/// What a netfilter hook did with the packet.
+/// A netfilter hook and its verdict on the packet.
 struct NetfilterVerdict {
   std::uint8_t family = 0;     ///< NFPROTO_*
   std::uint8_t hook = 0;       ///< NF_INET_*
@@ -52,7 +52,7 @@ struct Hop {
   std::optional<NetfilterVerdict> netfilter;
 };
 
-/// What of a packet an skb carries: a TCP segment of it, or an IP fragment.
+/// The part of a packet that an skb carries: a TCP segment of it, or an IP fragment.
 struct Part {
   enum class Kind : std::uint8_t { kSegment, kFragment };
   Kind kind = Kind::kSegment;
@@ -74,7 +74,7 @@ struct Drop {
   std::optional<dpt_tunnel> tunnel;  ///< the packet died inside this outer one
 };
 
-/// What became of one of the copies of a packet that went to many: a flood, a multicast.
+/// The end of one of the copies of a packet that went to many: a flood, a multicast.
 struct Copy {
   InterfaceId interface;  ///< where it was seen last
   Verdict verdict = Verdict::kUnfinished;

@@ -1,4 +1,4 @@
-// What of a node there is at a time: for those who remember what may have ended.
+// Presence lists what exists on a node at a time, for those who may forget what has ended.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct Presence {
   bool has_all_netns = false;            ///< false: others' processes could not be looked at
   std::set<std::string> pods;            ///< `namespace/name`
 
-  /// Of what has no place (netns 0), and of what cannot be told, never.
+  /// False also for a place without a netns (0), and where it cannot be told.
   bool is_over(InterfaceId place) const {
     if (place.netns == 0 || home_netns == 0) return false;
     if (place.netns != home_netns) return has_all_netns && !netns.contains(place.netns);

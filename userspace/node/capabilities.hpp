@@ -1,4 +1,4 @@
-// Which of the capabilities that dptrace can use this process has.
+// Capabilities tells which of those that dptrace can use this process has.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Capability {
 
 class Capabilities {
  public:
-  /// Those in effect for this process.
+  /// Reads the capabilities in effect for this process.
   static Result<Capabilities> read();
   /// `status` has the form of /proc/self/status.
   static Result<Capabilities> parse(std::string_view status);

@@ -1,5 +1,5 @@
-// Work in another network namespace. Its tenants can make the kernel slow there, and the lock of
-// all namespaces be held: nobody waits for that longer than it can bear.
+// Work in another network namespace may be slow: its tenants can keep the kernel busy there, and
+// the lock of all namespaces held. Callers give it up after their own patience.
 #pragma once
 
 #include <chrono>
@@ -13,21 +13,21 @@
 
 #include "model/result.hpp"
 #include "node/netns.hpp"
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 
-/// One of the few threads that may be at work at once, for as long as it lives.
+/// A visit is the right of one of the few threads that may be in other namespaces at once.
 class NetnsVisit {
  public:
   static constexpr int kMost = 4;
   /// Likewise in namespaces that anybody may have made, so that the others are not kept waiting.
   static constexpr int kMostOfStrangers = 2;
 
-  /// How many there are.
+  /// The number of visits that are under way.
   static int under_way();
 
-  /// Nothing while as many are still in the kernel.
+  /// Begins a visit; nothing while as many as may be are still in the kernel.
   static std::optional<NetnsVisit> begin();
   NetnsVisit(NetnsVisit&& other) noexcept : counts_(std::exchange(other.counts_, false)) {}
   NetnsVisit& operator=(NetnsVisit&&) = delete;

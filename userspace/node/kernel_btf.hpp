@@ -1,4 +1,4 @@
-// What the running kernel tells about itself in BTF: names of drop reasons, tracepoints and
+// KernelBtf reads from the running kernel's BTF the names of drop reasons, tracepoints and
 // functions.
 #pragma once
 

@@ -11,7 +11,7 @@ std::string lockdown_mode(std::string_view text);
 /// Of the running kernel.
 std::string lockdown_mode();
 
-/// What the mode costs, and how to get it back; empty when it costs nothing.
+/// Says why nothing can be seen in this mode, and what to do; empty when it can.
 std::string lockdown_words(std::string_view mode);
 
 }  // namespace dptrace

@@ -14,13 +14,11 @@
 
 #include "model/address.hpp"
 #include "model/result.hpp"
+#include "os/deleter.hpp"
 
 namespace dptrace {
 
-struct CloseNetlink {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-using NetlinkSocket = std::unique_ptr<mnl_socket, CloseNetlink>;
+using NetlinkSocket = std::unique_ptr<mnl_socket, Deleter<mnl_socket_close>>;
 
 /// Null and errno when it cannot be had. `groups` is a mask of RTMGRP_*.
 NetlinkSocket open_route_netlink(unsigned groups = 0);

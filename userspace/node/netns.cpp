@@ -16,6 +16,7 @@
 
 #include "node/in_netns.hpp"
 #include "node/netlink.hpp"
+#include "os/clock.hpp"
 
 namespace dptrace {
 
@@ -29,7 +30,7 @@ dev_t namespace_device() {
   return stat(kOwnNetns, &own) == 0 ? own.st_dev : 0;
 }
 
-// What the calling thread's netns calls the one behind `file`, -1: it has no number for it.
+// The number by which the calling thread's netns knows the one behind `file`; -1: it has none.
 std::int32_t nsid_of(mnl_socket* socket, int file) {
   std::array<char, 4096> buffer{};
   nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
@@ -60,15 +61,11 @@ bool is_number(const std::string& text) {
                                       [](char digit) { return digit >= '0' && digit <= '9'; });
 }
 
-// For the numbers that a netns gives to others: the kernel asks no lock for them.
+// The kernel takes no lock to tell the numbers that a netns gives to others: it answers soon.
 constexpr std::chrono::milliseconds kPatience{100};
 
 // Longer than the steps of the clock that file systems have: until then a time may hide a change.
 constexpr std::int64_t kSettledNs = 100'000'000;
-
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
-}
 
 template <typename Visit>
 void for_each_file(const std::string& directory, Visit visit) {
@@ -96,7 +93,7 @@ std::int64_t time_netns_was_made(const std::string& path) {
 std::uint32_t current_netns() { return netns_of_file(kOwnNetns); }
 
 bool is_first_netns() {
-  // A setting of the whole machine, which the others are not shown.
+  // Only the first netns shows this setting of the whole machine.
   return access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0;
 }
 
@@ -149,7 +146,7 @@ const std::map<std::uint32_t, NetnsPlace>& NetnsFinder::find_all() {
   return found_;
 }
 
-// As the calling thread's netns numbers them.
+// The numbers that the calling thread's netns gives to the others.
 Result<NetnsFinder::Nsids> NetnsFinder::nsids_here() const {
   const auto socket = open_route_netlink();
   if (!socket) return failure(fmt::format("asking for numbers: {}", std::strerror(errno)));
@@ -235,10 +232,9 @@ void NetnsFinder::search() {
 
 void NetnsFinder::search_names() {
   name_times_ = name_times();  // before: what comes meanwhile is a change
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t now = clock_ns(CLOCK_REALTIME);
   unsettled_ = std::any_of(name_times_.begin(), name_times_.end(), [&](const timespec& time) {
-    return nanoseconds(now) - nanoseconds(time) < kSettledNs;
+    return now - nanoseconds(time) < kSettledNs;
   });
   std::map<std::uint32_t, NetnsPlace> named;
   for (const auto& directory : places_.named) {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "model/result.hpp"
-#include "node/owned_fd.hpp"
 #include "node/topology.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -17,7 +17,7 @@ using Indices = std::set<std::uint32_t>;
 constexpr std::array<std::string_view, 2> kBridges = {"bridge", "openvswitch"};
 constexpr std::array<std::string_view, 2> kPairs = {"veth", "netkit"};
 constexpr std::array<std::string_view, 4> kShared = {"macvlan", "macvtap", "ipvlan", "ipvtap"};
-// What stands for a physical device above it.
+// Devices of these kinds stand for a physical device that is below them.
 constexpr std::array<std::string_view, 4> kStacked = {"bond", "team", "vlan", "macsec"};
 constexpr std::array<std::string_view, 15> kTunnels = {
     "vxlan", "geneve", "ipip",    "gre",       "gretap", "ip6gre", "ip6gretap", "erspan",
@@ -68,7 +68,7 @@ Indices with_route_out(const NetnsTopology& topology) {
   return indices;
 }
 
-// What VLANs and bonds are made of.
+// The devices that VLANs and bonds are made of.
 Indices below_stacked(const NetnsTopology& topology) {
   Indices stacked;
   Indices below;
@@ -115,7 +115,7 @@ Indices ways_out(const NetnsTopology& topology) {
   return out;
 }
 
-// What is the same for every device of a netns.
+// Wiring has the facts that are the same for every device of a netns.
 struct Wiring {
   explicit Wiring(const NetnsTopology& topology)
       : node_like(is_node_like(topology)), out(ways_out(topology)), held(with_subnet(topology)) {}

@@ -1,5 +1,5 @@
-// What each device of a network namespace is to the node, from how it is wired; names of devices
-// say nothing here.
+// A role says what a device of a network namespace is to the node. It follows from how the device
+// is wired; names of devices say nothing here.
 //
 // A netns is like a node's when it has one of
 //   - a bridge or an Open vSwitch device;

@@ -1,5 +1,5 @@
-// What of a network namespace tells the roles of its devices: links, their addresses, where routes
-// leave.
+// NetnsTopology has the facts of a network namespace that tell the roles of its devices: links,
+// their addresses, where routes leave.
 #pragma once
 
 #include <cstdint>

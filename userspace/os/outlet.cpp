@@ -18,7 +18,7 @@ namespace {
 
 // Of no progress at all, once the process is to end.
 constexpr int kPatienceMs = 400;
-// What a pipe that is writable takes without waiting is PIPE_BUF bytes; a terminal promises less.
+// A pipe that is writable takes PIPE_BUF bytes without waiting; a terminal promises less.
 constexpr std::size_t kPipeChunk = 4096;
 constexpr std::size_t kTerminalChunk = 128;
 

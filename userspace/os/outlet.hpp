@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 
@@ -20,7 +20,7 @@ class Outlet {
     kStopped,  ///< a signal came, and since then nobody has read
     kFailed,   ///< error() tells
   };
-  /// What came after an end is lost: the first one is told again.
+  /// Bytes that come after an end are lost, and the first end is told again.
   End write(std::string_view bytes);
 
   /// An errno.

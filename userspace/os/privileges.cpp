@@ -24,7 +24,7 @@ struct Release {
   void operator()(void* filter) const { seccomp_release(filter); }
 };
 
-// What an HTTP server over epoll calls, libc's memory and locks, and the end of a thread.
+// The system calls of an HTTP server over epoll, of libc's memory and locks, and of a thread's end.
 constexpr auto kServing = std::to_array<int>({SCMP_SYS(accept4),
                                               SCMP_SYS(brk),
                                               SCMP_SYS(clock_gettime),

@@ -1,4 +1,4 @@
-// What a thread gives up once it needs it no longer. Capabilities and system call filters are each
+// A thread gives up rights that it needs no longer. Capabilities and system call filters are each
 // thread's own, and threads inherit them from the one that starts them.
 #pragma once
 

@@ -21,7 +21,7 @@ Result<> refused(const std::string& path, const std::string& why) {
 
 std::string link_words() { return "it is a symbolic link, which is not followed to a file"; }
 
-// Whether it leads to something that writing does not empty.
+// It leads to something that writing does not empty: a device, a pipe.
 bool leads_to_no_file(const std::string& path) {
   struct stat target {};
   return stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode) && !S_ISDIR(target.st_mode);

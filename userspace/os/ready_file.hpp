@@ -7,8 +7,8 @@
 
 namespace dptrace {
 
-/// What can be said before anything is attached: that its folder is there, and that the name is not
-/// a symbolic link to a file. Nothing when there is no path.
+/// Checks before anything is attached that the file's folder is there, and that its name is not a
+/// symbolic link to a file. An empty path is no error.
 Result<> check_ready_file(const std::string& path);
 
 /// Writes the process's number into it. A symbolic link is not followed to a file, which would be

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -8,8 +8,9 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 #include <string_view>
+
+#include "os/clock.hpp"
 
 namespace dptrace::stop {
 
@@ -25,13 +26,7 @@ std::atomic<bool> in_order = false;
 std::atomic<std::int64_t> first_ns = 0;  // when the first one came; 0: none yet
 std::atomic<void (*)()> last_call = nullptr;
 
-std::int64_t now_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
-// Whether or not anybody takes it: the end must not wait.
+// The text is given up when nobody reads it: the end must not wait.
 void say_ended_while_starting() {
   constexpr std::string_view kText = "dptrace: ended by a signal before it had begun\n";
   pollfd standard_error{STDERR_FILENO, POLLOUT, 0};
@@ -46,7 +41,7 @@ void on_signal(int signal) {
     say_ended_while_starting();
     _exit(0);
   }
-  const std::int64_t now = now_ns();
+  const std::int64_t now = clock_ns(CLOCK_MONOTONIC);
   std::int64_t first = 0;
   if (first_ns.compare_exchange_strong(first, now)) {
     eventfd_write(event, 1);
@@ -68,7 +63,7 @@ void take_signals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  // One at a time: two threads may get them.
+  // No other of these signals interrupts the handler.
   for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);
   for (const int signal : kSignals) sigaction(signal, &action, nullptr);
 }

@@ -41,7 +41,7 @@ std::uint64_t StrangeDirectory::mount_of(int fd, const char* name) {
 }
 
 std::vector<std::string> StrangeDirectory::names(std::size_t most) const {
-  // One of its own, since it is closed with the list.
+  // The list has a descriptor of its own, since it closes it.
   const int fd = openat(fd_.get(), ".", kSafely | O_DIRECTORY);
   const std::unique_ptr<DIR, Close> list(fd < 0 ? nullptr : fdopendir(fd));
   if (!list && fd >= 0) ::close(fd);
@@ -67,7 +67,7 @@ std::optional<struct stat> StrangeDirectory::look_at(const std::string& name) co
 }
 
 std::optional<std::string> StrangeDirectory::read(const std::string& name, std::size_t most) const {
-  // What is no file is not even opened: that alone has effects with some devices.
+  // Only a regular file is opened: to open some devices has effects.
   if (!look_at(name)) return {};
   const OwnedFd file(openat(fd_.get(), name.c_str(), kSafely | O_NOFOLLOW));
   struct stat status {};
@@ -75,7 +75,7 @@ std::optional<std::string> StrangeDirectory::read(const std::string& name, std::
   if (!file || fstat(file.get(), &status) != 0 || !is_one_of_ours(status, file.get(), "") ||
       status.st_size > static_cast<off_t>(most))
     return {};
-  // What it tells of its length is not believed.
+  // The length that the file system tells is not believed.
   std::string text;
   constexpr std::size_t kStep = 64 << 10;
   for (;;) {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "node/owned_fd.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace {
 

@@ -1,7 +1,8 @@
+#include "model/flow.hpp"
 #include "output/drop_output.hpp"
-#include "output/drop_words.hpp"
 #include "output/json_parts.hpp"
-#include "output/protocol_words.hpp"
+#include "words/drop_words.hpp"
+#include "words/protocol_words.hpp"
 
 namespace dptrace {
 
@@ -32,7 +33,7 @@ class DropJsonOutput final : public DropOutput {
     return open;
   }
 
-  bool finish(const DropTable& table, const WatchSummary& summary, const Names& names) override {
+  bool finish(const DropTable& table, const DropSummary& summary, const Names& names) override {
     if (!interval(table, names)) return false;
     JsonLine json(text_, "summary");
     add_node_name(json, names);
@@ -63,7 +64,7 @@ class DropJsonOutput final : public DropOutput {
     if (row.kind.family != 0) json.member("family", row.kind.family == 4 ? "ipv4" : "ipv6");
     if (const auto protocol = drop_protocol_name(row.kind); !protocol.empty())
       json.member("protocol", protocol);
-    if (row.kind.family != 0 && (row.kind.protocol == kIcmp || row.kind.protocol == kIcmpv6))
+    if (row.kind.family != 0 && is_icmp(row.kind.protocol))
       json.member("icmp_type", row.kind.icmp_type);
     if (row.kind.is_for_many()) json.member("multicast", true);
     if (row.kind.pod) add_pod(json, *row.kind.pod, names, row.named_at_ns());

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
 #include "output/drop_table_text.hpp"
 #include "output/output.hpp"
@@ -11,7 +11,7 @@
 namespace dptrace {
 
 /// The figures at the end of a watch.
-struct WatchSummary {
+struct DropSummary {
   std::uint64_t packets = 0;      ///< freed, losses or not
   std::uint64_t dropped = 0;      ///< lost
   std::uint64_t events_lost = 0;  ///< samples
@@ -24,7 +24,7 @@ class DropOutput {
   /// An interval has ended; false when nobody reads any more.
   virtual bool interval(const DropTable& table, const Names& names) = 0;
   /// The watch has ended, with the interval of `table`, which was not given to interval().
-  virtual bool finish(const DropTable& table, const WatchSummary& summary, const Names& names) = 0;
+  virtual bool finish(const DropTable& table, const DropSummary& summary, const Names& names) = 0;
 };
 
 /// Tables one below the other: of each interval what was counted in it, at the end everything.

@@ -1,26 +1,23 @@
 #include "output/drop_table_text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 #include <iterator>
 #include <optional>
 #include <utility>
 
-#include "model/drop_stack.hpp"
-#include "output/drop_words.hpp"
-#include "output/flow_words.hpp"
-#include "output/hop_words.hpp"
-#include "output/time_text.hpp"
-#include "output/verdict_words.hpp"
+#include "output/drop_columns.hpp"
+#include "verdict/drop_stack.hpp"
+#include "words/drop_words.hpp"
+#include "words/flow_words.hpp"
+#include "words/hop_words.hpp"
+#include "words/time_text.hpp"
+#include "words/verdict_words.hpp"
 
 namespace dptrace {
 
 namespace {
 
-constexpr std::size_t kWords = 43;  // where the words of a row start, behind its figures
-constexpr std::size_t kSample = 4;  // where the line of the sample starts
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::size_t kSample = 4;  // where the lines under a row start
 
 std::string text_of(const Buffer& buffer) { return std::string(view(buffer)); }
 
@@ -56,6 +53,11 @@ class Lines {
     }
     line_ += text;
   }
+  /// A line that has its width.
+  void line(std::string_view text, std::optional<Style> style) {
+    end();
+    add(text, style);
+  }
   std::vector<std::string> take() {
     end();
     return std::exchange(lines_, {});
@@ -66,13 +68,13 @@ class Lines {
     if (is_open_) flush();
     is_open_ = false;
   }
-  void flush() {
-    const std::string_view shown = cut(line_, width_);
+  void flush() { add(cut(line_, width_), style_); }
+  void add(std::string_view text, std::optional<Style> style) {
     Buffer out;
-    if (style_) {
-      paint_.text(out, *style_, shown);
+    if (style) {
+      paint_.text(out, *style, text);
     } else {
-      append(out, shown);
+      append(out, text);
     }
     lines_.push_back(text_of(out));
   }
@@ -86,59 +88,8 @@ class Lines {
   bool is_open_ = false;
 };
 
-/// `12:00:01`; of another day than `now`, `Nov 20`.
-std::string time_words(std::uint64_t time_ns, std::uint64_t now_ns, const Names& names) {
-  const auto local = [&](std::uint64_t ns) {
-    const auto wall = static_cast<std::int64_t>(ns) + names.wall_clock_offset_ns;
-    const auto second = static_cast<std::time_t>(wall / static_cast<std::int64_t>(kNsPerSecond));
-    std::tm fields{};
-    localtime_r(&second, &fields);
-    return fields;
-  };
-  const std::tm then = local(time_ns), now = local(now_ns);
-  const bool today = then.tm_yday == now.tm_yday && then.tm_year == now.tm_year;
-  std::array<char, 16> text{};
-  const auto length = std::strftime(text.data(), text.size(), today ? "%H:%M:%S" : "%b %d", &then);
-  return {text.data(), length};
-}
-
-/// `98.4K`, powers of 1024.
-std::string size_words(std::uint64_t bytes) {
-  constexpr std::string_view kUnits = "KMGTPE";
-  if (bytes < 1024) return fmt::format("{}", bytes);
-  auto value = static_cast<double>(bytes) / 1024;
-  std::size_t unit = 0;
-  while (value >= 999.95 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  return fmt::format("{:.1f}{}", value, kUnits[unit]);
-}
-
-std::string rate_words(double rate) {
-  return rate >= 1e6 ? fmt::format("{:.3g}M", rate / 1e6) : fmt::format("{:.1f}", rate);
-}
-
 std::string count_words(std::uint64_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", count, count == 1 ? one : many);
-}
-
-std::string interface_words(InterfaceId id, const Names& names, std::uint64_t at_ns) {
-  Buffer out;
-  append_interface(out, id, names, {at_ns});
-  return out.size() == 0 ? "no interface" : text_of(out);
-}
-
-std::string pod_words(const Address& address, const Names& names, std::uint64_t at_ns) {
-  const auto pod = names.pod_of_address(address, at_ns);
-  Buffer out;
-  append(out, "pod ");
-  if (!pod.empty()) {
-    append_name(out, pod);
-  } else {
-    append_address(out, address.bytes);
-  }
-  return text_of(out);
 }
 
 void add_flow(Lines& lines, const DropSample& sample, const Names& names) {
@@ -156,7 +107,7 @@ void add_flow(Lines& lines, const DropSample& sample, const Names& names) {
 }
 
 void add_kind(Lines& lines, const DropRow& row, const Names& names) {
-  if (row.kind.folded) return lines.piece("other: more kinds than its share");
+  if (row.kind.folded) return lines.piece(kFoldedWords);
   Buffer out;
   append_drop_reason(out, row.kind, names);
   lines.piece(view(out));
@@ -169,8 +120,41 @@ void add_kind(Lines& lines, const DropRow& row, const Names& names) {
 }
 
 void add_place(Lines& lines, const DropRow& row, const Names& names) {
-  lines.piece(interface_words(row.kind.interface, names, row.named_at_ns()));
-  if (row.kind.pod) lines.piece(", " + pod_words(*row.kind.pod, names, row.named_at_ns()));
+  Buffer out;
+  append_drop_interface(out, row.kind.interface, names, {row.named_at_ns()});
+  lines.piece(view(out));
+  if (!row.kind.pod) return;
+  out.clear();
+  append(out, ", from or to pod ");
+  append_drop_pod(out, *row.kind.pod, names, row.named_at_ns());
+  lines.piece(view(out));
+}
+
+void add_stack(Lines& lines, const DropSample& sample, const Names& names) {
+  const auto stack = dropping_stack(sample.drop, names);
+  if (stack.empty()) return;
+  lines.begin(std::string(kSample, ' ') + "stack:", kSample + 2, Style::kDim);
+  for (const auto address : stack) {
+    const std::string function = names.function(address);
+    lines.piece(' ' + (function.empty() ? names.location(address) : function));
+  }
+}
+
+// What the row's line has no room for, but for its packets.
+void add_details(Lines& lines, const DropRow& row, const Names& names, std::string_view lead) {
+  const auto begin = [&] { lines.begin(lead, kSample, Style::kDim); };
+  begin();
+  lines.piece(count_words(row.total.packets, "packet", "packets"));
+  lines.piece(", " + count_words(row.total.bytes, "byte", "bytes"));
+  lines.piece(fmt::format(", {} a second now", rate_words(row.rate)));
+  if (row.rate_before > 0) lines.piece(fmt::format(", {} before", rate_words(row.rate_before)));
+  begin();
+  lines.piece("first seen " + date_words(row.first_ns, names));
+  lines.piece(", last " + date_words(row.last_ns, names));
+  const std::string site = drop_site_words(row, names);
+  if (site.empty()) return;
+  begin();
+  lines.piece(site);
 }
 
 std::optional<Style> style_of(const DropRow& row) {
@@ -179,21 +163,22 @@ std::optional<Style> style_of(const DropRow& row) {
   return row.interval.packets != 0 ? std::optional(Style::kHead) : std::nullopt;
 }
 
-std::vector<std::string> row_lines(const DropTable& table, const DropRow& row, const Names& names,
+std::vector<std::string> row_lines(const DropRow& row, const std::string& line, const Names& names,
                                    const DropTableStyle& style) {
   Lines lines(style);
-  lines.begin(
-      fmt::format("{}{:>11} {:>9} {:>9} {:>9}  ", row.is_new ? '*' : ' ', row.total.packets,
-                  rate_words(row.rate), rate_words(row.rate_before), size_words(row.total.bytes)),
-      kWords, style_of(row));
-  add_kind(lines, row, names);
-  lines.begin(fmt::format(" {:>11} {:>9}{:>22}", time_words(row.first_ns, table.time_ns, names),
-                          time_words(row.last_ns, table.time_ns, names), ""),
-              kWords);
-  add_place(lines, row, names);
-  if (style.samples && !row.samples.empty()) {
-    lines.begin(std::string(kSample, ' '), kSample, Style::kDim);
+  const std::string lead(kSample, ' ');
+  lines.line(line, style_of(row));
+  if (style.details) {
+    if (!row.is_loss()) {
+      lines.begin(lead, kSample, Style::kDim);
+      lines.piece(end_words(row.end));
+    }
+    add_details(lines, row, names, lead);
+  }
+  if ((style.samples || style.details) && !row.samples.empty()) {
+    lines.begin(lead, kSample, Style::kDim);
     add_flow(lines, row.samples.back(), names);
+    if (style.details) add_stack(lines, row.samples.back(), names);
   }
   return lines.take();
 }
@@ -218,18 +203,6 @@ std::vector<std::string> title_lines(const DropTable& table, const Names& names,
   return lines.take();
 }
 
-std::vector<std::string> head_lines(const DropTableStyle& style) {
-  Lines lines(style);
-  lines.begin(fmt::format(" {:>11} {:>9} {:>9} {:>9}  ", "PACKETS", "NOW/S", "BEFORE/S", "BYTES"),
-              kWords, Style::kDim);
-  lines.piece("REASON PROTOCOL at LOCATION");
-  lines.begin(fmt::format(" {:>11} {:>9}{:>22}", "FIRST SEEN", "LAST SEEN", ""), kWords,
-              Style::kDim);
-  lines.piece("INTERFACE (ROLE), POD");
-  if (style.samples) lines.begin(std::string(kSample, ' ') + "SAMPLE", kSample, Style::kDim);
-  return lines.take();
-}
-
 void add_counter(Lines& lines, const LossCounter& counter, const Names& names) {
   lines.begin("counter ", kSample);
   Buffer name;
@@ -250,8 +223,9 @@ std::vector<std::string> tail_lines(const DropTable& table, const Names& names,
   if (!style.all && table.harmless.packets != 0) {
     lines.begin("and ", kSample, Style::kDim);
     lines.piece(count_words(table.harmless.packets, "normal free", "normal frees"));
-    lines.piece(table.harmless.packets == 1 ? " (not a loss; --all shows it)"
-                                            : " (not losses; --all shows them)");
+    const bool is_one = table.harmless.packets == 1;
+    lines.piece(fmt::format(" ({}; {} shows {})", is_one ? "not a loss" : "not losses",
+                            style.keys ? "a" : "--all", is_one ? "it" : "them"));
   }
   if (table.folded_rows != 0) {
     lines.begin("and ", kSample);
@@ -268,13 +242,15 @@ std::vector<std::string> tail_lines(const DropTable& table, const Names& names,
   }
   if (table.samples_lost != 0) {
     lines.begin("", kSample, Style::kWarn);
-    lines.piece(count_words(table.samples_lost, "sample was lost", "samples were lost"));
-    lines.piece("; every packet was counted");
+    lines.piece(
+        count_words(table.samples_lost, "sample packet was lost", "sample packets were lost"));
+    lines.piece("; every drop was counted");
   }
   if (table.not_examined != 0) {
     lines.begin("", kSample, Style::kWarn);
     lines.piece(count_words(table.not_examined, "drop", "drops"));
-    lines.piece(" amid the count of another could not be held against the filter");
+    lines.piece(" came while another one was counted");
+    lines.piece("; whether the filter meant them is not known");
   }
   for (const auto& counter : table.counters) add_counter(lines, counter, names);
   return lines.take();
@@ -286,12 +262,18 @@ DropTableText drop_table_text(const DropTable& table, const Names& names,
                               const DropTableStyle& style) {
   DropTableText text;
   text.title = title_lines(table, names, style);
-  text.head = head_lines(style);
+  std::vector<const DropRow*> shown;
   for (const auto& row : table.rows) {
     const bool is_shown = (row.is_loss() || style.all) &&
                           (style.idle || row.interval.packets != 0 || row.rate_before > 0);
-    if (is_shown) text.rows.push_back({&row, row_lines(table, row, names, style)});
+    if (is_shown) shown.push_back(&row);
   }
+  const DropColumns columns(table, shown, names, {style.width, style.all, style.whole});
+  Lines lines(style);
+  lines.line(columns.head(), Style::kDim);
+  text.head = lines.take();
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    text.rows.push_back({shown[i], row_lines(*shown[i], columns.line(i), names, style)});
   text.tail = tail_lines(table, names, style);
   return text;
 }
@@ -316,10 +298,7 @@ std::vector<std::string> drop_row_lines(const DropRow& row, const Names& names,
   add_kind(lines, row, names);
   lines.begin("", kSample);
   add_place(lines, row, names);
-  lines.begin(count_words(row.total.packets, "packet", "packets"), kSample);
-  lines.piece(", " + count_words(row.total.bytes, "byte", "bytes"));
-  lines.piece(fmt::format(", {} a second now", rate_words(row.rate)));
-  lines.piece(fmt::format(", {} before", rate_words(row.rate_before)));
+  add_details(lines, row, names, "");
   TimeText clock(TimeText::Form::kLocalTime);
   for (auto sample = row.samples.rbegin(); sample != row.samples.rend(); ++sample) {
     Buffer out;
@@ -328,11 +307,7 @@ std::vector<std::string> drop_row_lines(const DropRow& row, const Names& names,
     out.push_back(' ');
     lines.begin(view(out), kSample);
     add_flow(lines, *sample, names);
-    lines.begin(std::string(kSample, ' '), kSample, Style::kDim);
-    for (const auto address : dropping_stack(sample->drop, names)) {
-      const std::string function = names.function(address);
-      lines.piece(' ' + (function.empty() ? names.location(address) : function));
-    }
+    add_stack(lines, *sample, names);
   }
   return lines.take();
 }

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 
@@ -16,8 +16,11 @@ struct DropTableStyle {
   bool colour = false;
   bool all = false;              ///< also the rows that are no loss
   bool idle = true;              ///< also rows that were not counted in the last two intervals
-  bool samples = true;           ///< a line with the newest sample under each row
-  std::size_t width = kColumns;  ///< no line is wider, colour codes not counted
+  bool samples = false;          ///< a line with the newest sample under each row
+  bool details = false;          ///< that, its stack and what else is known of the row
+  bool keys = false;             ///< for who can press a key rather than give an option
+  bool whole = false;            ///< the lines of rows are not cut, whatever the width
+  std::size_t width = kColumns;  ///< no other line is wider, colour codes not counted
 };
 
 /// A table in its parts, each a list of lines without newlines.

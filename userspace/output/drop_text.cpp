@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "output/drop_output.hpp"
-#include "output/time_text.hpp"
+#include "words/time_text.hpp"
 
 namespace dptrace {
 
@@ -23,7 +23,7 @@ class DropTextOutput final : public DropOutput {
     return write(drop_table_lines(table, names, style));
   }
 
-  bool finish(const DropTable& table, const WatchSummary& summary, const Names& names) override {
+  bool finish(const DropTable& table, const DropSummary& summary, const Names& names) override {
     auto lines = drop_table_lines(table, names, style_);
     Buffer duration;
     append_duration(duration, summary.duration_ns);

@@ -1,6 +1,6 @@
-#include "output/hop_words.hpp"
 #include "output/json_parts.hpp"
 #include "output/output.hpp"
+#include "words/hop_words.hpp"
 
 namespace dptrace {
 

@@ -7,7 +7,7 @@
 #include <concepts>
 #include <string_view>
 
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

@@ -1,14 +1,17 @@
 #include "output/json_parts.hpp"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include "model/drop_stack.hpp"
-#include "output/flow_words.hpp"
-#include "output/netfilter_words.hpp"
-#include "output/protocol_words.hpp"
-#include "output/style.hpp"
+#include "model/flow.hpp"
+#include "verdict/drop_stack.hpp"
+#include "words/flow_words.hpp"
+#include "words/netfilter_words.hpp"
+#include "words/protocol_words.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 
@@ -129,8 +132,8 @@ void add_flow(JsonLine& json, std::string_view name, const dpt_flow& flow, const
     add_end(json, flow, true, names, at_ns);
     add_end(json, flow, false, names, at_ns);
     const bool whole_header = fragment_offset(flow) == 0;
-    if (whole_header && flow.protocol == kTcp) add_tcp(json, flow, retransmission);
-    if (whole_header && (flow.protocol == kIcmp || flow.protocol == kIcmpv6)) add_icmp(json, flow);
+    if (whole_header && flow.protocol == IPPROTO_TCP) add_tcp(json, flow, retransmission);
+    if (whole_header && is_icmp(flow.protocol)) add_icmp(json, flow);
     if (flow.ip_id != 0) json.member("ip_id", flow.ip_id);
     if (!whole_header || more_fragments(flow)) add_fragment(json, flow);
   });

@@ -1,5 +1,5 @@
-// What the JSON lines are made of; contract: schema version 1. Each adds a member of the name it is
-// given, or nothing where nothing is known.
+// The parts that JSON lines are made of; contract: schema version 1. Each function adds a member of
+// the name it is given, or nothing where nothing is known.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "model/names.hpp"
 #include "model/packet.hpp"
 #include "output/json_line.hpp"
-#include "output/time_text.hpp"
+#include "words/time_text.hpp"
 
 namespace dptrace {
 

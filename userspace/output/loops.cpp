@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "output/hop_words.hpp"
+#include "words/hop_words.hpp"
 
 namespace dptrace {
 

@@ -1,4 +1,4 @@
-// Where finished packets go: one class per format behind this interface.
+// An output writes finished packets: one class per format behind this interface.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace dptrace {
 
-/// What the user asked the output to look like.
+/// Options of the output that the user gave.
 struct OutputOptions {
   std::vector<Address> pods;  ///< of --pod-ip: gives a packet its direction
   bool verbose = false;

@@ -1,16 +1,16 @@
 #include <algorithm>
 #include <span>
 
-#include "output/flow_words.hpp"
-#include "output/hop_words.hpp"
 #include "output/loops.hpp"
-#include "output/loss_words.hpp"
 #include "output/output.hpp"
-#include "output/style.hpp"
-#include "output/summary_words.hpp"
-#include "output/time_text.hpp"
-#include "output/verdict_words.hpp"
 #include "output/ways.hpp"
+#include "words/flow_words.hpp"
+#include "words/hop_words.hpp"
+#include "words/loss_words.hpp"
+#include "words/style.hpp"
+#include "words/summary_words.hpp"
+#include "words/time_text.hpp"
+#include "words/verdict_words.hpp"
 
 namespace dptrace {
 
@@ -86,7 +86,7 @@ void TextOutput::place_piece(std::size_t indent) {
     line_start_ = out_.size();
     std::string_view piece = view(piece_);
     while (piece.starts_with(' ') || piece.starts_with(',')) piece.remove_prefix(1);
-    // What is too wide for the column begins further to the left: two IPv6 addresses.
+    // A piece that is too wide for its column (two IPv6 addresses) begins further to the left.
     const std::size_t width = std::min(columns(piece), kColumns - kEndIndent);
     append_spaces(out_, std::min(indent, kColumns - width));
     append(out_, piece);

@@ -1,9 +1,11 @@
 #include "output/ways.hpp"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <cstring>
 
-#include "output/protocol_words.hpp"
+#include "model/hash.hpp"
 
 namespace dptrace {
 
@@ -14,10 +16,7 @@ constexpr std::uint8_t kSynOrFin = 0x03;
 
 class Hash {
  public:
-  void add(std::uint64_t value) {
-    value_ = (value_ ^ value) * 0x9e3779b97f4a7c15;
-    value_ ^= value_ >> 29;
-  }
+  void add(std::uint64_t value) { value_ = mix(value_, value); }
   void add(const void* data, std::size_t size) {
     for (std::size_t at = 0; at < size; at += sizeof(std::uint64_t)) {
       std::uint64_t word = 0;
@@ -64,7 +63,7 @@ std::uint64_t way_of(const Packet& packet) {
 
 // An acknowledgment alone is never sent again.
 bool may_be_repeated(const dpt_flow& flow) {
-  return flow.protocol == kTcp &&
+  return flow.protocol == IPPROTO_TCP &&
          ((flow.tcp_flags & kSynOrFin) != 0 || flow.headers == 0 || flow.length > flow.headers);
 }
 

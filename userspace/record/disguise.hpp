@@ -32,7 +32,7 @@ class Disguise {
   void disguise_stack(std::span<std::byte> record);
 
   std::unordered_map<std::uint64_t, std::uint64_t> code_;
-  // What was seen since the last exchange, and before it.
+  // Addresses that were seen since the last exchange, and before it.
   std::unordered_map<std::uint64_t, std::uint64_t> skbs_;
   std::unordered_map<std::uint64_t, std::uint64_t> older_skbs_;
   std::uint64_t next_skb_ = 1;

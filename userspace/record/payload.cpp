@@ -133,7 +133,7 @@ Netns read_netns(const Json& json) {
   return netns;
 }
 
-// Who had numbers and addresses before: what is known of those is not the new owner's.
+// Reads the former owners of numbers and addresses, whose names are not those of the new ones.
 void read_former(const Json& json, Names& names) {
   each_of(json, "former_netns", [&](const Json& entry) {
     const auto inode = required<std::uint32_t>(entry, "inode");
@@ -206,7 +206,8 @@ bool read_payload(std::string_view payload, Take take_all) {
   return true;
 }
 
-/// What became another's since the last time. What was written of it is to be written again.
+/// Adds the numbers and addresses that became another's since the last time. Their names are then
+/// written again.
 void add_new_former(Json& json, const Names& names, Names& written) {
   for (const auto& [inode, owners] : names.former_netns.all()) {
     for (const auto& [until_ns, former] : owners) {

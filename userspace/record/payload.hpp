@@ -11,7 +11,7 @@
 
 namespace dptrace::record {
 
-/// What `names` has and `written` has not; empty when nothing. Then `written` has it too.
+/// The names that `written` lacks, and has from then on; empty when there are none.
 std::string new_names(const Names& names, Names& written, Disguise& disguise);
 std::string pods_payload(const std::vector<Address>& pods);
 std::string summary_payload(const Summary& summary);

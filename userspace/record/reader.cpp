@@ -29,7 +29,7 @@ std::string_view text(std::span<const std::byte> bytes) {
 Result<Reader> Reader::open(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return failure(message(path, std::strerror(errno)));
-  Reader reader(path, File(descriptor));
+  Reader reader(path, OwnedFd(descriptor));
   if (Result<> result = reader.read_header(); !result) return tl::unexpected(result.error());
   const Result<ChunkType> meta = reader.read_chunk();
   if (!meta) return tl::unexpected(meta.error());
@@ -139,7 +139,7 @@ Result<std::size_t> Reader::read(std::span<std::byte> bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const auto rest = bytes.subspan(done);
-    const ssize_t count = ::read(file_.descriptor(), rest.data(), rest.size());
+    const ssize_t count = ::read(file_.get(), rest.data(), rest.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return tl::unexpected(with_count(std::strerror(errno)));
     if (count == 0) break;

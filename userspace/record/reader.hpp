@@ -11,7 +11,7 @@
 #include "model/names.hpp"
 #include "model/result.hpp"
 #include "model/summary.hpp"
-#include "record/file.hpp"
+#include "os/owned_fd.hpp"
 #include "record/format.hpp"
 
 namespace dptrace::record {
@@ -34,7 +34,7 @@ class Reader {
   std::uint64_t records() const { return records_; }
 
  private:
-  Reader(std::string path, File file) : path_(std::move(path)), file_(std::move(file)) {}
+  Reader(std::string path, OwnedFd file) : path_(std::move(path)), file_(std::move(file)) {}
 
   Result<> read_header();
   Result<ChunkType> read_chunk();
@@ -48,7 +48,7 @@ class Reader {
   Error with_count(std::string message) const;
 
   std::string path_;
-  File file_;
+  OwnedFd file_;
   Names names_;
   std::vector<Address> pods_;
   Summary summary_;

@@ -39,7 +39,7 @@ Result<Target> Target::open(const std::string& path) {
   // Also a symbolic link to what is not there yet.
   if (descriptor < 0 && errno == EEXIST) descriptor = ::open(path.c_str(), kFlags | O_CREAT, kMode);
   if (descriptor < 0) return failure(write_error(path, errno));
-  return Target(path, File(descriptor), fresh);
+  return Target(path, OwnedFd(descriptor), fresh);
 }
 
 Target::~Target() {
@@ -52,11 +52,11 @@ void Target::abandon() {
   if (const char* path = fresh_path.load()) ::unlink(path);
 }
 
-Result<File> Target::begin() {
+Result<OwnedFd> Target::begin() {
   if (std::exchange(fresh_, false)) keep_fresh_path(nullptr);
   struct stat file {};
-  if (::fstat(file_.descriptor(), &file) != 0 ||
-      (S_ISREG(file.st_mode) && ::ftruncate(file_.descriptor(), 0) != 0))
+  if (::fstat(file_.get(), &file) != 0 ||
+      (S_ISREG(file.st_mode) && ::ftruncate(file_.get(), 0) != 0))
     return failure(write_error(path_, errno));
   return std::move(file_);
 }

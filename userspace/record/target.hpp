@@ -1,15 +1,16 @@
-// Where a recording goes, opened before anything is attached: a bad path is told at once.
+// A target is the file of a recording, opened before anything is attached: a bad path is told at
+// once.
 #pragma once
 
 #include <string>
 
 #include "model/result.hpp"
-#include "record/file.hpp"
+#include "os/owned_fd.hpp"
 
 namespace dptrace::record {
 
-/// What was there before is kept until the recording begins, and nothing is left of one that does
-/// not.
+/// A file that was there before is kept until the recording begins. Nothing is left of a recording
+/// that never does.
 class Target {
  public:
   static Result<Target> open(const std::string& path);
@@ -22,17 +23,17 @@ class Target {
 
   const std::string& path() const { return path_; }
   /// The recording begins: empty, and here to stay.
-  Result<File> begin();
+  Result<OwnedFd> begin();
 
   /// For an end that runs no destructors; async-signal-safe.
   static void abandon();
 
  private:
-  Target(std::string path, File file, bool fresh)
+  Target(std::string path, OwnedFd file, bool fresh)
       : path_(std::move(path)), file_(std::move(file)), fresh_(fresh) {}
 
   std::string path_;
-  File file_;
+  OwnedFd file_;
   bool fresh_;  ///< it was not there, and nothing is in it yet
 };
 

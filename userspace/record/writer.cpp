@@ -43,10 +43,10 @@ Result<Writer> Writer::create(Target target, const Names& names, const std::vect
 // A file that was there before keeps its mode when it is opened.
 void Writer::make_private() {
   struct stat file {};
-  if (fstat(file_.descriptor(), &file) != 0 || !S_ISREG(file.st_mode)) return;
+  if (fstat(file_.get(), &file) != 0 || !S_ISREG(file.st_mode)) return;
   if ((file.st_mode & kOthers) == 0) return;
   const auto mode = static_cast<unsigned>(file.st_mode & 07777);
-  if (fchmod(file_.descriptor(), file.st_mode & 07777 & ~kOthers) == 0) {
+  if (fchmod(file_.get(), file.st_mode & 07777 & ~kOthers) == 0) {
     warning_ = fmt::format("{} could be read by others (mode {:04o}) and now cannot be: {}", path_,
                            mode, "a recording tells of traffic and its pods");
   } else {
@@ -97,7 +97,7 @@ Result<> Writer::finish(const Summary& summary) {
   if (Result<> result = flush(); !result) return result;
   if (Result<> result = chunk(ChunkType::kEnd, summary_payload(summary)); !result) return result;
   // Pipes and the like cannot be synchronised.
-  if (::fsync(file_.descriptor()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno);
+  if (::fsync(file_.get()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno);
   if (::close(file_.release()) != 0) return fail(errno);
   return {};
 }

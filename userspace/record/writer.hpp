@@ -12,8 +12,8 @@
 #include "model/result.hpp"
 #include "model/summary.hpp"
 #include "os/outlet.hpp"
+#include "os/owned_fd.hpp"
 #include "record/disguise.hpp"
-#include "record/file.hpp"
 #include "record/format.hpp"
 #include "record/target.hpp"
 
@@ -42,15 +42,15 @@ class Writer {
   /// Writes the records that still wait.
   Result<> flush();
 
-  /// What the user is to be told of the file, once.
+  /// A warning about the file for the user, given once.
   std::optional<std::string> take_warning() { return std::exchange(warning_, std::nullopt); }
 
   /// Ends the file: nothing may be written after it.
   Result<> finish(const Summary& summary);
 
  private:
-  Writer(std::string path, File file)
-      : path_(std::move(path)), file_(std::move(file)), outlet_(file_.descriptor()) {}
+  Writer(std::string path, OwnedFd file)
+      : path_(std::move(path)), file_(std::move(file)), outlet_(file_.get()) {}
 
   void make_private();
   Result<> chunk(ChunkType type, std::span<const std::byte> payload);
@@ -59,7 +59,7 @@ class Writer {
   Result<> fail(int error);
 
   std::string path_;
-  File file_;
+  OwnedFd file_;
   Outlet outlet_;
   std::optional<std::string> warning_;
   std::optional<Error> error_;

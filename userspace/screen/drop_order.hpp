@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
 
 namespace dptrace {

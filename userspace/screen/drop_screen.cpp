@@ -19,9 +19,9 @@ constexpr std::size_t kMaxFilter = 60;
 
 constexpr std::array<std::string_view, 4> kHelp = {
     "sort by: r rate, c count, b bytes, l last seen, n name",
-    "up, down, PgUp, PgDn, Home, End: select   Enter: its last packets, and back",
+    "up, down, PgUp, PgDn, Home, End: select   Enter: its details and packets, and back",
     "/ filter by text (Esc clears it)   f or space: freeze, and go on",
-    "a: also the frees that are no loss   h or ?: this help   q: quit"};
+    "a: also normal frees (not losses)   h or ?: this help   q: quit"};
 
 std::size_t less(std::size_t a, std::size_t b) { return a > b ? a - b : 0; }
 
@@ -215,6 +215,8 @@ DropTableStyle DropScreen::style() const {
   DropTableStyle style;
   style.colour = options_.colour;
   style.all = all_;
+  style.keys = true;
+  style.details = options_.details;
   style.width = less(size_.width, kMark.size());
   return style;
 }
@@ -224,6 +226,8 @@ std::vector<DropScreen::Item> DropScreen::items(DropTableText& text) const {
   if (!filter_.empty()) {
     DropTableStyle plain = style();
     plain.colour = false;
+    plain.samples = true;
+    plain.whole = true;
     plain.width = kUncut;
     for (const auto& row : options_.words.table(*table_, names_, plain).rows) {
       const bool matches = std::any_of(row.lines.begin(), row.lines.end(),

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/drop_table.hpp"
+#include "drops/drop_table.hpp"
 #include "model/names.hpp"
 #include "output/drop_table_text.hpp"
 #include "screen/drop_order.hpp"
@@ -25,7 +25,8 @@ class DropScreen {
   };
   struct Options {
     bool colour = false;
-    bool all = false;  ///< as `a` switches
+    bool all = false;      ///< as `a` switches
+    bool details = false;  ///< of every row, under it
     Words words{};
   };
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "output/style.hpp"
+#include "words/style.hpp"
 
 namespace dptrace {
 

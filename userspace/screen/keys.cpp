@@ -11,7 +11,7 @@ struct Sequence {
   std::string_view bytes;  ///< after the escape
   KeyKind kind;
 };
-// What xterm, the Linux console, tmux and rxvt send.
+// The sequences that xterm, the Linux console, tmux and rxvt send.
 constexpr std::array<Sequence, 16> kSequences = {{
     {"[A", KeyKind::kUp},
     {"OA", KeyKind::kUp},
@@ -36,8 +36,8 @@ constexpr std::size_t kMaxSequence = 32;
 
 bool ends_sequence(char byte) { return byte >= '@' && byte <= '~'; }
 
-// How many bytes of `text`, which begins with an escape and one more byte, are one key; 0: not all
-// have come.
+// The number of bytes of `text`, which begins with an escape and one more byte, that are one key;
+// 0: not all have come.
 std::size_t sequence_length(std::string_view text) {
   if (text[1] == 'O') return text.size() < 3 ? 0 : 3;
   if (text[1] != '[') return 1;  // the key escape, then another

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "model/result.hpp"
-#include "node/owned_fd.hpp"
 #include "os/outlet.hpp"
+#include "os/owned_fd.hpp"
 #include "screen/frame.hpp"
 
 namespace dptrace {
@@ -35,7 +35,8 @@ class Terminal {
     bool redraw = false;  ///< the size may be another, or the screen was left meanwhile
     bool closed = false;  ///< nobody is there any more
   };
-  /// What has come, without waiting. Returns from within SIGTSTP when the user goes on.
+  /// Takes the input that has come, without waiting. Returns from within SIGTSTP when the user goes
+  /// on.
   Input take_input();
 
   ScreenSize size() const;

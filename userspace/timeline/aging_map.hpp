@@ -1,4 +1,4 @@
-// A bounded map that forgets what was not put again for long.
+// AgingMap is bounded: it forgets entries that were not put again for long.
 #pragma once
 
 #include <cstddef>

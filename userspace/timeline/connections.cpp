@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "timeline/extent.hpp"
+#include "verdict/extent.hpp"
 
 namespace dptrace {
 
@@ -19,7 +19,7 @@ bool is_segment(const dpt_flow& flow) {
 }
 
 std::uint32_t payload_of(const dpt_flow& flow) {
-  // Of a header whose length was not read, the time stamps option is what most segments have.
+  // Where the header's length was not read, it is taken to have time stamps, as most segments have.
   constexpr std::uint32_t kTimestamps = 12;
   if (flow.headers != 0) return tcp_payload(flow);
   // A SYN has more options than others, and hardly ever data.
@@ -28,7 +28,7 @@ std::uint32_t payload_of(const dpt_flow& flow) {
   return flow.length > headers ? flow.length - headers : 0;
 }
 
-// Sequence numbers that it takes up: of its data, its SYN, its FIN.
+// The number of sequence numbers that the segment takes up: of its data, its SYN, its FIN.
 std::uint32_t extent_in_sequence(const dpt_flow& flow) {
   return payload_of(flow) + ((flow.tcp_flags & TH_SYN) != 0) + ((flow.tcp_flags & TH_FIN) != 0);
 }
@@ -101,7 +101,7 @@ void Connections::note(const dpt_flow& flow) {
   const std::uint32_t sent = flow.sequence + extent_in_sequence(flow);
   if (!end.has_sent || is_after(sent, end.sent)) end.sent = sent;
   end.has_sent = true;
-  // A reset names what it refuses as if it had it.
+  // A reset acknowledges the data that it refuses.
   if ((flow.tcp_flags & TH_ACK) != 0 && (flow.tcp_flags & TH_RST) == 0 &&
       (!end.has_acknowledged || is_after(flow.acknowledgment, end.acknowledged))) {
     end.acknowledged = flow.acknowledgment;
@@ -164,7 +164,7 @@ bool Connections::is_afterword(const dpt_flow& flow) const {
   if (!is_segment(flow) || (flow.tcp_flags & TH_SYN) != 0 || payload_of(flow) != 0) return false;
   const End* receiver = receiver_of(flow);
   const End* sender = sender_of(flow);
-  // A reset alone may be the answer to this very packet, of which no connection knew.
+  // The reset may be the answer to this very packet, which belonged to no connection.
   const bool was_known = receiver != nullptr && receiver->has_acknowledged;
   const bool was_reset = was_known && (receiver->reset || (sender != nullptr && sender->reset));
   const bool both_closed =

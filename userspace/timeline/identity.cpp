@@ -12,12 +12,12 @@ namespace dptrace {
 
 namespace {
 
-// How many packets of equal content are looked at: with more, they are told apart by their skbs.
+// So many packets of equal content are looked at: with more, their skbs tell them apart.
 constexpr std::size_t kLookBack = 8;
 // A datagram shorter than the smallest MTU that IPv4 hosts must accept is not fragmented in
 // practice.
 constexpr std::uint32_t kFragmentable = 576;
-// What counts as payload may be options where the header's length was not read.
+// Where a TCP header's length was not read, so many bytes that count as payload may be options.
 constexpr std::uint32_t kTcpOptions = 40;
 constexpr std::uint64_t kSoonNs = 200'000'000;
 
@@ -42,7 +42,7 @@ bool is_gso_datagrams(const dpt_hop& hop) {
          !is_fragment(hop.flow);
 }
 
-// Where the event's bytes are on the scale of the packet; nothing when they are not in it. A
+// The place of the event's bytes on the scale of the packet; nothing when they are not in it. A
 // datagram's end is known with its last fragment only.
 std::optional<Range> range_in(const Live& live, const Extent& extent) {
   // Of one skb that stands for several datagrams, the content alone tells whether it is whole.
@@ -96,8 +96,8 @@ bool was_taken(const Live& live) {
                      [](const Branch& branch) { return has_arrived(branch.fate); });
 }
 
-// The newest branch with this content that may go on in another skb. An end without a way to it is
-// that of a clone: a socket's error queue.
+// The newest branch with this content that may go on in another skb. An skb that is first seen at
+// its end is a clone of it: one of a socket's error queue.
 std::uint16_t branch_with(const Live& live, const Sighting& seen) {
   const bool is_end = seen.hop.point == DPT_POINT_SOCKET || (seen.is_free && !seen.at_sender);
   for (std::size_t i = live.branches.size(); i-- > 0;) {
@@ -111,8 +111,8 @@ std::uint16_t branch_with(const Live& live, const Sighting& seen) {
   return kNoParent;
 }
 
-// A socket cuts what one skb brought. Over IPv6 nothing but their order tells its datagrams apart
-// where the content is not at hand: what comes behind one that has ended is the next.
+// A socket cuts the datagrams of one skb apart. Over IPv6 only their order tells them apart where
+// the content is not known: after one has ended, the next follows.
 bool is_next_datagram(const Live& live, const Branch& like, const Sighting& seen) {
   const bool is_end = seen.hop.point == DPT_POINT_SOCKET || seen.is_free;
   return live.gso_datagrams && is_end && seen.hop.flow.family == 6 && like.has_ended() &&
@@ -164,7 +164,7 @@ Identity::Found Identity::by_skb(const Sighting& seen) const {
   Found found{Relation::kSameSkb, live, index, branch.range};
   const bool same_key = branch.key == seen.hop.key;
   if (!seen.has_flow) return same_key ? found : Found{};
-  // Behind its end only that of a socket's queue is to come, or another socket's taking.
+  // After its end an skb may still be freed from a socket's queue, or taken by another socket.
   const bool is_end = seen.is_free || seen.hop.point == DPT_POINT_SOCKET;
   if (branch.has_ended() && !(has_arrived(branch.fate) && is_end && same_key)) {
     const bool is_piece = branch.fate == Fate::kMerged && is_recut(branch, *live, seen);
@@ -252,7 +252,7 @@ std::vector<Live*> Identity::merged_into(const Live& live, std::uint32_t length)
     for (Live* other : chain->second) {
       const std::uint32_t offset = other->base - live.base;  // sequence numbers wrap
       if (other == &live || offset == 0 || offset >= length) continue;
-      // What begins before its end is a repetition, not what came behind.
+      // A packet that begins before the end of this one repeats it, and does not follow it.
       if (offset + kTcpOptions < live.length) continue;
       if (std::find(merged.begin(), merged.end(), other) == merged.end()) merged.push_back(other);
     }

@@ -1,4 +1,4 @@
-// Which packet does an event belong to?
+// Identity finds the packet that an event belongs to.
 //
 // An skb is followed while its content, the key, stays the same: whatever its tuple becomes is NAT.
 // Its address is recycled at once, so nothing is believed of an skb behind its end, nor of one that
@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "timeline/live.hpp"
 #include "timeline/sighting.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 

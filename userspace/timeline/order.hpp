@@ -1,8 +1,8 @@
-// Can an event come after what was seen of a packet?
+// The order of events says whether one can come after those that were seen of a packet.
 #pragma once
 
-#include "timeline/live.hpp"
 #include "timeline/sighting.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 
@@ -14,7 +14,7 @@ bool may_follow(const Live& live, const Sighting& seen, const Range& range);
 /// next round of a loop.
 bool has_crossed(const Live& live, const Sighting& seen, const Range& range);
 
-/// For those that has_crossed() is to know.
+/// The crossing to be kept for has_crossed().
 Crossing crossing_of(const Sighting& seen, const Range& range);
 
 }  // namespace dptrace

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "timeline/tuple.hpp"
+#include "model/tuple.hpp"
 
 namespace dptrace {
 
@@ -17,7 +17,7 @@ bool is_followed_by_its_ends(const dpt_flow& flow) {
   return tuple.source_port != 0 || tuple.destination_port != 0;
 }
 
-// What comes from outside is translated in PREROUTING.
+// PREROUTING translates packets that come from outside.
 bool has_passed_nat(const Hop& hop) {
   if (hop.point == DPT_POINT_SOCKET) return true;
   if (!hop.netfilter || hop.netfilter->family == NFPROTO_BRIDGE) return false;

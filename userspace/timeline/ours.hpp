@@ -1,8 +1,8 @@
-// Whether a packet is shown: those that the filter matched somewhere on their way, and those that
-// ended before NAT could tell whose they are.
+// A packet is ours, and shown, when the filter matched it somewhere on its way, or when it ended
+// before NAT could tell whose it is.
 #pragma once
 
-#include "timeline/live.hpp"
+#include "verdict/live.hpp"
 
 namespace dptrace {
 

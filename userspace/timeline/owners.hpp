@@ -1,5 +1,5 @@
-// In which netns an address lives: where packets from it were made. Of the copies of a flood, the
-// one that came there is the one that mattered.
+// Owners knows the netns that an address lives in: packets from it were made there. Of the copies
+// of a flood, the one that came there is the one that mattered.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,12 @@
-// When the packets of a timeline are told: once nothing more is to be expected of them.
+// A packet settles, and is told, once no more events of it are expected.
 #include <algorithm>
 #include <utility>
 
 #include "timeline/order.hpp"
 #include "timeline/ours.hpp"
-#include "timeline/telling.hpp"
 #include "timeline/timeline.hpp"
-#include "timeline/verdict.hpp"
+#include "verdict/telling.hpp"
+#include "verdict/verdict.hpp"
 
 namespace dptrace {
 
@@ -52,14 +52,14 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
   if (live.encrypted) return is_without_key();
   if (judgement.nobody_wanted) return true;
   if (judgement.verdict == Verdict::kUnfinished) return false;
-  // What was queued to user space may come back.
+  // A packet that was queued to user space may come back.
   return judgement.verdict != Verdict::kStolen || !is_waiting(live);
 }
 
 void Timeline::advance(std::uint64_t now_ns, const Receiver& receive) {
   const std::uint64_t steps = now_ns / kStepNs;
   if (steps_ >= steps) return;
-  // After so many steps without events nothing is left but what claims to be from the future.
+  // After so many steps without events only packets with times in the future are left.
   const std::uint64_t last = std::min(steps, steps_ + limits_.patience_ns / kStepNs + 2);
   while (steps_ < last && !empty()) step(++steps_ * kStepNs, receive);
   if (steps_ < steps && !live_.empty()) step(steps * kStepNs, receive);

@@ -3,6 +3,8 @@
 #include <linux/if_packet.h>
 #include <linux/netfilter.h>
 
+#include "model/flow.hpp"
+
 namespace dptrace {
 
 namespace {
@@ -13,11 +15,6 @@ bool is_transmit(std::uint8_t point) {
 
 bool is_receive(std::uint8_t point) {
   return point == DPT_POINT_TC_INGRESS || point == DPT_POINT_DEVICE_RECEIVE;
-}
-
-bool is_multicast(const dpt_flow& flow) {
-  const auto& bytes = flow.destination.bytes;
-  return flow.family == 4 ? (bytes[12] & 0xf0) == 0xe0 || bytes[12] == 0xff : bytes[0] == 0xff;
 }
 
 }  // namespace
@@ -36,7 +33,7 @@ Sighting sighting_of(const dpt_hop& hop) {
 
 Sighting sighting_of(const dpt_netfilter& record) {
   Sighting seen = sighting_of(record.hop);
-  // A drop is told behind the free that it led to.
+  // The record of a drop at a hook comes after that of the free it led to.
   if (record.result < 0) seen.has_flow = false;
   const bool of_ip = record.family == NFPROTO_IPV4 || record.family == NFPROTO_IPV6;
   const bool sends = record.hook == NF_INET_LOCAL_OUT || record.hook == NF_INET_POST_ROUTING;

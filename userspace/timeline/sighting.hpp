@@ -1,8 +1,8 @@
-// An event, and what the timeline asks of it again and again.
+// A sighting is an event with the facts that the timeline asks for again and again.
 #pragma once
 
-#include "timeline/extent.hpp"
-#include "timeline/tuple.hpp"
+#include "model/tuple.hpp"
+#include "verdict/extent.hpp"
 
 namespace dptrace {
 
@@ -12,8 +12,8 @@ struct Sighting {
   Extent extent;
   bool is_crossing = false;  ///< of a device
   bool is_free = false;
-  /// In the netns that made the skb, before it has left that: nothing received it here, and no
-  /// tunnel is around it.
+  /// The skb has not left the netns that made it: nothing received it here, and no tunnel is around
+  /// it.
   bool at_sender = false;
   bool to_many = false;  ///< a multicast or broadcast
   bool has_flow = true;  ///< false: it comes behind the packet's free, to which it led

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <utility>
 
-#include "model/drop_stack.hpp"
-#include "model/losses.hpp"
 #include "timeline/order.hpp"
-#include "timeline/quiet_end.hpp"
-#include "timeline/verdict.hpp"
+#include "verdict/drop_stack.hpp"
+#include "verdict/losses.hpp"
+#include "verdict/quiet_end.hpp"
+#include "verdict/verdict.hpp"
 
 namespace dptrace {
 
@@ -109,7 +109,7 @@ Timeline::Place Timeline::fork(const Identity::Found& found, const Sighting& see
   }
   const Place place{&live, static_cast<std::uint16_t>(live.branches.size())};
   std::uint16_t parent = found.branch;
-  // A part is cut from what carries its bytes and was seen last.
+  // The parent of a part is the newest skb that carries its bytes.
   for (std::uint16_t i = 0; parent == kNoParent && i < place.branch; ++i) {
     const Branch& other = live.branches[place.branch - 1 - i];
     if (other.may_go_on() && other.range.covers(found.range)) parent = place.branch - 1 - i;
@@ -141,7 +141,7 @@ Timeline::Place Timeline::place_of(const Sighting& seen, bool may_begin) {
     if (place.live == nullptr) return {};
   }
   const bool is_new = place->last_ns == 0;
-  // Of one connection, what it looks like on this side of NAT.
+  // Each side of NAT has a connection of its own: the packet is noted once on each.
   if (seen.has_flow && (place.live->branches.size() == 1 || !is_new) &&
       (is_new || !same(place->tuple, seen.tuple))) {
     connections_.note(seen.hop.flow);
@@ -231,12 +231,12 @@ void Timeline::add_hop(const dpt_hop& wire) {
   if (wire.point == DPT_POINT_SOCKET)
     place->fate = Connections::is_request(wire.flow) ? Fate::kAsked : Fate::kTaken;
   if (wire.point == DPT_POINT_ENCAPSULATE) place->fate = Fate::kSealed;
-  // Parts cross where the first of them did: told once.
+  // A point that several parts cross is told once.
   if (place.live->in_parts && has_hop_here(*place.live)) return;
   push(*place.live, hop_of(wire, place.branch));
 }
 
-// TCP refuses much that brings nothing: repetitions, what is said of a connection that is over.
+// TCP refuses segments that bring nothing: repetitions, and those of a connection that is over.
 bool Timeline::brings_nothing(const Drop& drop, const dpt_flow& flow) const {
   if (flow.protocol != IPPROTO_TCP) return false;
   const auto reason = drop.reason ? names_.reasons.find(*drop.reason) : names_.reasons.end();

@@ -23,12 +23,12 @@ struct TimelineLimits {
   /// A packet with an end is told after so long: a receive buffer may drop it still, copies may be
   /// on their way.
   std::uint64_t settle_ns = 50'000'000;
-  /// One that was given to be encrypted: it may wait for a key, and be decrypted on this machine.
+  /// Likewise one that was given to be encrypted: it may wait for a key, and be decrypted here.
   std::uint64_t key_ns = 1'000'000'000;
   /// Beyond so many packets, or hops of all packets, the oldest is told as it is.
   std::size_t packets = 65536;
   std::size_t all_hops = 500'000;
-  /// What is kept of one packet; more is counted only.
+  /// So much is kept of one packet; more is counted only.
   std::size_t hops = 1024;
   std::size_t branches = 512;
   std::size_t drops = 128;
@@ -67,8 +67,8 @@ class Timeline {
     Branch* operator->() const { return &live->branches[branch]; }
   };
 
-  /// Where the event belongs, which is then up to date; null when it begins nothing, or too much is
-  /// known of its packet already.
+  /// The place of the event, brought up to date; null when it begins no packet, or its packet has
+  /// as many branches as are kept.
   Place place_of(const Sighting& seen, bool may_begin);
   Place begin(const Sighting& seen);
   Place fork(const Identity::Found& found, const Sighting& seen);
@@ -100,7 +100,7 @@ class Timeline {
   Owners owners_;
   std::list<Live> live_;       ///< oldest first
   std::list<Live> displaced_;  ///< to be handed over at the next advance
-  /// Dropped datagrams whose other fragments still wait: what becomes of those is told already.
+  /// Datagrams that were told as dropped, and whose other fragments still wait.
   std::list<Live> told_;
   std::size_t all_hops_ = 0;       ///< of the packets in live_
   std::size_t usual_hops_ = 12;    ///< as many as the packet before had

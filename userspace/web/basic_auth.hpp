@@ -1,5 +1,5 @@
-// Who may read: users and their passwords, by HTTP's Basic scheme. A password is checked once and
-// then known again; wrong ones cost those who send them more than the one who checks.
+// BasicAuth lets users read by their passwords (HTTP's Basic scheme). A password is checked once
+// and then known again; wrong ones cost those who send them more than the one who checks.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ class BasicAuth {
     kBusy,     ///< of all: too many to be checked
   };
 
-  /// What an address waits after a wrong password.
+  /// An address waits so long after a wrong password.
   static constexpr std::chrono::seconds kPause{2};
   /// So many checks may come at once, ...
   static constexpr double kAtOnce = 4;

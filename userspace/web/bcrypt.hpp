@@ -12,7 +12,7 @@ namespace dptrace::bcrypt {
 /// A computation takes twice as long with each step: at 10 some 70 ms, at 14 a second.
 constexpr int kMostCost = 14;
 
-/// What `hash` is instead of a hash that can be checked, and what to do. Empty: nothing.
+/// Says why `hash` cannot be checked, and what to do. Empty: it can be.
 std::string wrong_with(std::string_view hash);
 
 /// Of a hash that nothing is wrong with.

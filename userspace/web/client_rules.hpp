@@ -1,4 +1,4 @@
-// Which certificates of clients are taken: by who signed them, and by the names that they are for.
+// Certificates of clients are taken by who signed them, and by the names that they are for.
 #pragma once
 
 #include <openssl/ssl.h>

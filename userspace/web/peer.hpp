@@ -1,5 +1,5 @@
-// Who a client is, as far as bounds are concerned: an IPv4 address, or the /64 of an IPv6 one, of
-// which whoever has one address has all.
+// A peer is the client that bounds apply to: an IPv4 address, or the /64 of an IPv6 one, since a
+// client that has one address of it has all.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// What a web configuration file gives to who serves: TLS and users. The file and what it names are
-// looked at again while they are in use; who serves cannot open them himself.
+// WebAccess gives the server what a web configuration file asks for: TLS and users. The file and
+// those it names are looked at again while they are in use; the server cannot open them itself.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,7 @@ class WebAccessFile {
   /// no longer asks for TLS or for passwords, as one that is half written, is an error.
   std::optional<Result<WebAccess>> renewed();
 
-  /// What should be seen to of what was loaded.
+  /// A warning about what was loaded, given once.
   std::optional<std::string> take_warning() { return std::exchange(warning_, {}); }
 
  private:

@@ -90,7 +90,7 @@ constexpr YamlKey<TlsSettings> kTlsKeys[] = {
     {"client_ca", refuse_inline<TlsSettings>},
 };
 
-// What contradicts itself, or would let in others than it seems to.
+// Refuses settings that contradict each other, or would let in others than they seem to.
 Result<> check(const TlsSettings& tls, std::size_t line) {
   using enum ClientAuth;
   const bool verifies = tls.client_auth == kVerifyIfGiven || tls.client_auth == kRequireAndVerify;

@@ -1,6 +1,6 @@
-// What a web configuration file asks for, as Prometheus' exporters read it (tls_server_config,
-// basic_auth_users). It decides who may read: what is not understood or not supported is refused by
-// its name, never passed over.
+// A web configuration file is read as Prometheus' exporters read it (tls_server_config,
+// basic_auth_users). It decides who may read the metrics: a setting that is not understood or not
+// supported is refused by its name, never passed over.
 #pragma once
 
 #include <optional>

@@ -1,0 +1,81 @@
+// The devices of this netns that have tc programs: found at start, followed as pods come and go.
+// They are few, since programs cost time to take away (see Tc), and the tracepoints see all others.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attach/home_devices.hpp"
+#include "attach/tc.hpp"
+#include "attach/tunnel_ports.hpp"
+#include "model/result.hpp"
+#include "node/link_monitor.hpp"
+#include "node/roles.hpp"
+
+namespace dptrace {
+
+struct DeviceSettings {
+  std::vector<std::string> patterns{};  ///< of names; none: those that packets of pods pass
+  bool mark_covered = true;             ///< of which devices tc programs tell the crossings
+  /// The tracepoints tell no crossings: programs on every device, whatever they cost.
+  bool alone = false;
+};
+
+class Devices {
+ public:
+  /// Most that get programs: to take them away takes less than a tenth of a second.
+  static constexpr std::size_t kMost = 2;
+
+  /// `home` is told the uplinks and, if wanted, the covered devices, `tunnel_ports` the links of
+  /// this netns. Without `tc` nothing is attached anywhere.
+  static Result<std::unique_ptr<Devices>> start(std::unique_ptr<Tc> tc, DeviceSettings settings,
+                                                HomeDevices home, TunnelPorts& tunnel_ports);
+
+  /// Becomes readable when links change.
+  int fd() const { return monitor_.fd(); }
+  /// Attaches to what is new, lets go of what is gone. False: nothing had changed.
+  bool follow();
+
+  std::size_t attached() const { return attached_.size(); }
+  /// The number of devices with programs and of those that could have some.
+  std::size_t wanted() const { return wanted_; }
+  /// Why the first of those that could not be attached to was not; empty: there is none.
+  const std::string& first_refusal() const { return first_refusal_; }
+  /// Devices that could not be attached to, with the reason, since the last call.
+  std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
+
+ private:
+  Devices(std::unique_ptr<Tc> tc, LinkMonitor monitor, DeviceSettings settings, HomeDevices home,
+          TunnelPorts& tunnel_ports);
+  Result<> reconcile();
+  Result<> names_are_known() const;
+  void attach_some(const std::vector<const Link*>& wanted);
+  void attach(const Link& link);
+  void forget(std::uint32_t ifindex);
+  void check(std::uint32_t ifindex);
+  void refuse(const Link& link, const std::string& why);
+  bool is_wanted(const Link& link) const;
+  bool set_home(std::uint32_t ifindex, std::uint32_t flag, bool value);
+  void set_uplinks();
+  Result<> cover(const Link& link);
+
+  std::unique_ptr<Tc> tc_;
+  LinkMonitor monitor_;
+  const DeviceSettings settings_;
+  HomeDevices home_;
+  TunnelPorts& tunnel_ports_;
+  const std::uint32_t home_netns_;
+  NetnsTopology topology_;
+  std::set<std::uint32_t> uplinks_;
+  std::set<std::uint32_t> attached_;
+  std::set<std::uint32_t> refused_;
+  std::size_t wanted_ = 0;
+  std::string first_refusal_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace dptrace

@@ -1,0 +1,65 @@
+// The rows of a drop table as one line each, in columns.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "drops/drop_table.hpp"
+#include "model/names.hpp"
+
+namespace dptrace {
+
+/// How wide lines are, and what is in them.
+struct ColumnStyle {
+  std::size_t width = 0;  ///< of the lines, in columns
+  bool all = false;       ///< with a column that says which rows are losses
+  bool whole = false;     ///< nothing is cut: the lines are as long as they are
+};
+
+/// Every column is as wide as its longest word, while there is room. Where there is none, the
+/// lesser figures go first, protocols and interfaces get brief, and locations lose the offset where
+/// the function alone tells them apart; then pods, interfaces and protocols are shortened, each in
+/// its middle. Reasons and functions stay.
+class DropColumns {
+ public:
+  DropColumns(const DropTable& table, const std::vector<const DropRow*>& rows, const Names& names,
+              const ColumnStyle& style);
+
+  std::string head() const;
+  /// Of the row with this index among those that were given.
+  std::string line(std::size_t index) const;
+
+ private:
+  static constexpr std::size_t kCount = 6;
+  using Words = std::array<std::string, kCount>;
+  struct Line {
+    std::string mark = " ", packets, rate, bytes, last_seen;
+    Words words;
+    std::string function, brief_protocol, brief_interface;
+    bool folded = false;
+  };
+
+  static Line head_line();
+  std::string figures(const Line& line) const;
+  std::size_t wanted() const;
+  void measure();
+  void be_brief();
+  void leave_out_offsets();
+  void fit();
+  std::string joined(const Line& line) const;
+
+  ColumnStyle style_;
+  std::vector<Line> lines_;
+  std::array<std::size_t, kCount> widths_{};          ///< 0: a column that no row has
+  std::size_t packets_ = 0, rate_ = 0, figures_ = 0;  ///< widths
+  std::size_t gap_ = 2;
+  bool has_bytes_ = true;
+  bool has_last_seen_ = true;
+};
+
+/// At most `width` columns of a plain text; what is left out of its middle is a `…`.
+std::string shortened(const std::string& text, std::size_t width);
+
+}  // namespace dptrace

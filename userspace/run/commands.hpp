@@ -1,0 +1,66 @@
+// The commands as values: what the command line asks for.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "capture/settings.hpp"
+#include "metrics/listen_address.hpp"
+
+namespace dptrace {
+
+/// Options that `trace` and `show` share: which packets are printed, and how.
+struct ShowOptions {
+  bool json = false;
+  bool drops_only = false;
+  bool fail_on_drop = false;
+  bool all = false;
+  bool verbose = false;
+  std::uint64_t count = 0;  ///< stop after so many shown packets; 0: no end
+};
+
+struct TraceCommand {
+  CaptureSettings capture;
+  ShowOptions show;
+  std::optional<std::chrono::nanoseconds> duration;
+  std::string write_file;
+  std::string ready_file;
+};
+
+struct DropsCommand {
+  CaptureSettings capture;  ///< its interfaces: patterns of the devices whose drops are shown
+  std::chrono::nanoseconds interval{std::chrono::seconds(1)};
+  std::optional<std::chrono::nanoseconds> duration;
+  bool once = false;
+  bool json = false;
+  bool all = false;
+  bool verbose = false;
+  bool fail_on_drop = false;
+  std::string ready_file;
+  std::optional<ListenAddress> metrics;  ///< where they are served
+  std::string metrics_config;            ///< TLS and passwords for that
+};
+
+struct ShowCommand {
+  ShowOptions show;
+  std::string file;
+};
+
+struct CheckCommand {
+  bool json = false;
+  bool clean = false;
+};
+
+/// Prints the completion script of a shell.
+struct CompletionCommand {
+  std::string shell;
+};
+
+using Command =
+    std::variant<TraceCommand, DropsCommand, ShowCommand, CheckCommand, CompletionCommand>;
+
+}  // namespace dptrace

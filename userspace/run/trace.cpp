@@ -1,0 +1,240 @@
+#include "run/trace.hpp"
+
+#include <fmt/format.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include "capture/capture.hpp"
+#include "decode/decode.hpp"
+#include "names/namer.hpp"
+#include "os/clock.hpp"
+#include "os/outlet.hpp"
+#include "os/ready_file.hpp"
+#include "os/stop.hpp"
+#include "record/writer.hpp"
+#include "run/live.hpp"
+#include "run/prerequisites.hpp"
+#include "run/session.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// The ring of 8 MiB holds this time's worth of events of two cores that do nothing but send; more
+// often is CPU time lost.
+constexpr std::chrono::milliseconds kPollInterval{50};
+// While there are none: pods are looked for, and a --duration ends.
+constexpr std::chrono::milliseconds kIdleInterval{500};
+constexpr std::uint64_t kBurstEvents = 10'000;
+constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
+constexpr std::uint64_t kWarnEveryNs = 2'000'000'000;
+// Far longer than a packet stays in the timeline, which needs its names.
+constexpr std::uint64_t kForgetEveryNs = 60'000'000'000;
+
+void tell_start(const Capture& capture) {
+  for (const auto& probe : capture.probes()) {
+    if (!probe.attached) say(fmt::format("not seen here: {} ({})", probe.facts, probe.why));
+  }
+}
+
+// Says while it happens that events are lost, not more often than people can read.
+class LossWarning {
+ public:
+  void check(const Capture& capture, std::uint64_t now) {
+    if (capture.lost() == told_ || now < next_ns_) return;
+    next_ns_ = now + kWarnEveryNs;
+    tell(capture);
+  }
+
+  // At the end, whenever the last warning was.
+  void finish(const Capture& capture) {
+    if (capture.lost() != told_) tell(capture);
+  }
+
+ private:
+  void tell(const Capture& capture) {
+    told_ = capture.lost();
+    const std::uint64_t missed = capture.missed(), without_room = told_ - missed;
+    if (without_room != 0) {
+      say(
+          fmt::format("{} events lost so far: packets are missing hops. Give a larger "
+                      "--ring-size, or narrow the filter (--peer-ip, --port, --protocol)",
+                      without_room));
+    }
+    if (missed != 0) {
+      say(
+          fmt::format("{} events missed so far: the kernel calls no program while an interrupt "
+                      "or another task has come amid the same one. Packets may be missing hops",
+                      missed));
+    }
+  }
+
+  std::uint64_t next_ns_ = 0;
+  std::uint64_t told_ = 0;
+};
+
+class Trace {
+ public:
+  Trace(const TraceCommand& command, Capture& capture, Names& names, Symbols symbols)
+      : command_(command),
+        capture_(capture),
+        names_(names),
+        namer_(names, std::move(symbols)),
+        session_(command.show, command.capture.pods, names) {
+    namer_.on_links([this](std::uint32_t netns, const std::vector<Link>& links) {
+      capture_.tunnel_ports().set(netns, links);
+    });
+    capture_.on_links([this] { namer_.links_changed(); });
+  }
+
+  Result<> run(std::optional<record::Target> target) {
+    if (target) {
+      auto writer = record::Writer::create(std::move(*target), names_, command_.capture.pods);
+      if (!writer) return tl::unexpected(writer.error());
+      writer_.emplace(std::move(*writer));
+      if (const auto warning = writer_->take_warning()) say(*warning);
+    }
+    get_ready();
+    stop::end_in_order();
+    start_ns_ = monotonic_ns();
+    if (auto created = create_ready_file(command_.ready_file); !created) return created;
+    if (isatty(STDERR_FILENO) != 0) say("following; Ctrl-C ends");
+    Result<> result;
+    while (result && !session_.is_done() && left().count() > 0 && !stop::came()) {
+      result = round(stop::fd());
+    }
+    if (result) result = round(-1);  // what came until the end
+    loss_warning_.finish(capture_);
+    Summary figures;
+    figures.events_lost = capture_.lost();
+    figures.duration_ns = monotonic_ns() - start_ns_;
+    session_.finish(figures);
+    if (writer_ && result) result = writer_->finish(figures);
+    return result;
+  }
+
+  int exit_status() { return session_.exit_status(); }
+
+ private:
+  // The first packet is told as all others are: with pods, devices and every probe.
+  void get_ready() {
+    watch_node();
+    namer_.describe_all();
+    capture_.begin([&](std::span<const std::byte> record) {
+      if (const auto event = decode(record)) namer_.see(*event);
+      return true;
+    });
+  }
+
+  // Of --duration; whole milliseconds, not a moment too early.
+  std::chrono::milliseconds left() const {
+    if (!command_.duration) return std::chrono::milliseconds::max();
+    const auto passed = std::chrono::nanoseconds(monotonic_ns() - start_ns_);
+    return std::max({}, std::chrono::ceil<std::chrono::milliseconds>(*command_.duration - passed));
+  }
+
+  Result<> round(int wake_fd) {
+    Result<> result;
+    const auto polled = wait(wake_fd, [&](std::span<const std::byte> record) {
+      result = take(record);
+      return result.has_value();
+    });
+    if (!polled) return polled;
+    if (!result) return result;
+    watch_node();  // before what this round saw is told
+    if (writer_) {
+      // Each round is whole in the file: what was written survives a crash.
+      if (auto written = writer_->names(names_); !written) return written;
+      if (auto written = writer_->flush(); !written) return written;
+    }
+    const std::uint64_t now = capture_.complete_until();
+    session_.advance(now);
+    loss_warning_.check(capture_, now);
+    for (const auto& warning : capture_.take_warnings()) say(warning);
+    return {};
+  }
+
+  Result<> wait(int wake_fd, const Capture::Receiver& receive) {
+    using Wait = Capture::Wait;
+    if (wake_fd < 0) return capture_.poll({}, Wait::kForMany, wake_fd, receive);
+    if (session_.is_idle()) {
+      give_back_memory();
+      return capture_.poll(std::min(kIdleInterval, left()), Wait::kForOne, wake_fd, receive);
+    }
+    return capture_.poll(std::min(kPollInterval, left()), Wait::kForMany, wake_fd, receive);
+  }
+
+  // The packets of a burst take some MiB, which the allocator would keep.
+  void give_back_memory() {
+    if (session_.events() < given_back_at_ + kBurstEvents) return;
+    given_back_at_ = session_.events();
+    malloc_trim(0);
+  }
+
+  // Pods come and go, and take numbers and addresses of others with them. For kernel modules once a
+  // second is soon enough.
+  void watch_node() {
+    follow_wall_clock(names_);
+    namer_.refresh_pods();
+    const std::uint64_t now = monotonic_ns();
+    if (now < next_watch_ns_) return;
+    next_watch_ns_ = now + kWatchEveryNs;
+    capture_.follow_modules();
+    if (next_forget_ns_ != 0 && now >= next_forget_ns_) namer_.forget_gone();
+    if (now >= next_forget_ns_) next_forget_ns_ = now + kForgetEveryNs;
+  }
+
+  Result<> take(std::span<const std::byte> record) {
+    const auto event = decode(record);
+    if (!event) return tl::unexpected(event.error());
+    namer_.see(*event);
+    if (writer_) {
+      if (auto written = writer_->events(record); !written) return written;
+    }
+    if (!session_.is_done()) session_.take(*event);
+    return {};
+  }
+
+  const TraceCommand& command_;
+  Capture& capture_;
+  Names& names_;
+  Namer namer_;
+  Session session_;
+  LossWarning loss_warning_;
+  std::uint64_t start_ns_ = 0;
+  std::uint64_t given_back_at_ = 0;  ///< events until then
+  std::uint64_t next_watch_ns_ = 0;
+  std::uint64_t next_forget_ns_ = 0;
+  std::optional<record::Writer> writer_;
+};
+
+struct Started {
+  std::unique_ptr<Capture> capture;
+  Names names;
+  Symbols symbols;
+};
+
+// The kernel's BTF, which takes as much memory as all the rest, is gone when this returns.
+Result<Started> start(const CaptureSettings& settings) {
+  auto node = meet_prerequisites();
+  if (!node) return tl::unexpected(node.error());
+  auto capture = Capture::start(settings, node->btf, node->symbols);
+  if (!capture) return tl::unexpected(capture.error());
+  Names names = names_of_node(node->btf);
+  names.sockets_unseen = !(*capture)->sees_sockets();
+  return Started{std::move(*capture), std::move(names), std::move(*node->symbols.wait())};
+}
+
+}  // namespace
+
+Result<int> follow_packets(const TraceCommand& command, std::optional<record::Target> target) {
+  auto started = start(command.capture);
+  if (!started) return tl::unexpected(started.error());
+  tell_start(*started->capture);
+  Trace trace(command, *started->capture, started->names, std::move(started->symbols));
+  if (const auto result = trace.run(std::move(target)); !result)
+    return tl::unexpected(result.error());
+  return trace.exit_status();
+}
+
+}  // namespace dptrace

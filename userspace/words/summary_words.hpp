@@ -1,0 +1,11 @@
+// The figures at the end of a trace, in words.
+#pragma once
+
+#include "model/summary.hpp"
+#include "words/style.hpp"
+
+namespace dptrace {
+
+void append_summary(Buffer& out, const Summary& summary, const Paint& paint);
+
+}  // namespace dptrace

@@ -8,12 +8,12 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <fstream>
 
 #include "attach/cgroup.hpp"
 #include "capture/lost_events.hpp"
 #include "dptrace/event.h"
+#include "os/clock.hpp"
 
 namespace dptrace {
 
@@ -30,13 +30,6 @@ constexpr std::array<std::string_view, 2> kDevicePoints = {"netif_receive_skb",
                                                            "net_dev_start_xmit"};
 constexpr const char* kSocketProbe = "socket";
 constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
-
-std::uint64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 }  // namespace
 

@@ -252,7 +252,10 @@ static __always_inline bool netfilter__is_marked_before(struct sk_buff *skb, str
 
 	if (!config.sees_devices || !skb->skb_iif || hook == NF_LOCAL_OUT)
 		return false;
-	return state->pf == NFPROTO_BRIDGE || (hook != NF_PRE_ROUTING && hook != NF_POST_ROUTING);
+	if (state->pf == NFPROTO_BRIDGE)
+		return true;
+	/* Of a multicast that is routed each copy has a head of its own. */
+	return hook != NF_PRE_ROUTING && hook != NF_POST_ROUTING && skb__packet_type(skb) == PACKET_HOST;
 }
 
 /* A packet that the hook has let through, or that it keeps. */

@@ -6,7 +6,7 @@
 #include "arrivals.bpf.h"
 #include "common.bpf.h"
 #include "glance.bpf.h"
-#include "marks.bpf.h"
+#include "marked.bpf.h"
 #include "quoted.bpf.h"
 #include "slots.bpf.h"
 #include "translated.bpf.h"

@@ -135,6 +135,7 @@ enum {
 /* The verifier lets no typed pointer be calculated with; half of one is a number. */
 static __always_inline __u64 address__low_half(__u64 address)
 {
+#ifdef __bpf__
 	__u64 half;
 
 	asm volatile("r0 = %1\n"
@@ -144,6 +145,9 @@ static __always_inline __u64 address__low_half(__u64 address)
 		     : "r"(address)
 		     : "r0");
 	return half;
+#else
+	return (__u32)address;
+#endif
 }
 
 static __always_inline __u32 address__hash(__u64 address)

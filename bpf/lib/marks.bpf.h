@@ -4,10 +4,13 @@
  */
 #pragma once
 
-#include "packet.bpf.h"
+#include "kernel.bpf.h"
+#include "dptrace/config.h"
 
-/* Half of an address, which is as good as all of it, is spread by its hash: half of that is the place, the other what
- * stands there. Where two addresses meet all that come there are marked. User space fades what is not marked again.
+/* The verifier gives no more than half of an address. Its hash is as good as itself: half of that is the place, the other
+ * half stands there. Where two addresses meet all that come there are marked. Addresses 4 GiB apart are one: an skb of
+ * others can take back a mark of ours if it is met between two hops of that very packet, within microseconds. User space
+ * fades what is not marked again.
  */
 __u32 marks[DPT_MARKS] __weak __attribute__((aligned(8))) = {};
 
@@ -60,34 +63,4 @@ static __always_inline void marks__add(__u64 skb, __u64 head)
 {
 	marks__add_one(skb);
 	marks__add_one(head);
-}
-
-/* In a tracing program. */
-static __always_inline bool skb__is_marked(struct sk_buff *skb)
-{
-	return following && marks__has((__u64)skb, (__u64)skb->head);
-}
-
-static __always_inline void skb__mark(struct sk_buff *skb)
-{
-	marks__add((__u64)skb, (__u64)skb->head);
-}
-
-/* Its addresses have come to another packet, which is not ours. */
-static __always_inline void skb__unmark(struct sk_buff *skb)
-{
-	marks__remove_one((__u64)skb);
-	marks__remove_one((__u64)skb->head);
-}
-
-/* The context of a network program is the sk_buff itself. */
-static __always_inline __u64 context__head(struct __sk_buff *ctx)
-{
-	return (__u64)BPF_CORE_READ((struct sk_buff *)ctx, head);
-}
-
-/* By the skb alone: what NAT has changed of a clone is known by its addresses where network programs run. */
-static __always_inline bool context__is_marked(struct __sk_buff *ctx)
-{
-	return marks__has_one((__u64)ctx);
 }

@@ -14,6 +14,7 @@ static __always_inline __u8 skb__packet_type(struct sk_buff *skb)
 }
 
 enum {
+	PACKET_HOST = 0,
 	PACKET_BROADCAST = 1,
 	PACKET_MULTICAST = 2,
 	PACKET_OTHERHOST = 3,

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -31,6 +32,11 @@ static long host_load_bytes(const void* ctx, __u32 offset, void* to, __u32 size)
 
 #define bpf_probe_read_kernel host_read_kernel
 #define bpf_skb_load_bytes host_load_bytes
+
+#undef bpf_core_type_id_kernel
+#define bpf_core_type_id_kernel(type) 0
+#undef __ksym
+#define __ksym
 
 #undef SEC
 #define SEC(name)

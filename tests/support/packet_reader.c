@@ -2,6 +2,8 @@
 
 #include "bpf_host.h"
 #include "lib/common.bpf.h"
+#include "lib/glance.bpf.h"
+#include "lib/marks.bpf.h"
 #include "lib/recent.bpf.h"
 #include "lib/walk.bpf.h"
 
@@ -35,5 +37,19 @@ bool read_packet_from(enum read_way way, const unsigned char* start, size_t line
   };
   return true;
 }
+
+/* Of the kernel's own functions the one that is called. */
+void* bpf_rdonly_cast(const void* at, __u32 type) { return (void*)at; }
+
+bool glance_dismisses(const unsigned char* start, size_t linear, __u16 protocol) {
+  const struct dpt_bytes bytes = {.start = start, .available = linear, .protocol = protocol};
+
+  return glance__dismisses(&bytes);
+}
+
+__u32* marks_of_skbs(void) { return marks; }
+void mark_skb(__u64 skb, __u64 head) { marks__add(skb, head); }
+bool is_marked(__u64 skb, __u64 head) { return marks__has(skb, head); }
+void unmark(__u64 address) { marks__remove_one(address); }
 
 __u64 recent_after(__u64 now, __u64 age) { return recent__after(now, age); }

@@ -35,6 +35,15 @@ struct dpt_config* packet_settings(void);
 bool read_packet_from(enum read_way way, const unsigned char* bytes, size_t linear, __u16 protocol,
                       struct read_packet* packet);
 
+/* glance.bpf.h, where the kernel allows it: the packet is surely none that was asked for. */
+bool glance_dismisses(const unsigned char* bytes, size_t linear, __u16 protocol);
+
+/* marks.bpf.h: DPT_MARKS of them. */
+__u32* marks_of_skbs(void);
+void mark_skb(__u64 skb, __u64 head);
+bool is_marked(__u64 skb, __u64 head);
+void unmark(__u64 address);
+
 /* recent.bpf.h: what is younger than `age` was remembered after this time. */
 __u64 recent_after(__u64 now, __u64 age);
 

@@ -7,10 +7,10 @@
 #include "kernel.bpf.h"
 #include "dptrace/config.h"
 
-/* The verifier gives no more than half of an address. Its hash is as good as itself: half of that is the place, the other
- * half stands there. Where two addresses meet all that come there are marked. Addresses 4 GiB apart are one: an skb of
- * others can take back a mark of ours if it is met between two hops of that very packet, within microseconds. User space
- * fades what is not marked again.
+/* The verifier gives no more than half of an address. Its hash is as good as itself: half of that is the place, the
+ * other half stands there. Where two addresses meet all that come there are marked. Addresses 4 GiB apart are one: an
+ * skb of others can take back a mark of ours if it is met between two hops of that very packet, within microseconds.
+ * User space fades what is not marked again.
  */
 __u32 marks[DPT_MARKS] __weak __attribute__((aligned(8))) = {};
 

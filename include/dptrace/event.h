@@ -15,7 +15,7 @@ enum dpt_event_kind {
 	DPT_EVENT_NETFILTER = 3,
 	DPT_EVENT_DEVICE = 4,
 	DPT_EVENT_END = 5,  /* an skb of ours was consumed */
-	DPT_EVENT_LOST = 6, /* written by user space: records found no room */
+	DPT_EVENT_LOST = 6, /* written by user space: hops may be missing */
 };
 
 enum dpt_hop_flag {
@@ -138,7 +138,9 @@ struct dpt_end {
 	__u64 location; /* return address into the consuming function, 0: not known */
 };
 
-/* Between .since_ns and the event's own time `records` records found no room: what was under way then may lack hops. */
+/* Between .since_ns and the event's own time `records` records found no room; 0: not all families of probes were
+ * attached. What was under way then may lack hops.
+ */
 struct dpt_lost {
 	struct dpt_event event;
 	__u64 since_ns;

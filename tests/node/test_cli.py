@@ -312,7 +312,7 @@ class Help(NodeTest):
         text = dptrace("--help", check=True).stdout + dptrace("trace", "--help", check=True).stdout
         options = (
             "--pod-ip --peer-ip --port --protocol --interface --drops-only --output --write --count --duration "
-            "--fail-on-drop --ready-file --ring-size --verbose"
+            "--fail-on-drop --ready-file --ring-size --verbose --armed --busy-rate"
         )
         self.assertEqual([option for option in options.split() if option not in text], [])
 

@@ -96,6 +96,12 @@ TEST_CASE("conntrack's counters are hexadecimal, per CPU, in columns that kernel
              "drop@1=4294967295", "early_drop@1=0"});
 }
 
+TEST_CASE("packets received are the sum of all CPUs, which wraps around") {
+  CHECK(parse_softnet_received("") == 0);
+  CHECK(parse_softnet_received("00001de8 00000005 00000002\n00000010 0 0\n") == 0x1df8);
+  CHECK(parse_softnet_received("ffffffff 0\n00000003 0\n") == 2);
+}
+
 TEST_CASE("softnet lines tell their CPU, since those that are off line have none") {
   const std::string of_510 =
       "00001de8 00000005 00000002 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "

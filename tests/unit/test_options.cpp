@@ -32,6 +32,7 @@ TEST_CASE("trace is the default command") {
     REQUIRE(command.capture.pods.size() == 1);
     CHECK(command.capture.pods[0].text() == "10.244.1.3");
     CHECK(command.capture.ring_bytes == 8U << 20);
+    CHECK(command.capture.busy_rate == Gearbox::kBusy);
     CHECK_FALSE(command.show.json);
   }
 }
@@ -63,6 +64,13 @@ TEST_CASE("every option of a trace reaches its command") {
   CHECK(command.capture.ring_bytes == 1U << 20);
   CHECK(command.show.verbose);
   CHECK(command.capture.every_probe);
+}
+
+TEST_CASE("when the node is busy can be said, or that all stays attached however busy it is") {
+  CHECK(trace({"--pod-ip", "10.0.0.1", "--busy-rate", "500"}).capture.busy_rate == 500);
+  CHECK(trace({"--pod-ip", "10.0.0.1", "--armed"}).capture.busy_rate == 0);
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--armed", "--busy-rate", "500"}));
+  CHECK(is_refused({"--pod-ip", "10.0.0.1", "--busy-rate", "-1"}));
 }
 
 TEST_CASE("every option of the drop-watch reaches its command") {

@@ -27,6 +27,7 @@ TEST_CASE("what tc consumed and gave to nobody is dropped") {
     lossy.send(echo_request(1), 7, 0xa00);
     dpt_lost lost{};
     lost.event = {DPT_EVENT_LOST, sizeof lost, 0, lossy.now + 5000};
+    lost.records = 1;
     lossy.timeline.add(lost);
     lossy.consume(0xa00, 7, kReceive);
     CHECK(lossy.only().verdict == Verdict::kUnfinished);
@@ -61,6 +62,7 @@ TEST_CASE("where an arrival may be among the lost events, a free is no verdict")
   if (lossy) {
     dpt_lost lost{};
     lost.event = {DPT_EVENT_LOST, sizeof lost, 0, bench.now + 5000};
+    lost.records = 1;
     bench.timeline.add(lost);
   }
   SECTION("of ICMP, whose raw sockets have copies") {
@@ -74,23 +76,28 @@ TEST_CASE("where an arrival may be among the lost events, a free is no verdict")
   }
 }
 
-TEST_CASE("what was under way while events were lost says that hops may be missing") {
+TEST_CASE("what was under way while events were lost or families not attached says so") {
   Bench bench;
-  bench.send(echo_request(1), 7, 0xa00);
   dpt_lost lost{};
+  auto why = Incomplete::kNotArmed;
+  SECTION("families were not attached") { lost.records = 0; }
+  SECTION("events were lost") {
+    lost.records = 3;
+    why = Incomplete::kEventsLost;
+  }
+  bench.send(echo_request(1), 7, 0xa00);
   lost.event = {DPT_EVENT_LOST, sizeof lost, 0, bench.now + 5000};
   lost.since_ns = bench.now - 5000;
-  lost.records = 3;
   bench.timeline.add(lost);
   bench.arrive(kOther, echo_request(1), 7, 0xa00);
-  bench.send(echo_request(2), 8, 0xb00);  // before the end of the loss
+  bench.send(echo_request(2), 8, 0xb00);  // before the end of that time
   bench.arrive(kOther, echo_request(2), 8, 0xb00);
   bench.now += kMillisecond;
   bench.send(echo_request(3), 9, 0xc00);
   bench.arrive(kOther, echo_request(3), 9, 0xc00);
   bench.told();
   REQUIRE(bench.packets.size() == 3);
-  CHECK(bench.packets[0].incomplete == Incomplete::kEventsLost);
-  CHECK(bench.packets[1].incomplete == Incomplete::kEventsLost);
+  CHECK(bench.packets[0].incomplete == why);
+  CHECK(bench.packets[1].incomplete == why);
   CHECK(bench.packets[2].incomplete == Incomplete::kNo);
 }

@@ -109,6 +109,15 @@ bool Devices::follow() {
   return true;
 }
 
+void Devices::arm(bool armed) {
+  is_armed_ = armed;
+  if (!armed) {
+    for (const auto index : std::set(attached_)) forget(index);
+  } else if (const auto reconciled = reconcile(); !reconciled) {
+    warnings_.push_back(reconciled.error().message);
+  }
+}
+
 bool Devices::is_wanted(const Link& link) const {
   const auto& patterns = settings_.patterns;
   if (patterns.empty()) return is_datapath_device(link, topology_);
@@ -211,7 +220,7 @@ Result<> Devices::reconcile() {
     links.push_back(&link);
   }
   wanted_ = wanted.size();
-  if (tc_) attach_some(links);
+  if (tc_ && is_armed_) attach_some(links);
   std::erase_if(refused_, [&](std::uint32_t index) { return !wanted.contains(index); });
   return {};
 }

@@ -40,6 +40,9 @@ class Devices {
   /// Attaches to what is new, lets go of what is gone. False: nothing had changed.
   bool follow();
 
+  /// Whether programs are on devices at all, from now on.
+  void arm(bool armed);
+
   std::size_t attached() const { return attached_.size(); }
   /// The number of devices with programs and of those that could have some.
   std::size_t wanted() const { return wanted_; }
@@ -73,6 +76,7 @@ class Devices {
   std::set<std::uint32_t> uplinks_;
   std::set<std::uint32_t> attached_;
   std::set<std::uint32_t> refused_;
+  bool is_armed_ = true;
   std::size_t wanted_ = 0;
   std::string first_refusal_;
   std::vector<std::string> warnings_;

@@ -10,8 +10,8 @@
 #include <cstring>
 #include <fstream>
 
-#include "attach/cgroup.hpp"
 #include "capture/lost_events.hpp"
+#include "counters/netns_counters.hpp"
 #include "dptrace/event.h"
 #include "os/clock.hpp"
 
@@ -22,14 +22,8 @@ namespace {
 // As BELIEF_NS in identity.bpf.h, and something more for records on their way.
 constexpr std::uint64_t kForgetNs = 36'000'000'000;
 
-constexpr const char* kNetfilterFacts =
-    "netfilter hooks, their verdicts, and the function that decided";
-constexpr const char* kIpsecFacts = "packets that IPsec takes, to send them encrypted";
-constexpr const char* kFunctionFacts = "which function decided at a netfilter hook";
 constexpr std::array<std::string_view, 2> kDevicePoints = {"netif_receive_skb",
                                                            "net_dev_start_xmit"};
-constexpr const char* kSocketProbe = "socket";
-constexpr const char* kSocketFacts = "which packets a TCP, UDP or raw socket took";
 
 }  // namespace
 
@@ -45,7 +39,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   auto object = load_object(settings, offers, btf, functions);
   if (!object) return tl::unexpected(object.error());
 
-  std::unique_ptr<Capture> capture(new Capture);
+  std::unique_ptr<Capture> capture(new Capture(settings.busy_rate));
   capture->object_ = std::move(*object);
   auto* data = capture->object_.skeleton->bss;
   capture->marks_.emplace(data->marks);
@@ -54,15 +48,14 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   auto ring = Ring::open(bpf_map__fd(capture->object_.skeleton->maps.ring));
   if (!ring) return tl::unexpected(ring.error());
   capture->ring_ = std::move(*ring);
-  capture->attach_netfilter(offers);
-  capture->attach_ipsec(offers);
-  capture->attach_sockets();
-  capture->attach_tracepoints();
+  capture->families_.emplace(capture->object_, offers);
   // clsact forks: no other thread may run then.
   if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
   if (auto attached = capture->attach_devices(settings, offers); !attached) {
     return tl::unexpected(attached.error());
   }
+  // What is left must see every packet.
+  if (!capture->sees_every_device()) capture->gearbox_ = Gearbox(0);
   if (auto seeing = capture->sees_anything(); !seeing) return tl::unexpected(seeing.error());
   return capture;
 }
@@ -74,38 +67,9 @@ std::string Capture::refusal(const char* program) const {
   return found == object_.refusals.end() ? "" : found->second;
 }
 
-void Capture::attach_tracepoints() {
-  struct Tracepoint {
-    const char* program;
-    const char* name;
-    const char* facts;
-  };
-  constexpr std::array<Tracepoint, 4> kTracepoints = {{
-      {"dptrace_free", "kfree_skb", "drops, with the kernel's reason where it has one"},
-      {"dptrace_consume", "consume_skb", "packets that the kernel itself answers"},
-      {"dptrace_receive", "netif_receive_skb", "packets received by devices of every netns"},
-      {"dptrace_xmit", "net_dev_start_xmit", "packets sent by devices of every netns"},
-  }};
-  for (const auto& tracepoint : kTracepoints) {
-    ProbeState state{tracepoint.name, "tp_btf", false, tracepoint.facts,
-                     refusal(tracepoint.program)};
-    if (state.why.empty()) {
-      const auto* program =
-          bpf_object__find_program_by_name(object_.skeleton->obj, tracepoint.program);
-      if (BpfLink link(bpf_program__attach(program)); link) {
-        links_.push_back(std::move(link));
-        state.attached = true;
-      } else {
-        state.why = fmt::format("attaching to the tracepoint: {}", std::strerror(errno));
-      }
-    }
-    probes_.push_back(std::move(state));
-  }
-}
-
 Result<> Capture::sees_anything() const {
   std::string why;
-  for (const auto& probe : probes_) {
+  for (const auto& probe : probes()) {
     const bool is_tracepoint = probe.mechanism == "tp_btf";
     if (!is_tracepoint && probe.name != "tc") continue;
     if (probe.attached && (is_tracepoint || devices_->attached() > 0)) return {};
@@ -116,129 +80,18 @@ Result<> Capture::sees_anything() const {
 }
 
 bool Capture::sees_every_device() const {
-  return std::all_of(kDevicePoints.begin(), kDevicePoints.end(), [&](std::string_view point) {
-    return std::any_of(probes_.begin(), probes_.end(), [&](const ProbeState& probe) {
-      return probe.name == point && probe.attached;
-    });
-  });
+  return std::all_of(kDevicePoints.begin(), kDevicePoints.end(),
+                     [&](std::string_view point) { return families_->has(point); });
 }
 
-bool Capture::sees_sockets() const {
-  return std::any_of(probes_.begin(), probes_.end(), [](const ProbeState& probe) {
-    return probe.name == kSocketProbe && probe.attached;
-  });
-}
-
-void Capture::attach_sockets() {
-  ProbeState state{kSocketProbe, "cgroup_skb", false, kSocketFacts, {}};
-  if (object_.network.socket == nullptr) {
-    state.why = refusal("dptrace_sock_w");
-  } else if (const auto root = open_cgroup_root(); root) {
-    if (BpfLink link(bpf_program__attach_cgroup(object_.network.socket, root->directory.get()));
-        link) {
-      links_.push_back(std::move(link));
-      state.attached = root->narrower.empty();
-      state.why = root->narrower;
-    } else {
-      state.why = fmt::format("attaching to the root cgroup: {}", std::strerror(errno));
-    }
-  } else {
-    state.why = root.error().message;
-  }
-  probes_.push_back(std::move(state));
-}
-
-void Capture::attach_netfilter(const KernelOffers& offers) {
-  attach_to_function(offers, object_.skeleton->progs.dptrace_nf_slow,
-                     {"nf_hook_slow", "fexit", false, kNetfilterFacts, {}});
-  if (probes_.back().attached) attach_hook_functions();
-}
-
-void Capture::attach_ipsec(const KernelOffers& offers) {
-  attach_to_function(offers, object_.skeleton->progs.dptrace_ipsec,
-                     {"xfrm_output", "fentry", false, kIpsecFacts, {}});
-}
-
-void Capture::attach_to_function(const KernelOffers& offers, bpf_program* program,
-                                 ProbeState state) {
-  state.why = offers.tracing_functions
-                  ? refusal(bpf_program__name(program))
-                  : fmt::format("this kernel refuses fentry and fexit programs: {}",
-                                offers.tracing_refusal);
-  if (state.why.empty() && bpf_program__fd(program) < 0)
-    state.why = "this kernel has no such function";
-  if (state.why.empty()) {
-    if (BpfLink link(bpf_program__attach(program)); link) {
-      links_.push_back(std::move(link));
-      state.attached = true;
-    } else {
-      state.why = fmt::format("attaching to the function: {}", std::strerror(errno));
-    }
-  }
-  probes_.push_back(std::move(state));
-}
-
-void Capture::attach_hook_functions() {
-  for (std::size_t slot = 0; slot < object_.by_fentry.size(); ++slot) {
-    const auto& function = object_.by_fentry[slot];
-    auto* program = bpf_object__find_program_by_name(object_.skeleton->obj,
-                                                     fmt::format("dptrace_hook_{}", slot).c_str());
-    if (BpfLink link(bpf_program__attach(program)); link) {
-      links_.push_back(std::move(link));
-      note_probed(function);
-    } else {
-      object_.by_kprobe.push_back(function);
-    }
-  }
-  ProbeState state{"hook functions", "fentry, kprobe", false, kFunctionFacts, {}};
-  for (const auto& function : object_.by_kprobe) {
-    if (const auto why = attach_kprobe(function); !why.empty() && state.why.empty())
-      state.why = fmt::format("not those of {}: {}", function.name, why);
-  }
-  state.attached = state.why.empty();
-  probes_.push_back(std::move(state));
-  modules_ = loaded_modules();
-}
-
-std::string Capture::attach_kprobe(const HookFunction& function) {
-  if (bpf_program__fd(object_.skeleton->progs.dptrace_hook) < 0) {
-    const auto refused = refusal("dptrace_hook");
-    return refused.empty() ? "this kernel has neither fentry nor kprobes for it" : refused;
-  }
-  BpfLink link(bpf_program__attach_kprobe(object_.skeleton->progs.dptrace_hook, false,
-                                          function.name.c_str()));
-  if (!link) return fmt::format("kprobe: {}", std::strerror(errno));
-  links_.push_back(std::move(link));
-  note_probed(function);
-  return {};
-}
-
-void Capture::note_probed(const HookFunction& function) {
-  // Without it, what this function or one before it decides is told without a name.
-  const std::uint8_t is_probed = 1;
-  bpf_map_update_elem(bpf_map__fd(object_.skeleton->maps.probed), &function.address, &is_probed,
-                      BPF_ANY);
+ProbeStates Capture::probes() const {
+  auto states = families_->states();
+  states.push_back(tc_state_);
+  return states;
 }
 
 void Capture::follow_modules() {
-  if (bpf_program__fd(object_.skeleton->progs.dptrace_hook) < 0) return;
-  auto modules = loaded_modules();
-  if (modules == modules_) return;
-  modules_ = std::move(modules);
-  const auto symbols = Symbols::load();
-  if (!symbols) return;
-  const auto is_known = [](const std::vector<HookFunction>& list, const std::string& name) {
-    return std::any_of(list.begin(), list.end(),
-                       [&](const HookFunction& known) { return known.name == name; });
-  };
-  for (const auto& function : hook_functions(*symbols)) {
-    if (is_known(object_.by_fentry, function.name) || is_known(object_.by_kprobe, function.name))
-      continue;
-    if (const auto why = attach_kprobe(function); !why.empty())
-      warnings_.push_back(
-          fmt::format("what {} decides is told without its name: {}", function.name, why));
-    object_.by_kprobe.push_back(function);
-  }
+  for (auto& warning : families_->follow_modules()) warnings_.push_back(std::move(warning));
 }
 
 Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOffers& offers) {
@@ -278,7 +131,7 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
     state.facts = fmt::format("{} of {} devices of this network namespace, before their queues",
                               attached, devices_->wanted());
   }
-  probes_.push_back(std::move(state));
+  tc_state_ = std::move(state);
   return {};
 }
 
@@ -296,9 +149,10 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd
     return failure(fmt::format("waiting for events: {}", std::strerror(errno)));
   if (ready > 0 && descriptors[1].revents != 0 && devices_->follow()) on_links_();
 
+  const bool goes_on = shift_gear(receive);
   complete_until_ = monotonic_ns();
   forget_following();
-  if (tell_lost(complete_until_, receive)) ring_->read(receive);
+  if (goes_on && tell_lost(complete_until_, receive)) ring_->read(receive);
   return {};
 }
 
@@ -326,11 +180,35 @@ bool Capture::tell_lost(std::uint64_t begin_ns, const Receiver& receive) {
   const std::uint64_t records = lost_ - lost_before;
   const std::uint64_t since_ns = std::exchange(lost_since_ns_, begin_ns);
   if (records == 0) return true;
-  dpt_lost lost{};
-  lost.event = {DPT_EVENT_LOST, sizeof lost, 0, monotonic_ns()};
-  lost.since_ns = since_ns;
-  lost.records = records;
-  return receive(std::as_bytes(std::span(&lost, 1)));
+  return tell_gap({since_ns, monotonic_ns(), records}, receive);
+}
+
+bool Capture::shift_gear(const Receiver& receive) {
+  const std::uint64_t now = monotonic_ns();
+  const auto following = std::atomic_ref(object_.skeleton->bss->following).load();
+  if (following != 0 && following != followed_ns_) gearbox_.follow(now);
+  followed_ns_ = following;
+  if (gearbox_.is_due(now)) gearbox_.measure(now, packets_received());
+  if (gearbox_.is_armed() == (disarmed_ns_ == 0)) return true;
+  if (!gearbox_.is_armed()) {
+    devices_->arm(false);
+    families_->disarm();
+    disarmed_ns_ = now;
+    return true;
+  }
+  families_->arm();
+  devices_->arm(true);
+  // What passed meanwhile, or is under way, lacks what the others would have told.
+  const std::uint64_t since_ns = std::exchange(disarmed_ns_, 0);
+  return tell_gap({since_ns, monotonic_ns(), 0}, receive);
+}
+
+bool Capture::tell_gap(const Gap& gap, const Receiver& receive) {
+  dpt_lost record{};
+  record.event = {DPT_EVENT_LOST, sizeof record, 0, gap.until_ns};
+  record.since_ns = gap.since_ns;
+  record.records = gap.records;
+  return receive(std::as_bytes(std::span(&record, 1)));
 }
 
 void Capture::forget_following() {

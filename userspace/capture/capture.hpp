@@ -6,6 +6,8 @@
 
 #include "attach/devices.hpp"
 #include "attach/tunnel_ports.hpp"
+#include "capture/families.hpp"
+#include "capture/gearbox.hpp"
 #include "capture/marks.hpp"
 #include "capture/object.hpp"
 #include "capture/probe.hpp"
@@ -47,9 +49,9 @@ class Capture {
   /// Those of lost() that the kernel kept from a program.
   std::uint64_t missed() const { return missed_ - missed_before_; }
 
-  const ProbeStates& probes() const { return probes_; }
+  ProbeStates probes() const;
   /// Is it told what each socket of the node takes?
-  bool sees_sockets() const;
+  bool sees_sockets() const { return families_->has("socket"); }
   /// Called when links of the own netns have changed, before the records that follow.
   void on_links(std::function<void()> on_links) { on_links_ = std::move(on_links); }
   /// To be told the links of other network namespaces; those of the own one are followed.
@@ -59,18 +61,14 @@ class Capture {
   void follow_modules();
 
  private:
-  Capture() = default;
-  void attach_tracepoints();
-  void attach_sockets();
-  void attach_netfilter(const KernelOffers& offers);
-  void attach_ipsec(const KernelOffers& offers);
-  /// Attaches a fentry or fexit program, and says in `state` whether it is.
-  void attach_to_function(const KernelOffers& offers, bpf_program* program, ProbeState state);
-  void attach_hook_functions();
-  /// Why it could not be; empty: it is.
-  std::string attach_kprobe(const HookFunction& function);
-  /// Its entry is told from now on.
-  void note_probed(const HookFunction& function);
+  explicit Capture(std::uint64_t busy_rate) : gearbox_(busy_rate) {}
+
+  struct Gap {
+    std::uint64_t since_ns;
+    std::uint64_t until_ns;
+    std::uint64_t records;  ///< that were lost; 0: families were not attached
+  };
+
   Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers);
   /// By tracepoints, of every netns.
   bool sees_every_device() const;
@@ -80,18 +78,23 @@ class Capture {
   void count_lost();
   /// False when `receive` wants no more.
   bool tell_lost(std::uint64_t begin_ns, const Receiver& receive);
+  /// These return false when `receive` wants no more.
+  bool shift_gear(const Receiver& receive);
+  static bool tell_gap(const Gap& gap, const Receiver& receive);
   /// Once nothing was followed for a while, packets that do not match cost less again.
   void forget_following();
 
   LoadedObject object_;
-  std::vector<BpfLink> links_;
-  std::string modules_;  ///< as /proc/modules had them last
+  std::optional<Families> families_;
+  Gearbox gearbox_;
+  std::uint64_t followed_ns_ = 0;  ///< as the programs had it last
+  std::uint64_t disarmed_ns_ = 0;  ///< since when the armed families are not attached; 0: they are
   std::optional<TunnelPorts> tunnel_ports_;
   std::optional<Marks> marks_;
   std::unique_ptr<Devices> devices_;
   std::function<void()> on_links_ = [] {};
   std::unique_ptr<Ring> ring_;
-  ProbeStates probes_;
+  ProbeState tc_state_;
   std::vector<std::string> warnings_;
   std::uint64_t complete_until_ = 0;
   std::uint64_t lost_ = 0;           ///< as counted last

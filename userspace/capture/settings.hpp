@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/gearbox.hpp"
 #include "model/address.hpp"
 
 namespace dptrace {
@@ -18,8 +19,11 @@ struct CaptureSettings {
   std::vector<std::string>
       interfaces;  ///< shell patterns of the devices that get tc programs; empty: the default set
   std::size_t ring_bytes = 8U << 20;  ///< a power of two, at least a page
-  bool load_all = false;              ///< also what is not needed here, to see whether it could be
-  bool every_probe = false;           ///< tracepoint hops also where tc programs tell the crossing
+  /// Packets a second, from which on the node is busy: families that cost something are let go of
+  /// while nothing is followed. 0: never.
+  std::uint64_t busy_rate = Gearbox::kBusy;
+  bool load_all = false;     ///< also what is not needed here, to see whether it could be
+  bool every_probe = false;  ///< tracepoint hops also where tc programs tell the crossing
 };
 
 }  // namespace dptrace

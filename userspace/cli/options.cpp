@@ -180,6 +180,16 @@ void add_trace_options(CLI::App& app, TraceCommand& trace) {
           },
           ""))
       ->group(group);
+  auto* armed = app.add_flag(
+      "--armed", [&trace](std::int64_t) { trace.capture.busy_rate = 0; },
+      "Keep every probe attached, also on a busy node while nothing\nis followed");
+  armed->group(group);
+  app.add_option("--busy-rate", trace.capture.busy_rate,
+                 "Packets a second that make a node a busy one (default 20000)")
+      ->type_name("N")
+      ->check(number_up_to(std::uint64_t{1} << 32))
+      ->excludes(armed)
+      ->group(group);
   add_time_option(app, "--duration", trace.duration, "Stop after 10s, 2m, 1h")->group(group);
   app.add_option("-w,--write", trace.write_file, "Also record everything that `dptrace show` needs")
       ->type_name("FILE")

@@ -84,6 +84,16 @@ std::vector<NamedCounter> parse_per_cpu_stat(std::string_view text,
   return found;
 }
 
+std::uint32_t parse_softnet_received(std::string_view text) {
+  std::uint32_t sum = 0;
+  while (!text.empty()) {
+    const auto values = words(take_until(text, '\n'));
+    if (values.empty()) continue;
+    if (const auto received = number(values[0], 16)) sum += static_cast<std::uint32_t>(*received);
+  }
+  return sum;
+}
+
 std::vector<NamedCounter> parse_softnet(std::string_view text) {
   std::vector<NamedCounter> found;
   while (!text.empty()) {

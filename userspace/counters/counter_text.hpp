@@ -32,5 +32,7 @@ std::vector<NamedCounter> parse_per_cpu_stat(std::string_view text,
 /// budget that ran out (time_squeeze) loses nothing. The CPU's number is told since 5.10; a line
 /// without it is left out.
 std::vector<NamedCounter> parse_softnet(std::string_view text);
+/// Of the same: packets that all its CPUs have received, a sum that wraps around.
+std::uint32_t parse_softnet_received(std::string_view text);
 
 }  // namespace dptrace

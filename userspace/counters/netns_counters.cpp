@@ -140,6 +140,11 @@ SourceReading read_softnet_counters() {
   return {CounterSource::kSoftnet, std::move(readings)};
 }
 
+std::uint32_t packets_received() {
+  std::string text;
+  return read_file("/proc/net/softnet_stat", text) ? parse_softnet_received(text) : 0;
+}
+
 std::uint64_t netns_cookie() {
   const OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   std::uint64_t cookie = 0;

@@ -1,6 +1,7 @@
 // The counters of losses of one network namespace.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct SourceReading {
 std::vector<SourceReading> read_netns_counters(std::size_t most_devices);
 
 SourceReading read_softnet_counters();
+
+/// By all CPUs of the machine, a count that wraps around; 0: it cannot be read.
+std::uint32_t packets_received();
 
 /// Tells this netns from one that had its inode number before; 0 before 5.14, which cannot.
 std::uint64_t netns_cookie();

@@ -79,7 +79,7 @@ Timeline::Place Timeline::begin(const Sighting& seen) {
   live.packet.id = next_id_++;
   live.packet.hops.reserve(usual_hops_);
   live.packet.retransmission = connections_.is_retransmission(flow);
-  if (seen.hop.event.time_ns <= lossy_until_) live.packet.incomplete = Incomplete::kEventsLost;
+  if (seen.hop.event.time_ns <= lossy_until_) live.packet.incomplete = lossy_why_;
   live.kind = seen.extent.kind;
   live.in_parts = is_fragment(flow);
   live.base = live.in_parts ? 0 : seen.extent.begin;
@@ -314,8 +314,9 @@ void Timeline::add_end(const dpt_end& wire) {
 
 void Timeline::add_lost(const dpt_lost& wire) {
   lossy_until_ = std::max<std::uint64_t>(lossy_until_, wire.event.time_ns);
+  lossy_why_ = wire.records == 0 ? Incomplete::kNotArmed : Incomplete::kEventsLost;
   for (auto& live : live_) {
-    live.packet.incomplete = Incomplete::kEventsLost;
+    live.packet.incomplete = lossy_why_;
     live.unsettled = true;
   }
 }

@@ -6,7 +6,7 @@ Variables: DPTRACE, the binary (default build/dptrace); DPTRACE_VM, set in the g
 kernel must have may not be missing.
 """
 
-from .attachments import attached, devices, traces_left
+from .attachments import attached, attached_programs, devices, traces_left
 from .bpf import Bpf
 from .case import NodeTest
 from .certificates import PASSWORD, Certificates

@@ -1,0 +1,48 @@
+"""On a busy node costly probes are let go of while nothing is followed: what passes meanwhile says so."""
+
+import subprocess
+import unittest
+
+import support
+from support import NodeTest, Trace, ping, run, topology
+
+COSTLY = {"dptrace_consume", "dptrace_nf_slow", "dptrace_ipsec", "dptrace_sock", "dptrace_sock_w"}
+
+
+class Gears(NodeTest):
+    def test_quiet_then_followed(self):
+        nodes = topology()
+        with Trace("--pod-ip", nodes.pod1.ip, "--busy-rate", "1") as trace:
+            first = support.attached_programs(trace.process.pid)
+            self.assertIn("dptrace_consume", first)
+            # Others keep the node as busy as it is said to be.
+            with subprocess.Popen(["ip", "netns", "exec", nodes.pod2.netns, "ping", "-q", "-i", "0.05", nodes.pod3.ip],
+                                  stdout=subprocess.DEVNULL) as flood:
+                try:
+                    support.wait_until(lambda: not support.attached_programs(trace.process.pid) & COSTLY, "the costly probes to go", timeout=90)
+                    self.assertLessEqual({"dptrace_free", "dptrace_receive", "dptrace_xmit"}, support.attached_programs(trace.process.pid))
+                    self.assertEqual(support.attached(nodes.n1, "eth0"), (0, 0))
+
+                    icmp_id = ping(nodes.pod1, nodes.pod3.ip)
+                    packet = trace.packet(icmp=8, id=icmp_id)
+                    self.assertEqual((packet["complete"], packet["incomplete_because"]), (False, "not-armed"))
+                    self.assertNotEqual(packet["verdict"], "dropped")
+                    support.wait_until(lambda: support.attached_programs(trace.process.pid) == first, "all probes to be back")
+
+                    icmp_id = ping(nodes.pod1, nodes.pod3.ip)
+                    packet = trace.packet(icmp=8, id=icmp_id)
+                    self.assert_delivered(packet, nodes.request(nodes.pod1, nodes.pod3))
+                    self.assertNotIn("complete", packet)
+                finally:
+                    flood.terminate()
+            self.assert_nothing_lost(trace.stop())
+
+    def test_armed(self):
+        """Asked to keep them, and to be busy at a rate of its own: one of both."""
+        done = run(support.DPTRACE, "--pod-ip", "10.0.0.1", "--armed", "--busy-rate", "5", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--armed", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

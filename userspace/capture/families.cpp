@@ -1,0 +1,129 @@
+#include "capture/families.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace dptrace {
+
+namespace {
+
+struct Tracepoint {
+  const char* program;
+  const char* name;
+  Gear gear;
+  const char* facts;
+};
+
+constexpr std::array<Tracepoint, 4> kTracepoints = {{
+    {"dptrace_free", "kfree_skb", Gear::kAlways,
+     "drops, with the kernel's reason where it has one"},
+    {"dptrace_consume", "consume_skb", Gear::kArmed, "packets that the kernel itself answers"},
+    {"dptrace_receive", "netif_receive_skb", Gear::kAlways,
+     "packets received by devices of every netns"},
+    {"dptrace_xmit", "net_dev_start_xmit", Gear::kAlways, "packets sent by devices of every netns"},
+}};
+
+struct Function {
+  const char* program;
+  const char* name;
+  const char* mechanism;
+  const char* facts;
+};
+
+constexpr Function kNetfilter = {"dptrace_nf_slow", "nf_hook_slow", "fexit",
+                                 "netfilter hooks, their verdicts, and the function that decided"};
+constexpr Function kIpsec = {"dptrace_ipsec", "xfrm_output", "fentry",
+                             "packets that IPsec takes, to send them encrypted"};
+
+std::string refusal_of(const LoadedObject& object, const char* program) {
+  const auto found = object.refusals.find(program);
+  return found == object.refusals.end() ? "" : found->second;
+}
+
+bpf_program* program_of(const LoadedObject& object, const char* name) {
+  return bpf_object__find_program_by_name(object.skeleton->obj, name);
+}
+
+std::unique_ptr<Family> on_function(const LoadedObject& object, const KernelOffers& offers,
+                                    const Function& function) {
+  auto* program = program_of(object, function.program);
+  std::string why = refusal_of(object, function.program);
+  if (!offers.tracing_functions) {
+    why = fmt::format("this kernel refuses fentry and fexit programs: {}", offers.tracing_refusal);
+  } else if (why.empty() && bpf_program__fd(program) < 0) {
+    why = "this kernel has no such function";
+  }
+  return std::make_unique<ProgramFamily>(
+      ProbeState{function.name, function.mechanism, false, function.facts, {}}, Gear::kArmed,
+      program, std::move(why), "function");
+}
+
+std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object) {
+  std::string why = refusal_of(object, "dptrace_hook");
+  if (why.empty() && bpf_program__fd(object.skeleton->progs.dptrace_hook) < 0)
+    why = "this kernel has neither fentry nor kprobes for it";
+  return std::make_unique<HookProbes>(ProbeState{"hook functions",
+                                                 "fentry, kprobe",
+                                                 false,
+                                                 "which function decided at a netfilter hook",
+                                                 {}},
+                                      *object.skeleton, object.by_fentry, object.by_kprobe,
+                                      std::move(why));
+}
+
+}  // namespace
+
+Families::Families(LoadedObject& object, const KernelOffers& offers) {
+  // Ends are attached before beginnings.
+  add(on_function(object, offers, kNetfilter));
+  if (has(kNetfilter.name)) {
+    auto hooks = on_hook_functions(object);
+    hooks_ = hooks.get();
+    add(std::move(hooks));
+  }
+  add(on_function(object, offers, kIpsec));
+  add(std::make_unique<SocketFamily>(
+      ProbeState{"socket", "cgroup_skb", false, "which packets a TCP, UDP or raw socket took", {}},
+      object.network.socket, refusal_of(object, "dptrace_sock_w")));
+  for (const auto& tracepoint : kTracepoints) {
+    add(std::make_unique<ProgramFamily>(
+        ProbeState{tracepoint.name, "tp_btf", false, tracepoint.facts, {}}, tracepoint.gear,
+        program_of(object, tracepoint.program), refusal_of(object, tracepoint.program),
+        "tracepoint"));
+  }
+}
+
+void Families::add(std::unique_ptr<Family> family) {
+  family->attach();
+  members_.push_back(std::move(family));
+}
+
+void Families::arm() {
+  for (const auto& member : members_) member->attach();
+}
+
+void Families::disarm() {
+  for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
+    if ((*member)->gear() == Gear::kArmed) (*member)->detach();
+  }
+}
+
+bool Families::has(std::string_view name) const {
+  return std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
+    return member->state().name == name && member->state().attached;
+  });
+}
+
+ProbeStates Families::states() const {
+  ProbeStates states;
+  for (const auto& member : members_) states.push_back(member->state());
+  return states;
+}
+
+std::vector<std::string> Families::follow_modules() {
+  return hooks_ == nullptr ? std::vector<std::string>() : hooks_->follow_modules();
+}
+
+}  // namespace dptrace

@@ -1,0 +1,88 @@
+#include "capture/hook_probes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace dptrace {
+
+HookProbes::HookProbes(ProbeState state, dptrace_bpf& skeleton, std::vector<HookFunction> by_fentry,
+                       std::vector<HookFunction> by_kprobe, std::string refusal)
+    : Family(std::move(state), Gear::kArmed),
+      skeleton_(skeleton),
+      by_fentry_(std::move(by_fentry)),
+      by_kprobe_(std::move(by_kprobe)),
+      refusal_(std::move(refusal)),
+      modules_(loaded_modules()) {}
+
+Result<std::string> HookProbes::put_in_place() {
+  std::string lacks;
+  const auto by_kprobe = [&](const HookFunction& function) {
+    if (const auto why = attach_kprobe(function); !why.empty() && lacks.empty())
+      lacks = fmt::format("not those of {}: {}", function.name, why);
+  };
+  for (std::size_t slot = 0; slot < by_fentry_.size(); ++slot) {
+    const auto name = fmt::format("dptrace_hook_{}", slot);
+    BpfLink link(
+        bpf_program__attach(bpf_object__find_program_by_name(skeleton_.obj, name.c_str())));
+    if (!link) {
+      by_kprobe(by_fentry_[slot]);
+      continue;
+    }
+    keep(std::move(link));
+    note_probed(by_fentry_[slot], true);
+  }
+  for (const auto& function : by_kprobe_) by_kprobe(function);
+  return lacks;
+}
+
+std::string HookProbes::attach_kprobe(const HookFunction& function) {
+  std::string why = refusal_;
+  if (why.empty()) {
+    BpfLink link(
+        bpf_program__attach_kprobe(skeleton_.progs.dptrace_hook, false, function.name.c_str()));
+    if (link) {
+      keep(std::move(link));
+    } else {
+      why = fmt::format("kprobe: {}", std::strerror(errno));
+    }
+  }
+  note_probed(function, why.empty());
+  return why;
+}
+
+void HookProbes::note_probed(const HookFunction& function, bool is_probed) {
+  // Without it, what this function or one before it decides is told without a name.
+  const std::uint8_t one = 1;
+  const int map = bpf_map__fd(skeleton_.maps.probed);
+  if (is_probed) {
+    bpf_map_update_elem(map, &function.address, &one, BPF_ANY);
+  } else {
+    bpf_map_delete_elem(map, &function.address);
+  }
+}
+
+std::vector<std::string> HookProbes::follow_modules() {
+  std::vector<std::string> warnings;
+  auto modules = loaded_modules();
+  if (!refusal_.empty() || modules == modules_) return warnings;
+  modules_ = std::move(modules);
+  const auto symbols = Symbols::load();
+  if (!symbols) return warnings;
+  const auto is_known = [](const std::vector<HookFunction>& list, const std::string& name) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const HookFunction& known) { return known.name == name; });
+  };
+  for (const auto& function : hook_functions(*symbols)) {
+    if (is_known(by_fentry_, function.name) || is_known(by_kprobe_, function.name)) continue;
+    if (const auto why = attach_kprobe(function); !why.empty())
+      warnings.push_back(
+          fmt::format("what {} decides is told without its name: {}", function.name, why));
+    by_kprobe_.push_back(function);
+  }
+  return warnings;
+}
+
+}  // namespace dptrace

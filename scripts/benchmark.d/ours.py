@@ -2,7 +2,9 @@
 
 import json
 import re
+import time
 
+from system import Failed
 from tracer import Tracer
 from workloads import NOBODY_IP, PINGING_IP, SENDER_IP, WORKLOADS
 
@@ -41,8 +43,23 @@ class Pinged(Dptrace):
         return ["nsenter", f"--net=/run/netns/{prefix}-pod2", "ping", "-q", "-I", PINGING_IP, WORKLOADS["vxlan"].peer_ip]
 
 
+class Quiet(Dptrace):
+    """A busy node on which nothing has been followed for half a minute. Somebody pings, so that it counts as busy."""
+
+    def beside(self, prefix):
+        return ["nsenter", f"--net=/run/netns/{prefix}-pod2", "ping", "-q", "-i", "0.2", "-I", PINGING_IP, WORKLOADS["vxlan"].peer_ip]
+
+    def settle(self, running):
+        deadline = time.monotonic() + 120
+        while "dptrace_consume" in running.attached():
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name}: its costly probes did not go")
+            time.sleep(1)
+
+
 def dptraces(binary, label=""):
     yield Dptrace(f"dptrace{label} nothing", "nothing", binary, "--pod-ip", NOBODY_IP)
+    yield Quiet(f"dptrace{label} quiet", "quiet", binary, "--pod-ip", NOBODY_IP, "--busy-rate", "1")
     yield Pinged(f"dptrace{label} armed", "armed", binary, "--pod-ip", PINGING_IP)
     yield Dptrace(f"dptrace{label} all, text", "all", binary, "--pod-ip", SENDER_IP)
     yield Dptrace(f"dptrace{label} all, json", "all", binary, "--pod-ip", SENDER_IP, "-o", "json")

@@ -24,6 +24,7 @@ class Running:
             if beside := tracer.beside(netns.rsplit("-", 1)[0]):
                 self.beside = subprocess.Popen(beside, stdout=subprocess.DEVNULL)
             self.leave_sender_cpu()
+            tracer.settle(self)
         except BaseException:
             self.kill()
             raise
@@ -86,6 +87,16 @@ class Running:
                 name = names.get(int(fields["prog_id"]), "?")
                 result[f"{name}/{fields['prog_id']}"] = (int(fields["run_cnt"]), int(fields["run_time_ns"]))
         return result
+
+    def attached(self):
+        """Names of the BPF programs that links of the tracer hold in their places."""
+        names = {entry["id"]: entry.get("name", "?") for entry in json.loads(run("bpftool", "-j", "prog", "show"))}
+        held = set()
+        for path in pathlib.Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
+            fields = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+            if "link_type" in fields:
+                held.add(names.get(int(fields["prog_id"]), "?"))
+        return held
 
     def stop(self):
         """{"events", "lost"} as the tracer tells them, and "stopped_s", how long it took to go."""

@@ -6,6 +6,7 @@ import dataclasses
 RATIOS = {
     ("nothing", False): 1.05,
     ("nothing", True): 1.05,
+    ("quiet", False): 1.05,
     ("armed", False): 1.08,
     ("all", False): 1.50,
     ("drops", False): 1.00,

@@ -5,7 +5,7 @@ import signal
 
 
 class Tracer:
-    kind = None  # dptrace alone has targets: "nothing" matches, "all" match, "drops" are counted
+    kind = None  # dptrace alone has targets: it matches "nothing", "quiet" or "armed", or "all"; "drops" are counted
     stops_by = signal.SIGINT
     tells_ready_in_output = False
     # What reads the output. Only its end is of interest: the summary.
@@ -26,6 +26,9 @@ class Tracer:
 
     def beside(self, prefix):
         """A command that runs as long as the tracer does; nothing: none."""
+
+    def settle(self, running):
+        """Waits until it costs what is to be measured."""
 
     def events(self, errors, output):
         """(taken, lost), None for what the tool does not tell."""

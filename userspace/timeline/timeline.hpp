@@ -106,7 +106,7 @@ class Timeline {
   std::size_t usual_hops_ = 12;    ///< as many as the packet before had
   std::uint64_t lossy_until_ = 0;  ///< packets that began before may lack hops
   Incomplete lossy_why_ = Incomplete::kNo;
-  std::uint64_t steps_ = 0;        ///< of time that have passed
+  std::uint64_t steps_ = 0;  ///< of time that have passed
   std::uint64_t next_id_ = 1;
   std::uint64_t forgotten_ = 0;
 };

@@ -167,12 +167,18 @@ static __always_inline __u8 state__hook(struct nf_hook_state *state)
 	return state->hook;
 }
 
+static __always_inline struct net_device *state__device(struct nf_hook_state *state)
+{
+	__u8 hook = state__hook(state);
+
+	return hook == NF_LOCAL_OUT || hook == NF_POST_ROUTING ? state->out : state->in;
+}
+
 /* The common part of a record, from where the hook was run. */
 static __always_inline struct net_device *netfilter__place(struct dpt_place *place, struct sk_buff *skb,
 							   struct nf_hook_state *state)
 {
-	__u8 hook = state__hook(state);
-	struct net_device *dev = hook == NF_LOCAL_OUT || hook == NF_POST_ROUTING ? state->out : state->in;
+	struct net_device *dev = state__device(state);
 
 	place->skb = (__u64)skb;
 	place->netns = state->net->ns.inum;
@@ -258,9 +264,36 @@ static __always_inline bool netfilter__is_marked_before(struct sk_buff *skb, str
 	return hook != NF_PRE_ROUTING && hook != NF_POST_ROUTING && skb__packet_type(skb) == PACKET_HOST;
 }
 
+/* An argument of nf_hook_slow, or behind them its result. Loaded where it is used: there is no room on the stack to
+ * keep them all.
+ */
+static __always_inline __u64 hooked__argument(__u64 *ctx, int number)
+{
+	return *(volatile __u64 *)&ctx[number];
+}
+
+static __always_inline struct sk_buff *hooked__skb(__u64 *ctx)
+{
+	return (struct sk_buff *)hooked__argument(ctx, 0);
+}
+
+static __always_inline struct nf_hook_state *hooked__state(__u64 *ctx)
+{
+	return (struct nf_hook_state *)hooked__argument(ctx, 1);
+}
+
+static __always_inline struct nf_hook_entries *hooked__entries(__u64 *ctx)
+{
+	return (struct nf_hook_entries *)hooked__argument(ctx, 2);
+}
+
+static __always_inline int hooked__result(__u64 *ctx)
+{
+	return (int)hooked__argument(ctx, 4);
+}
+
 /* A packet that the hook has let through, or that it keeps. */
-static __always_inline int netfilter__passed(struct sk_buff *skb, struct nf_hook_state *state,
-					     struct nf_hook_entries *entries, int result)
+static __always_inline int netfilter__passed(__u64 *ctx)
 {
 	struct dpt_netfilter *record;
 	struct net_device *dev;
@@ -269,43 +302,47 @@ static __always_inline int netfilter__passed(struct sk_buff *skb, struct nf_hook
 	struct dpt_seen seen;
 	__u32 matches;
 
-	bytes__of_network_header(&bytes, skb);
-	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(skb), netfilter__way(state), READ_AFTER_GLANCE,
-				   &matches))
+	bytes__of_network_header(&bytes, hooked__skb(ctx));
+	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(hooked__skb(ctx)), netfilter__way(hooked__state(ctx)),
+				   READ_AFTER_GLANCE, &matches))
 		return 0;
-	dev = netfilter__place(&place, skb, state);
-	place.length = skb->len;
-	place.packet_type = skb__packet_type(skb);
-	place.iif = skb->skb_iif;
-	place.flags = skb__is_gso(skb);
-	if (!identity__is_ours(&seen, &place, netfilter__way(state), matches)) {
-		skb__unmark(skb);
+	netfilter__place(&place, hooked__skb(ctx), hooked__state(ctx));
+	place.length = hooked__skb(ctx)->len;
+	place.packet_type = skb__packet_type(hooked__skb(ctx));
+	place.iif = hooked__skb(ctx)->skb_iif;
+	place.flags = skb__is_gso(hooked__skb(ctx));
+	if (!identity__is_ours(&seen, &place, netfilter__way(hooked__state(ctx)), matches)) {
+		skb__unmark(hooked__skb(ctx));
 		return 0;
 	}
-	skb__mark(skb);
+	skb__mark(hooked__skb(ctx));
+	dev = state__device(hooked__state(ctx));
 	if (dev)
 		emit__device(dev, &place, seen.now);
-	record = netfilter__begin(state, entries->num_hook_entries, 0, result, seen.now);
+	record = netfilter__begin(hooked__state(ctx), hooked__entries(ctx)->num_hook_entries, 0, hooked__result(ctx),
+				  seen.now);
 	if (!record)
 		return 0;
-	if (result == NF_SLOW_STOLEN)
-		record->function = entries__decider(entries, traversals__last());
+	if (hooked__result(ctx) == NF_SLOW_STOLEN)
+		record->function = entries__decider(hooked__entries(ctx), traversals__last());
 	emit__fill(&record->hop, &place, &seen);
 	emit__submit(record);
 	return 0;
 }
 
 SEC("?fexit/nf_hook_slow")
-int BPF_PROG(dptrace_nf_slow, struct sk_buff *skb, struct nf_hook_state *state, struct nf_hook_entries *entries,
-	     unsigned int first, int result)
+int dptrace_nf_slow(__u64 *ctx)
 {
+	struct nf_hook_state *state = hooked__state(ctx);
+	struct sk_buff *skb = hooked__skb(ctx);
+	int result = hooked__result(ctx);
 	__u64 function = traversals__end((__u64)skb, result, state->pf);
 
 	if (result < 0)
-		return netfilter__dropped(skb, state, entries, function, result);
+		return netfilter__dropped(skb, state, hooked__entries(ctx), function, result);
 	if (result == NF_SLOW_STOLEN && !function)
 		return 0;
 	if (netfilter__is_marked_before(skb, state) && !skb__is_marked(skb))
 		return 0;
-	return netfilter__passed(skb, state, entries, result);
+	return netfilter__passed(ctx);
 }

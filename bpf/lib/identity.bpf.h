@@ -67,8 +67,10 @@ static __always_inline bool identity__walk(struct dpt_bytes *bytes, struct dpt_s
  */
 static __always_inline enum dpt_wanted identity__wanted(bool marked, __u32 way)
 {
-	if (following && (marked || (translated_since && way & (WAY_UNDECIDED | WAY_LEAVES | WAY_ENDS))))
-		return WANT_ALL;
+	bool translated = translated_since && way & (WAY_UNDECIDED | WAY_LEAVES | WAY_ENDS);
+
+	if (following && (marked || translated))
+		return marked || way & WAY_AT_UPLINK ? WANT_ALL : WANT_TRANSLATED;
 	return way & WAY_AT_UPLINK ? WANT_BEGINNINGS : WANT_NOTHING;
 }
 
@@ -79,8 +81,11 @@ static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struc
 	enum dpt_wanted wanted = forget(identity__wanted(marked, way));
 
 	*matches = 0;
-	if (reading == READ_AFTER_GLANCE && wanted == WANT_NOTHING && glance__dismisses(bytes))
+	if (reading == READ_AFTER_GLANCE && wanted != WANT_ALL && wanted != WANT_BEGINNINGS &&
+	    glance__dismisses(bytes, wanted == WANT_TRANSLATED))
 		return false;
+	if (wanted == WANT_TRANSLATED)
+		wanted = WANT_ALL;
 	switch (reading == READ_BY_WALKING ? LOOK_UNUSUAL : common__look(bytes, seen, wanted, matches)) {
 	case LOOK_NOT_OURS:
 		return false;

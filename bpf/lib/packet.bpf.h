@@ -192,6 +192,7 @@ enum dpt_wanted {
 	WANT_NOTHING,
 	WANT_BEGINNINGS, /* plain packets, of TCP those that open a connection: later ones will be known */
 	WANT_ALL,
+	WANT_TRANSLATED, /* what may have the addresses and ports that NAT gave to packets of ours */
 };
 
 static __always_inline bool tcp__opens(__u8 flags)

@@ -19,6 +19,17 @@ struct {
 	__type(value, struct dpt_recent_set);
 } translated __weak SEC(".maps");
 
+/* Whether one of these may have this hash, in either direction: only a "no" is believed. Faded as the marks of skbs
+ * are.
+ */
+__u8 translated_marks[DPT_TRANSLATED_MARKS] __weak __attribute__((aligned(8))) = {};
+
+static __always_inline __u8 *translated__mark(__u64 hash)
+{
+	_Static_assert(DPT_TRANSLATED_MARKS == 1 << (64 - 50), "what is left of a hash");
+	return &translated_marks[hash >> 50];
+}
+
 /* When one was last written, to RENEW_TRANSLATED_NS; 0: none yet. */
 __u64 translated_since __weak = 0;
 
@@ -53,6 +64,8 @@ static __always_inline void translated__join(__u64 hash, __u64 now)
 
 	if (!set)
 		return;
+	if (*translated__mark(hash) != DPT_MARK_NEW)
+		*translated__mark(hash) = DPT_MARK_NEW;
 	if (now - translated_since > RENEW_TRANSLATED_NS)
 		translated_since = now;
 	oldest = &set->ways[0];

@@ -37,6 +37,12 @@ enum {
 	DPT_MARK_MANY = 0x40000, /* of several addresses; else of the one in the last 16 bits */
 };
 
+/* What NAT has made of packets of ours: see bpf/lib/translated.bpf.h. */
+enum {
+	DPT_TRANSLATED_MARKS = 16384,
+	DPT_MARK_NEW = 2, /* user space makes it 1, and that 0: each after a period */
+};
+
 /* UDP ports as the node's devices have them, told by user space while the programs run. */
 enum {
 	DPT_UDP_PORTS = 65536,

@@ -41,11 +41,19 @@ bool read_packet_from(enum read_way way, const unsigned char* start, size_t line
 /* Of the kernel's own functions the one that is called. */
 void* bpf_rdonly_cast(const void* at, __u32 type) { return (void*)at; }
 
-bool glance_dismisses(const unsigned char* start, size_t linear, __u16 protocol) {
+bool glance_dismisses(const unsigned char* start, size_t linear, __u16 protocol, bool translated) {
   const struct dpt_bytes bytes = {.start = start, .available = linear, .protocol = protocol};
 
-  return glance__dismisses(&bytes);
+  return glance__dismisses(&bytes, translated);
 }
+
+void note_translated(const struct dpt_flow* flow) {
+  struct dpt_tuple ends;
+
+  tuple__of(&ends, flow);
+  *translated__mark(tuple__hash(&ends, flow->protocol)) = DPT_MARK_NEW;
+}
+__u8* marks_of_translated(void) { return translated_marks; }
 
 __u32* marks_of_skbs(void) { return marks; }
 void mark_skb(__u64 skb, __u64 head) { marks__add(skb, head); }

@@ -35,8 +35,14 @@ struct dpt_config* packet_settings(void);
 bool read_packet_from(enum read_way way, const unsigned char* bytes, size_t linear, __u16 protocol,
                       struct read_packet* packet);
 
-/* glance.bpf.h, where the kernel allows it: the packet is surely none that was asked for. */
-bool glance_dismisses(const unsigned char* bytes, size_t linear, __u16 protocol);
+/* glance.bpf.h, where the kernel allows it: the packet is surely none that was asked for, nor, if
+ * that is asked, one with the ends that NAT gave to a packet of ours.
+ */
+bool glance_dismisses(const unsigned char* bytes, size_t linear, __u16 protocol, bool translated);
+
+/* translated.bpf.h: DPT_TRANSLATED_MARKS of them. */
+void note_translated(const struct dpt_flow* flow);
+__u8* marks_of_translated(void);
 
 /* marks.bpf.h: DPT_MARKS of them. */
 __u32* marks_of_skbs(void);

@@ -21,9 +21,13 @@ class Programs {
   Programs& operator=(const Programs&) = delete;
 
   std::span<std::uint32_t> marks() { return {marks_of_skbs(), DPT_MARKS}; }
+  std::span<std::uint8_t> translated() { return {marks_of_translated(), DPT_TRANSLATED_MARKS}; }
 
  private:
-  void clear() { std::fill(marks().begin(), marks().end(), 0); }
+  void clear() {
+    std::fill(marks().begin(), marks().end(), 0);
+    std::fill(translated().begin(), translated().end(), 0);
+  }
 };
 
 // Of one 4 GiB: by half of the address others are the same.
@@ -42,7 +46,7 @@ TEST_CASE("an skb is known by its own address and by that of its data") {
 
 TEST_CASE("a mark lasts for one period and no longer than two") {
   Programs programs;
-  Marks marks(programs.marks());
+  Marks marks(programs.marks(), programs.translated());
   marks.fade(kPeriod, kPeriod);
   mark_skb(0xffff888001234500, 0);
   marks.fade(kPeriod + 1, kPeriod);  // too early
@@ -59,9 +63,32 @@ TEST_CASE("a mark lasts for one period and no longer than two") {
   }
 }
 
+TEST_CASE("what NAT has made of a packet is known for as long") {
+  Programs programs;
+  Marks marks(programs.marks(), programs.translated());
+  dpt_flow flow{};
+  flow.family = 4;
+  note_translated(&flow);
+  const auto noted = [&] {
+    return std::any_of(programs.translated().begin(), programs.translated().end(),
+                       [](auto mark) { return mark != 0; });
+  };
+  marks.fade(kPeriod, kPeriod);
+  CHECK(noted());
+  SECTION("then no more") {
+    marks.fade(2 * kPeriod, kPeriod);
+    CHECK_FALSE(noted());
+  }
+  SECTION("or longer, when it is seen again") {
+    note_translated(&flow);
+    marks.fade(2 * kPeriod, kPeriod);
+    CHECK(noted());
+  }
+}
+
 TEST_CASE("whatever else is marked, forgotten and faded, what is marked stays so for its period") {
   Programs programs;
-  Marks marks(programs.marks());
+  Marks marks(programs.marks(), programs.translated());
   std::mt19937_64 random(11);
   std::set<std::uint64_t> ours;
   std::uint64_t now = kPeriod;

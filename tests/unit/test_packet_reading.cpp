@@ -106,12 +106,33 @@ TEST_CASE("the glance dismisses no packet that was asked for, and most others") 
     read_packet walked{};
     const bool is_ours =
         read_packet_from(READ_WALK, bytes.data(), linear, kIpv4, &walked) && walked.matches;
-    const bool is_dismissed = glance_dismisses(bytes.data(), linear, kIpv4);
+    const bool is_dismissed = glance_dismisses(bytes.data(), linear, kIpv4, false);
     REQUIRE_FALSE((is_ours && is_dismissed));
     dismissed += is_dismissed ? 1 : 0;
     foreign += is_ours ? 0 : 1;
   }
   CHECK(dismissed > foreign / 4);
+  settings->pod_count = 0;
+  settings->casts = 0;
+}
+
+TEST_CASE("the glance dismisses no packet that goes by the addresses which NAT has given") {
+  std::mt19937_64 random(9);
+  auto* settings = packet_settings();
+  settings->casts = 1;
+  settings->pod_count = 1;  // an address that nobody has
+  int dismissed = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::memset(marks_of_translated(), 0, DPT_TRANSLATED_MARKS);
+    const Bytes bytes = any_packet(random, i % 2 == 0);
+    dismissed += glance_dismisses(bytes.data(), bytes.size(), kIpv4, true) ? 1 : 0;
+    read_packet walked{};
+    if (!read_packet_from(READ_WALK, bytes.data(), bytes.size(), kIpv4, &walked)) continue;
+    note_translated(&walked.flow);
+    REQUIRE_FALSE(glance_dismisses(bytes.data(), bytes.size(), kIpv4, true));
+  }
+  CHECK(dismissed > 3000);
+  std::memset(marks_of_translated(), 0, DPT_TRANSLATED_MARKS);
   settings->pod_count = 0;
   settings->casts = 0;
 }

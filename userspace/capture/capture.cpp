@@ -42,7 +42,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   std::unique_ptr<Capture> capture(new Capture(settings.busy_rate));
   capture->object_ = std::move(*object);
   auto* data = capture->object_.skeleton->bss;
-  capture->marks_.emplace(data->marks);
+  capture->marks_.emplace(data->marks, data->translated_marks);
   capture->tunnel_ports_.emplace(data->tunnel_ports, &data->tunnel_ports_told);
   // The ring is read from before anything writes to it; exits are attached before entries.
   auto ring = Ring::open(bpf_map__fd(capture->object_.skeleton->maps.ring));

@@ -6,19 +6,33 @@
 
 namespace dptrace {
 
+namespace {
+
+// Not what a program has just renewed.
+template <typename Mark, typename Older>
+void fade_all(std::span<Mark> marks, Older older) {
+  for (auto& mark : marks) {
+    if (mark == 0) continue;
+    std::atomic_ref shared(mark);
+    auto seen = shared.load(std::memory_order_relaxed);
+    shared.compare_exchange_strong(seen, older(seen), std::memory_order_relaxed);
+  }
+}
+
+std::uint32_t older_mark(std::uint32_t mark) {
+  constexpr std::uint32_t kAge = DPT_MARK_AGE;
+  return (mark & DPT_MARK_FRESH) != 0 ? (mark & ~kAge) | DPT_MARK_OLD : 0;
+}
+
+std::uint8_t older_byte(std::uint8_t mark) { return mark == DPT_MARK_NEW ? 1 : 0; }
+
+}  // namespace
+
 void Marks::fade(std::uint64_t now_ns, std::uint64_t period_ns) {
   if (now_ns - faded_ns_ < period_ns) return;
   faded_ns_ = now_ns;
-  for (auto& mark : marks_) {
-    if (mark == 0) continue;
-    // Not if a program has just renewed it.
-    std::atomic_ref shared(mark);
-    auto seen = shared.load(std::memory_order_relaxed);
-    const auto faded = (seen & DPT_MARK_FRESH) != 0
-                           ? (seen & ~static_cast<std::uint32_t>(DPT_MARK_AGE)) | DPT_MARK_OLD
-                           : 0U;
-    shared.compare_exchange_strong(seen, faded, std::memory_order_relaxed);
-  }
+  fade_all(skbs_, older_mark);
+  fade_all(translated_, older_byte);
 }
 
 }  // namespace dptrace

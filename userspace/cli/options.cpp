@@ -180,15 +180,13 @@ void add_trace_options(CLI::App& app, TraceCommand& trace) {
           },
           ""))
       ->group(group);
-  auto* armed = app.add_flag(
-      "--armed", [&trace](std::int64_t) { trace.capture.busy_rate = 0; },
-      "Keep every probe attached, also on a busy node while nothing\nis followed");
-  armed->group(group);
-  app.add_option("--busy-rate", trace.capture.busy_rate,
+  app.add_flag("--armed", trace.armed,
+               "Keep every probe attached, also on a busy node while nothing\nis followed")
+      ->group(group);
+  app.add_option("--busy-rate", trace.busy_rate,
                  "Packets a second that make a node a busy one (default 20000)")
       ->type_name("N")
       ->check(number_up_to(std::uint64_t{1} << 32))
-      ->excludes(armed)
       ->group(group);
   add_time_option(app, "--duration", trace.duration, "Stop after 10s, 2m, 1h")->group(group);
   app.add_option("-w,--write", trace.write_file, "Also record everything that `dptrace show` needs")
@@ -273,6 +271,9 @@ std::string contradiction(const TraceCommand& trace) {
   if (auto wrong = port_contradiction(capture); !wrong.empty()) return wrong;
   if (trace.show.all && trace.show.drops_only) {
     return "--all contradicts --drops-only: normal frees are not drops";
+  }
+  if (trace.armed && trace.busy_rate) {
+    return "--armed contradicts --busy-rate: every probe stays attached at any rate";
   }
   if (is_same_file(trace.write_file, trace.ready_file)) {
     return fmt::format("--write {} and --ready-file {} name the same file", trace.write_file,
@@ -394,6 +395,7 @@ std::variant<Command, int> parse_command_line(int argc, const char* const* argv)
   TraceCommand& trace = grammar.trace_app->parsed() ? grammar.explicit_trace : grammar.trace;
   if (const auto wrong = contradiction(trace); !wrong.empty()) return refuse(wrong);
   trace.capture.every_probe = trace.show.verbose;
+  trace.capture.busy_rate = trace.armed ? 0 : trace.busy_rate.value_or(Gearbox::kBusy);
   return Command(trace);
 }
 

@@ -26,6 +26,8 @@ struct ShowOptions {
 struct TraceCommand {
   CaptureSettings capture;
   ShowOptions show;
+  bool armed = false;                      ///< no probe is ever let go of
+  std::optional<std::uint64_t> busy_rate;  ///< as CaptureSettings has it
   std::optional<std::chrono::nanoseconds> duration;
   std::string write_file;
   std::string ready_file;

@@ -124,6 +124,7 @@ class Trace {
       if (const auto event = decode(record)) namer_.see(*event);
       return true;
     });
+    malloc_trim(0);  // of what the start took, BTF above all
   }
 
   // Of --duration; whole milliseconds, not a moment too early.

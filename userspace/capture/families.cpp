@@ -37,6 +37,11 @@ constexpr Function kNetfilter = {"dptrace_nf_slow", "nf_hook_slow", "fexit",
 constexpr Function kIpsec = {"dptrace_ipsec", "xfrm_output", "fentry",
                              "packets that IPsec takes, to send them encrypted"};
 
+// What could not come back is not let go of.
+Gear gear_of_functions(const KernelOffers& offers) {
+  return offers.functions_again ? Gear::kArmed : Gear::kAlways;
+}
+
 std::string refusal_of(const LoadedObject& object, const char* program) {
   const auto found = object.refusals.find(program);
   return found == object.refusals.end() ? "" : found->second;
@@ -56,11 +61,11 @@ std::unique_ptr<Family> on_function(const LoadedObject& object, const KernelOffe
     why = "this kernel has no such function";
   }
   return std::make_unique<ProgramFamily>(
-      ProbeState{function.name, function.mechanism, false, function.facts, {}}, Gear::kArmed,
-      program, std::move(why), "function");
+      ProbeState{function.name, function.mechanism, false, function.facts, {}},
+      gear_of_functions(offers), program, std::move(why), "function");
 }
 
-std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object) {
+std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object, const KernelOffers& offers) {
   std::string why = refusal_of(object, "dptrace_hook");
   if (why.empty() && bpf_program__fd(object.skeleton->progs.dptrace_hook) < 0)
     why = "this kernel has neither fentry nor kprobes for it";
@@ -69,8 +74,8 @@ std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object) {
                                                  false,
                                                  "which function decided at a netfilter hook",
                                                  {}},
-                                      *object.skeleton, object.by_fentry, object.by_kprobe,
-                                      std::move(why));
+                                      gear_of_functions(offers), *object.skeleton, object.by_fentry,
+                                      object.by_kprobe, std::move(why));
 }
 
 }  // namespace
@@ -79,7 +84,7 @@ Families::Families(LoadedObject& object, const KernelOffers& offers) {
   // Ends are attached before beginnings.
   add(on_function(object, offers, kNetfilter));
   if (has(kNetfilter.name)) {
-    auto hooks = on_hook_functions(object);
+    auto hooks = on_hook_functions(object, offers);
     hooks_ = hooks.get();
     add(std::move(hooks));
   }

@@ -8,9 +8,10 @@
 
 namespace dptrace {
 
-HookProbes::HookProbes(ProbeState state, dptrace_bpf& skeleton, std::vector<HookFunction> by_fentry,
-                       std::vector<HookFunction> by_kprobe, std::string refusal)
-    : Family(std::move(state), Gear::kArmed),
+HookProbes::HookProbes(ProbeState state, Gear gear, dptrace_bpf& skeleton,
+                       std::vector<HookFunction> by_fentry, std::vector<HookFunction> by_kprobe,
+                       std::string refusal)
+    : Family(std::move(state), gear),
       skeleton_(skeleton),
       by_fentry_(std::move(by_fentry)),
       by_kprobe_(std::move(by_kprobe)),

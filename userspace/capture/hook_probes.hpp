@@ -14,8 +14,9 @@ class HookProbes final : public Family {
  public:
   /// `by_fentry`: in the order of the programs that were made for them. `refusal`: why there is no
   /// kprobe program for the others; empty: there is.
-  HookProbes(ProbeState state, dptrace_bpf& skeleton, std::vector<HookFunction> by_fentry,
-             std::vector<HookFunction> by_kprobe, std::string refusal);
+  HookProbes(ProbeState state, Gear gear, dptrace_bpf& skeleton,
+             std::vector<HookFunction> by_fentry, std::vector<HookFunction> by_kprobe,
+             std::string refusal);
 
   /// Probes the functions of modules that were loaded meanwhile. Returns what could not be, for
   /// people.

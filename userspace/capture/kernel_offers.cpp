@@ -16,7 +16,7 @@ namespace {
 
 // An empty program on a function that every kernel has: a policy may refuse it although BTF and
 // ftrace are there.
-std::string ask_for_tracing(const KernelBtf& btf) {
+std::string ask_for_tracing(const KernelBtf& btf, bool& again) {
   const auto function = btf.function_id("nf_hook_slow");
   if (!function) return "nf_hook_slow is not in the kernel's BTF";
   const std::array<bpf_insn, 2> program = {{
@@ -28,8 +28,11 @@ std::string ask_for_tracing(const KernelBtf& btf) {
   const OwnedFd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "dptrace_ask", "GPL", program.data(),
                                      program.size(), &options));
   if (!loaded) return std::strerror(errno);
-  const OwnedFd attached(bpf_raw_tracepoint_open(nullptr, loaded.get()));
+  OwnedFd attached(bpf_raw_tracepoint_open(nullptr, loaded.get()));
   if (!attached) return std::strerror(errno);
+  attached = OwnedFd();
+  attached = OwnedFd(bpf_raw_tracepoint_open(nullptr, loaded.get()));
+  again = static_cast<bool>(attached);
   return {};
 }
 
@@ -44,7 +47,7 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   offers.direct_reads = btf.has_enumerator("bpf_cmd", "BPF_PROG_STREAM_READ_BY_FD");
   offers.casts = btf.function_id("bpf_rdonly_cast").has_value();
   offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
-  offers.tracing_refusal = ask_for_tracing(btf);
+  offers.tracing_refusal = ask_for_tracing(btf, offers.functions_again);
   offers.tracing_functions = offers.tracing_refusal.empty();
   offers.kprobes = access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0;
   return offers;

@@ -14,6 +14,7 @@ struct KernelOffers {
       false;         ///< consume_skb says from where as its second argument (6.3 to 6.5)
   bool tcx = false;  ///< 6.6
   bool tracing_functions = false;  ///< fentry and fexit programs load and attach
+  bool functions_again = false;    ///< and may be attached again when they were detached (5.13)
   std::string tracing_refusal;     ///< why not
   bool kprobes = false;
   bool direct_reads = false;  ///< tracing programs may read through untrusted pointers (6.17)

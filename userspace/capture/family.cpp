@@ -10,15 +10,17 @@
 namespace dptrace {
 
 void Family::attach() {
-  if (!links_.empty()) return;
+  if (in_place_) return;
   const auto placed = put_in_place();
   state_.why = placed ? *placed : placed.error().message;
   state_.attached = state_.why.empty();
-  if (!placed) links_.clear();
+  in_place_ = placed.has_value();
+  if (!in_place_) links_.clear();
 }
 
 void Family::detach() {
   links_.clear();
+  in_place_ = false;
   state_.attached = false;
 }
 

@@ -36,11 +36,14 @@ class Family {
  protected:
   /// What it does not see although it is attached, and what to do about it; empty: nothing.
   virtual Result<std::string> put_in_place() = 0;
+  /// Between attach() and detach(), also without a link and where it lacks something.
+  bool is_in_place() const { return in_place_; }
   void keep(BpfLink link) { links_.push_back(std::move(link)); }
 
  private:
   ProbeState state_;
   const Gear gear_;
+  bool in_place_ = false;
   std::vector<BpfLink> links_;
 };
 

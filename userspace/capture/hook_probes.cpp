@@ -78,10 +78,11 @@ std::vector<std::string> HookProbes::follow_modules() {
   };
   for (const auto& function : hook_functions(*symbols)) {
     if (is_known(by_fentry_, function.name) || is_known(by_kprobe_, function.name)) continue;
+    by_kprobe_.push_back(function);
+    if (!is_in_place()) continue;  // with the others, when they are wanted again
     if (const auto why = attach_kprobe(function); !why.empty())
       warnings.push_back(
           fmt::format("what {} decides is told without its name: {}", function.name, why));
-    by_kprobe_.push_back(function);
   }
   return warnings;
 }

@@ -1,8 +1,8 @@
 /* tc programs at ingress and egress of the node's devices: they read packets under any lockdown, and see the egress
  * before the queue that may drop it. They only look: the packet goes on to whatever else is attached.
  */
-#include "lib/home.bpf.h"
-#include "lib/identity.bpf.h"
+#include "../lib/home.bpf.h"
+#include "../lib/identity.bpf.h"
 
 char dptrace_license[] SEC("license") = "GPL";
 

@@ -1,7 +1,7 @@
 /* Netfilter hooks: which were run for a packet, with what verdict, and which of the functions decided. */
-#include "lib/dropped.bpf.h"
-#include "lib/identity.bpf.h"
-#include "lib/place.bpf.h"
+#include "../lib/dropped.bpf.h"
+#include "../lib/identity.bpf.h"
+#include "../lib/place.bpf.h"
 
 enum {
 	NF_PRE_ROUTING = 0,

@@ -1,7 +1,7 @@
 /* skb:kfree_skb: the kernel threw a packet away; why, and from where. */
-#include "lib/dropped.bpf.h"
-#include "lib/identity.bpf.h"
-#include "lib/place.bpf.h"
+#include "../lib/dropped.bpf.h"
+#include "../lib/identity.bpf.h"
+#include "../lib/place.bpf.h"
 
 /* What has no route yet was received, or never leaves the host. What was made here has one. */
 static __always_inline __u32 drop__way(struct sk_buff *skb)

@@ -1,6 +1,6 @@
 /* The good ends of a packet: a socket took it, or a local protocol handler consumed it. */
-#include "lib/identity.bpf.h"
-#include "lib/place.bpf.h"
+#include "../lib/identity.bpf.h"
+#include "../lib/place.bpf.h"
 
 static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading reading)
 {

@@ -1,7 +1,7 @@
 /* Every device of every netns: received by the network stack, given to a driver. */
-#include "lib/home.bpf.h"
-#include "lib/identity.bpf.h"
-#include "lib/place.bpf.h"
+#include "../lib/home.bpf.h"
+#include "../lib/identity.bpf.h"
+#include "../lib/place.bpf.h"
 
 /* enum dpt_home_flag. */
 static __always_inline __u32 device__flags(struct net_device *dev)

@@ -1,6 +1,6 @@
 /* IPsec takes a packet: what leaves in its skb is another one, encrypted. Loaded where the kernel has fentry. */
-#include "lib/identity.bpf.h"
-#include "lib/place.bpf.h"
+#include "../lib/identity.bpf.h"
+#include "../lib/place.bpf.h"
 
 /* By which device its route sends it; the skb's own is still the one that it came by. */
 static __always_inline const struct net_device *xfrm__place(struct dpt_place *place, struct sk_buff *skb)

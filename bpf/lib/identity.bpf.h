@@ -79,6 +79,7 @@ static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struc
 						  __u32 way, enum dpt_reading reading, __u32 *matches)
 {
 	enum dpt_wanted wanted = forget(identity__wanted(marked, way));
+	__u32 quotes_ours;
 
 	*matches = 0;
 	if (reading == READ_AFTER_GLANCE && wanted != WANT_ALL && wanted != WANT_BEGINNINGS &&
@@ -97,7 +98,8 @@ static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struc
 			return false;
 	}
 	seen->now = bpf_ktime_get_ns();
-	seen->quotes_ours = !*matches && way & WAY_UNDECIDED && quoted__is_translated(bytes, seen);
+	quotes_ours = !*matches && way & WAY_UNDECIDED && quoted__is_translated(bytes, seen);
+	seen->quotes_ours = forget(quotes_ours);
 	return true;
 }
 

@@ -212,7 +212,8 @@ class Clsact final : public Tc {
     return refusal;
   }
 
-  Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {
+  Result<> attach(std::uint32_t ifindex, bool l2) override {
+    if (!l2 && programs_.l3_in < 0) return failure(kNoneAtStart);
     if (auto claimed = claim(); !claimed) return claimed;
     const std::uint32_t owner = ownership_->number;
     const auto present = filters_of(ifindex);
@@ -228,7 +229,6 @@ class Clsact final : public Tc {
       return (filter.handle & kMadeQdisc) != 0;
     });
     attached_.insert(ifindex);
-    const bool l2 = arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;
     const std::uint32_t handle = owner | (made ? kMadeQdisc : 0);
     int error = add(ifindex, BPF_TC_INGRESS, l2 ? programs_.l2_in : programs_.l3_in, handle);
     if (error == 0)

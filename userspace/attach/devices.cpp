@@ -145,7 +145,7 @@ void Devices::set_uplinks() {
 
 // A crossing is told once: by the tc programs, or where those would not be known, by tracepoints.
 Result<> Devices::cover(const Link& link) {
-  auto attached = tc_->attach(link.index, link.arp_type);
+  auto attached = tc_->attach(link.index, link.has_link_header());
   if (!attached || !settings_.mark_covered || set_home(link.index, DPT_HOME_COVERED, true))
     return attached;
   tc_->detach(link.index);

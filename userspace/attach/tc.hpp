@@ -15,9 +15,12 @@ namespace dptrace {
 struct TcPrograms {
   int l2_in = -1;
   int l2_out = -1;
-  int l3_in = -1;  ///< for devices without a link header
+  int l3_in = -1;  ///< for devices without a link header; -1: there was none at the start
   int l3_out = -1;
 };
+
+inline constexpr const char* kNoneAtStart =
+    "when the trace began, no device was without a link header: programs for those were left out";
 
 class Tc {
  public:
@@ -27,8 +30,8 @@ class Tc {
   /// Why this kernel would let no program be attached; empty: it would, or there is no right to try
   /// (CAP_SYS_ADMIN, before 6.6). No device of this netns is touched.
   virtual std::string trial() const = 0;
-  /// Both directions or none. `arp_type` is ARPHRD_* and tells whether packets have a link header.
-  virtual Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) = 0;
+  /// Both directions or none.
+  virtual Result<> attach(std::uint32_t ifindex, bool has_link_header) = 0;
   /// Empty while the programs on it see all packets. Else what keeps them from that: somebody has
   /// taken them away, or has put filters beside them that may end the row first.
   virtual std::string what_is_wrong(std::uint32_t ifindex) const = 0;

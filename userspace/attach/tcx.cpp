@@ -18,10 +18,6 @@ constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 constexpr std::uint32_t kBefore = 1U << 3;
 
-bool has_link_header(std::uint16_t arp_type) {
-  return arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;
-}
-
 class Tcx final : public Tc {
  public:
   explicit Tcx(TcPrograms programs) : programs_(programs) {}
@@ -31,8 +27,8 @@ class Tcx final : public Tc {
   // The devices are tried themselves: it costs them nothing.
   std::string trial() const override { return {}; }
 
-  Result<> attach(std::uint32_t ifindex, std::uint16_t arp_type) override {
-    const bool l2 = has_link_header(arp_type);
+  Result<> attach(std::uint32_t ifindex, bool l2) override {
+    if (!l2 && programs_.l3_in < 0) return failure(kNoneAtStart);
     Links links{link(l2 ? programs_.l2_in : programs_.l3_in, ifindex, kTcxIngress),
                 link(l2 ? programs_.l2_out : programs_.l3_out, ifindex, kTcxEgress)};
     if (!links.in || !links.out) {

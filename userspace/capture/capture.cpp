@@ -22,21 +22,25 @@ namespace {
 // As BELIEF_NS in identity.bpf.h, and something more for records on their way.
 constexpr std::uint64_t kForgetNs = 36'000'000'000;
 
+int fd_of(const bpf_program* program) { return program == nullptr ? -1 : bpf_program__fd(program); }
+
 constexpr std::array<std::string_view, 2> kDevicePoints = {"netif_receive_skb",
                                                            "net_dev_start_xmit"};
 
 }  // namespace
 
-Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
-                                                const KernelBtf& btf, SymbolsReading& symbols) {
-  auto offers = KernelOffers::ask(btf);
+Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings, KernelBtf btf,
+                                                SymbolsReading& symbols) {
+  std::optional<KernelBtf> types(std::move(btf));
+  const auto offers = KernelOffers::ask(*types);
   // They are waited for as late as can be: before loading where programs are made for functions.
   std::vector<HookFunction> functions;
   if (offers.tracing_functions) {
     if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
-    functions = hook_functions(*symbols.wait());
+    functions = hook_functions(*symbols.wait(), *types);
   }
-  auto object = load_object(settings, offers, btf, functions);
+  types.reset();
+  auto object = load_object(settings, offers, functions);
   if (!object) return tl::unexpected(object.error());
 
   std::unique_ptr<Capture> capture(new Capture(settings.busy_rate));
@@ -104,7 +108,7 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
       if (state.why.empty()) state.why = refusal(program);
   } else {
     const TcPrograms fds{bpf_program__fd(network.l2_in), bpf_program__fd(network.l2_out),
-                         bpf_program__fd(network.l3_in), bpf_program__fd(network.l3_out)};
+                         fd_of(network.l3_in), fd_of(network.l3_out)};
     tc = offers.tcx ? make_tcx(fds) : make_clsact(fds);
     if (settings.load_all) state.why = tc->trial();
   }

@@ -22,9 +22,11 @@ class Capture {
  public:
   using Receiver = Ring::Receiver;
 
-  /// An error when nothing can be seen at all; a probe that is missing is told in probes().
-  static Result<std::unique_ptr<Capture>> start(const CaptureSettings& settings,
-                                                const KernelBtf& btf, SymbolsReading& symbols);
+  /// An error when nothing can be seen at all; a probe that is missing is told in probes(). `btf`
+  /// is gone before programs are loaded: libbpf reads one of its own, and each takes as much memory
+  /// as all the rest.
+  static Result<std::unique_ptr<Capture>> start(const CaptureSettings& settings, KernelBtf btf,
+                                                SymbolsReading& symbols);
   ~Capture();
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;

@@ -60,4 +60,10 @@ std::vector<HookFunction> hook_functions(const Symbols& symbols) {
   return found;
 }
 
+std::vector<HookFunction> hook_functions(const Symbols& symbols, const KernelBtf& btf) {
+  auto found = hook_functions(symbols);
+  for (auto& function : found) function.has_btf = btf.find_function(function.name).has_value();
+  return found;
+}
+
 }  // namespace dptrace

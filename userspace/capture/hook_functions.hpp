@@ -7,16 +7,19 @@
 #include <vector>
 
 #include "names/symbols.hpp"
+#include "node/kernel_btf.hpp"
 
 namespace dptrace {
 
 struct HookFunction {
   std::string name;
   std::uint64_t address = 0;
+  bool has_btf = false;  ///< the kernel knows its arguments: a fentry program can be put on it
 };
 
 /// Those that this kernel has with the modules loaded now, the ones that most often end a packet
 /// first.
 std::vector<HookFunction> hook_functions(const Symbols& symbols);
+std::vector<HookFunction> hook_functions(const Symbols& symbols, const KernelBtf& btf);
 
 }  // namespace dptrace

@@ -49,6 +49,8 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
   offers.tracing_refusal = ask_for_tracing(btf, offers.functions_again);
   offers.tracing_functions = offers.tracing_refusal.empty();
+  offers.xfrm_output = btf.find_function("xfrm_output").has_value();
+  offers.inet_rtx_syn_ack = btf.find_function("inet_rtx_syn_ack").has_value();
   offers.kprobes = access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0;
   return offers;
 }

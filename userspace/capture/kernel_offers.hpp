@@ -16,6 +16,8 @@ struct KernelOffers {
   bool tracing_functions = false;  ///< fentry and fexit programs load and attach
   bool functions_again = false;    ///< and may be attached again when they were detached (5.13)
   std::string tracing_refusal;     ///< why not
+  bool xfrm_output = false;        ///< it has this function, whose arguments are known
+  bool inet_rtx_syn_ack = false;   ///< likewise
   bool kprobes = false;
   bool direct_reads = false;  ///< tracing programs may read through untrusted pointers (6.17)
   bool casts = false;         ///< tracing programs may read a number as a pointer to a struct (6.2)

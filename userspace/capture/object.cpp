@@ -12,6 +12,7 @@
 #include <initializer_list>
 
 #include "attach/clsact_qdisc.hpp"
+#include "node/links.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -81,8 +82,18 @@ bool wants_tc(const dptrace_bpf& skeleton, const CaptureSettings& settings,
   return devices && !devices->empty();
 }
 
+// To verify them takes a sixth of the start, and few nodes have such devices.
+bool wants_l3(const dptrace_bpf& skeleton, const CaptureSettings& settings,
+              const Refusals& refusals) {
+  if (settings.load_all || !settings.interfaces.empty()) return true;
+  if (!sees_devices(skeleton, refusals)) return true;
+  const auto links = read_links();
+  return !links || std::any_of(links->begin(), links->end(),
+                               [](const Link& link) { return !link.has_link_header(); });
+}
+
 NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large, bool with_tc,
-                                        const Refusals& refusals) {
+                                        bool with_l3, const Refusals& refusals) {
   const auto& programs = skeleton.progs;
   NetworkPrograms chosen =
       large
@@ -97,6 +108,7 @@ NetworkPrograms choose_network_programs(const dptrace_bpf& skeleton, bool large,
       })) {
     chosen.l2_in = chosen.l2_out = chosen.l3_in = chosen.l3_out = nullptr;
   }
+  if (!with_l3) chosen.l3_in = chosen.l3_out = nullptr;
   if (is_refused(refusals, chosen.socket)) chosen.socket = nullptr;
   for (auto* program : {chosen.l2_in, chosen.l2_out, chosen.l3_in, chosen.l3_out, chosen.socket}) {
     if (program != nullptr) bpf_program__set_autoload(program, true);
@@ -114,7 +126,7 @@ bool is_large(const dptrace_bpf& skeleton, std::string_view name) {
 }
 
 // Gives each function the cheapest program that the kernel has for it.
-void place_hook_functions(LoadedObject& object, const KernelOffers& offers, const KernelBtf& btf,
+void place_hook_functions(LoadedObject& object, const KernelOffers& offers,
                           const std::vector<HookFunction>& functions) {
   auto& skeleton = *object.skeleton;
   const auto& refusals = object.refusals;
@@ -128,8 +140,7 @@ void place_hook_functions(LoadedObject& object, const KernelOffers& offers, cons
                         ? bpf_object__find_program_by_name(
                               skeleton.obj, fmt::format("{}{}", kOnHookFunction, slot).c_str())
                         : nullptr;
-    if (program != nullptr && !refusals.contains(function.name) &&
-        btf.find_function(function.name) &&
+    if (program != nullptr && !refusals.contains(function.name) && function.has_btf &&
         bpf_program__set_attach_target(program, 0, function.name.c_str()) == 0) {
       bpf_program__set_autoload(program, true);
       skeleton.rodata->hook_functions[slot] = function.address;
@@ -186,8 +197,7 @@ std::size_t hook_function_slot(std::string_view program) {
 
 }  // namespace
 
-Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers,
-                            const KernelBtf& btf) {
+Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers) {
   // Where the kernel refuses to tell what became of connections, the drops are counted all the
   // same.
   Refusals refusals;
@@ -196,8 +206,8 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
     if (!skeleton) return skeleton;
     configure(**skeleton, settings, offers, refusals);
     const auto& programs = (*skeleton)->progs;
-    const bool has_requests = !offers.drop_reasons && offers.tracing_functions &&
-                              btf.find_function("inet_rtx_syn_ack").has_value();
+    const bool has_requests =
+        !offers.drop_reasons && offers.tracing_functions && offers.inet_rtx_syn_ack;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, (*skeleton)->obj) {
       const bool is_wanted = program == programs.dptrace_watch || program == programs.dptrace_tcp ||
@@ -217,7 +227,7 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
 }
 
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const KernelBtf& btf, const std::vector<HookFunction>& functions) {
+                                 const std::vector<HookFunction>& functions) {
   Refusals refusals;
   bool large = offers.large_network_programs;
   for (;;) {
@@ -227,11 +237,12 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOf
     configure(*object.skeleton, settings, offers, refusals);
     leave_out(object);
     const bool with_tc = wants_tc(*object.skeleton, settings, offers, refusals);
-    object.network = choose_network_programs(*object.skeleton, large, with_tc, refusals);
-    place_hook_functions(object, offers, btf, functions);
+    const bool with_l3 = with_tc && wants_l3(*object.skeleton, settings, refusals);
+    object.network = choose_network_programs(*object.skeleton, large, with_tc, with_l3, refusals);
+    place_hook_functions(object, offers, functions);
     auto* ipsec = object.skeleton->progs.dptrace_ipsec;
-    bpf_program__set_autoload(ipsec, offers.tracing_functions && btf.find_function("xfrm_output") &&
-                                         !is_refused(refusals, ipsec));
+    bpf_program__set_autoload(
+        ipsec, offers.tracing_functions && offers.xfrm_output && !is_refused(refusals, ipsec));
     const auto loaded = load(*object.skeleton);
     if (loaded) return object;
     auto refusal = refusal_of(libbpf_log());

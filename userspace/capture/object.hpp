@@ -9,11 +9,11 @@
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
 #include "model/result.hpp"
-#include "node/kernel_btf.hpp"
 
 namespace dptrace {
 
-/// The form of each that the kernel's verifier takes. Those of tc are all there or none is.
+/// The form of each that the kernel's verifier takes. Those of tc are all there or none is, but for
+/// those of devices without a link header.
 struct NetworkPrograms {
   bpf_program* l2_in = nullptr;
   bpf_program* l2_out = nullptr;
@@ -32,10 +32,9 @@ struct LoadedObject {
 
 /// Without the programs that this kernel does not take: each costs its facts.
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const KernelBtf& btf, const std::vector<HookFunction>& functions);
+                                 const std::vector<HookFunction>& functions);
 
 /// With the drop-watch alone.
-Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers,
-                            const KernelBtf& btf);
+Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers);
 
 }  // namespace dptrace

@@ -59,7 +59,8 @@ void check_probes(Findings& findings, Prerequisites& node) {
   settings.pods.push_back(Address::parse("::").value());
   settings.ring_bytes = 1U << 16;
   settings.load_all = true;
-  const auto capture = Capture::start(settings, node.btf, node.symbols);
+  const bool reasons = !node.btf.drop_reasons().empty();
+  const auto capture = Capture::start(settings, std::move(node.btf), node.symbols);
   if (!capture) {
     findings.push_back({"BPF programs", false, true, "everything", capture.error().message});
     return;
@@ -68,7 +69,6 @@ void check_probes(Findings& findings, Prerequisites& node) {
     findings.push_back({fmt::format("{} ({})", probe.name, probe.mechanism), probe.attached, false,
                         probe.facts, probe.why});
   }
-  const bool reasons = !node.btf.drop_reasons().empty();
   findings.push_back(
       {"drop reasons", reasons, false, "why the kernel dropped a packet, in its own words",
        reasons

@@ -59,10 +59,13 @@ DropCount sum_of(const dpt_kind_count* per_cpu, std::size_t count) {
 }  // namespace
 
 Result<std::unique_ptr<DropCapture>> DropCapture::load(const CaptureSettings& settings,
-                                                       const KernelBtf& btf) {
+                                                       KernelBtf btf) {
   auto links = LinkMonitor::start();
   if (!links) return tl::unexpected(links.error());
-  auto skeleton = load_watch(settings, KernelOffers::ask(btf), btf);
+  std::optional<KernelBtf> types(std::move(btf));
+  const auto offers = KernelOffers::ask(*types);
+  types.reset();
+  auto skeleton = load_watch(settings, offers);
   if (!skeleton) return tl::unexpected(skeleton.error());
   std::unique_ptr<DropCapture> watch(new DropCapture);
   watch->skeleton_ = std::move(*skeleton);

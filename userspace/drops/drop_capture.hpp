@@ -25,9 +25,9 @@ class DropCapture {
  public:
   using Receiver = Ring::Receiver;
 
-  /// Of the settings, where to put tc programs means nothing here.
-  static Result<std::unique_ptr<DropCapture>> load(const CaptureSettings& settings,
-                                                   const KernelBtf& btf);
+  /// Of the settings, where to put tc programs means nothing here. `btf` is gone before programs
+  /// are loaded, see Capture::start().
+  static Result<std::unique_ptr<DropCapture>> load(const CaptureSettings& settings, KernelBtf btf);
   DropCapture(const DropCapture&) = delete;
   DropCapture& operator=(const DropCapture&) = delete;
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
 
@@ -80,6 +81,10 @@ void append_link(const nlmsghdr* message, std::vector<Link>& links) {
 }  // namespace
 
 bool Link::is_up() const { return (flags & IFF_UP) != 0; }
+
+bool Link::has_link_header() const {
+  return arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;
+}
 
 std::optional<Link> parse_link(const nlmsghdr* message) {
   if (mnl_nlmsg_get_payload_len(message) < sizeof(ifinfomsg)) return {};

@@ -32,6 +32,8 @@ struct Link {
   std::uint16_t geneve_port = 0;
 
   bool is_up() const;
+  /// Packets of tunl0 and of WireGuard begin with their network header.
+  bool has_link_header() const;
 };
 
 /// Of the calling thread's netns: the first `most`.

@@ -314,7 +314,6 @@ struct Started {
   Symbols symbols;
 };
 
-// The kernel's BTF, which takes as much memory as all the rest, is gone when this returns.
 Result<Started> start(CaptureSettings settings) {
   auto node = meet_prerequisites();
   if (!node) return tl::unexpected(node.error());
@@ -323,7 +322,7 @@ Result<Started> start(CaptureSettings settings) {
   remove_stale_filters();
   settings.ring_bytes = kRingBytes;
   Names names = names_of_node(node->btf);
-  auto watch = DropCapture::load(settings, node->btf);
+  auto watch = DropCapture::load(settings, std::move(node->btf));
   if (!watch) return tl::unexpected(watch.error());
   auto& symbols = node->symbols.wait();
   if (!symbols) return tl::unexpected(symbols.error());

@@ -21,9 +21,10 @@ Result<Prerequisites> meet_prerequisites() {
   // Under that lockdown programs can be loaded, but have nothing to read.
   if (const auto words = lockdown_words(lockdown_mode()); !words.empty()) return failure(words);
   SymbolsReading symbols;
+  auto memory = std::make_unique<KeptMemory>();
   auto btf = KernelBtf::load();
   if (!btf) return tl::unexpected(btf.error());
-  return Prerequisites{std::move(*btf), std::move(symbols)};
+  return Prerequisites{std::move(memory), std::move(*btf), std::move(symbols)};
 }
 
 }  // namespace dptrace

@@ -215,13 +215,12 @@ struct Started {
   Symbols symbols;
 };
 
-// The kernel's BTF, which takes as much memory as all the rest, is gone when this returns.
 Result<Started> start(const CaptureSettings& settings) {
   auto node = meet_prerequisites();
   if (!node) return tl::unexpected(node.error());
-  auto capture = Capture::start(settings, node->btf, node->symbols);
-  if (!capture) return tl::unexpected(capture.error());
   Names names = names_of_node(node->btf);
+  auto capture = Capture::start(settings, std::move(node->btf), node->symbols);
+  if (!capture) return tl::unexpected(capture.error());
   names.sockets_unseen = !(*capture)->sees_sockets();
   return Started{std::move(*capture), std::move(names), std::move(*node->symbols.wait())};
 }

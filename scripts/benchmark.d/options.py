@@ -27,6 +27,7 @@ Examples:
   sudo scripts/benchmark --workload drops --tracers '*drops;dropwatch'
   sudo scripts/benchmark --tracers 'dptrace all*' --rate 20000 --flows 100
   sudo scripts/benchmark --programs                      nanoseconds per hit of each BPF program of dptrace
+  sudo scripts/benchmark --growth --tracers 'dptrace armed;dptrace all, -w'     does the price grow with the node?
   sudo scripts/benchmark --compare build-new/dptrace --tracers 'dptrace*'       two builds side by side
   scripts/benchmark --vm 6.12                            instructions instead of time: slow, but repeats
 
@@ -51,6 +52,7 @@ def parse_arguments():
     parser.add_argument("--tracers", metavar="NAMES",
                         help=f"names or patterns, separated by ';' (*; quick: {QUICK_TRACERS})")
     parser.add_argument("--programs", action="store_true", help="time dptrace's BPF programs, not the sender")
+    parser.add_argument("--growth", action="store_true", help="the same as flows, rules, pods, namespaces and devices grow")
     parser.add_argument("--dptrace", default=str(ROOT / "build" / "dptrace"), metavar="FILE", help="(build/dptrace)")
     parser.add_argument("--compare", metavar="FILE", help="another dptrace, measured beside it as dptrace'")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
@@ -70,8 +72,10 @@ def parse_arguments():
     for name in options.workloads:
         if name not in WORKLOADS:
             parser.error(f"no workload '{name}': choose from {', '.join(WORKLOADS)} and all")
-    if options.rounds < 1 or options.packets < 64 or not 1 <= options.flows <= 1024 or options.rate < 0:
-        parser.error("at least 1 round, 64 packets, 1 to 1024 flows, a rate of 0 or more")
+    if options.rounds < 1 or options.packets < 64 or not 1 <= options.flows <= 10_000 or options.rate < 0:
+        parser.error("at least 1 round, 64 packets, 1 to 10000 flows, a rate of 0 or more")
+    if options.growth and options.veths:
+        parser.error("--growth makes its devices itself: leave out --veths")
     if options.pods < 0 or not 0 <= options.veths <= 1000:
         parser.error("no fewer than 0 pods, and 0 to 1000 veth pairs")
     return options

@@ -22,14 +22,15 @@ def make_topology(options):
     return prefix
 
 
-def add_veths(prefix, count):
+def add_veths(prefix, count, first=0):
     """Pairs as pods have them, one end at node 1's bridge; the other ends share a namespace and say nothing."""
     if not count:
         return
     idle = f"{prefix}-idle"  # goes with the topology
-    run("ip", "netns", "add", idle)
+    if first == 0:
+        run("ip", "netns", "add", idle)
     inside, outside = [], []
-    for number in range(count):
+    for number in range(first, first + count):
         outside += [f"link add bench{number} type veth peer name eth{number} netns {idle}",
                     f"link set bench{number} addrgenmode none", f"link set bench{number} master cni0 up"]
         inside += [f"link set eth{number} addrgenmode none", f"link set eth{number} up"]

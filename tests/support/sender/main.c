@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,6 +62,16 @@ static const struct load* find_load(const char* name) {
   return NULL;
 }
 
+static void allow_sockets(long flows) {
+  rlim_t wanted = flows + 16;
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit)) die("getrlimit");
+  if (limit.rlim_cur >= wanted) return;
+  limit = (struct rlimit){wanted, limit.rlim_max < wanted ? wanted : limit.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &limit)) die("setrlimit");
+}
+
 int main(int argc, char** argv) {
   const struct load* load = argc == 10 ? find_load(argv[1]) : NULL;
   uint64_t *bursts, cpu = 0, started;
@@ -86,6 +97,7 @@ int main(int argc, char** argv) {
   CPU_ZERO(&cpus);
   CPU_SET(atol(argv[6]), &cpus);
   if (sched_setaffinity(0, sizeof(cpus), &cpus)) die("sched_setaffinity");
+  allow_sockets(ends.flows);
   load->open(&ends);
 
   burst_count = packets / BURST;

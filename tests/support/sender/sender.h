@@ -9,7 +9,7 @@
 enum {
   BURST = 32,   /* packets */
   PAYLOAD = 64, /* bytes */
-  MAX_FLOWS = 1024,
+  MAX_FLOWS = 10240,
   PORT = 9,
 };
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from system import ROOT, run
-from workloads import PINGING_IP, SENDER_IP, WORKLOADS
+from workloads import PINGING_IP, QUIET_IP, SENDER_IP, WORKLOADS
 
 FLANNEL = ROOT / "tests" / "topology" / "flannel"
 
@@ -13,9 +13,9 @@ FLANNEL = ROOT / "tests" / "topology" / "flannel"
 def make_topology(options):
     prefix = f"bench{os.getpid()}"
     atexit.register(subprocess.run, [FLANNEL, "down", prefix], stderr=subprocess.DEVNULL)
-    pods = ["1:pod1", "1:pod2", "2:pod3"] + [f"1:idle{number}" for number in range(options.pods)]
+    pods = ["1:pod1", "1:pod2", "1:quiet", "2:pod3"] + [f"1:idle{number}" for number in range(options.pods)]
     run(FLANNEL, "up", prefix, env={**os.environ, "PODS": " ".join(pods)})
-    addresses = {("pod1", SENDER_IP), ("pod2", PINGING_IP)} | {(workload.peer, workload.peer_ip) for workload in WORKLOADS.values()}
+    addresses = {("pod1", SENDER_IP), ("pod2", PINGING_IP), ("quiet", QUIET_IP)} | {(workload.peer, workload.peer_ip) for workload in WORKLOADS.values()}
     for pod, address in sorted(addresses):
         run("ip", "-n", f"{prefix}-{pod}", "address", "add", f"{address}/24", "dev", "eth0")
     add_veths(prefix, options.veths)

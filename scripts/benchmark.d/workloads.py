@@ -9,6 +9,7 @@ from system import run
 SENDER_IP = "10.244.19.200"
 NOBODY_IP = "198.51.100.1"
 PINGING_IP = "10.244.19.202"
+QUIET_IP = "10.244.19.203"
 
 
 @dataclasses.dataclass(frozen=True)

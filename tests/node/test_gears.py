@@ -1,44 +1,105 @@
 """On a busy node costly probes are let go of while nothing is followed: what passes meanwhile says so."""
 
+import contextlib
 import subprocess
 import unittest
 
 import support
-from support import NodeTest, Trace, ping, run, topology
+from support import NodeTest, Trace, changed, ping, run, topology
 
+WATCHING = {"dptrace_receive", "dptrace_xmit"}
 COSTLY = {"dptrace_consume", "dptrace_sock", "dptrace_sock_w"}
 # Programs on functions cannot be attached again before.
 if support.KERNEL >= (5, 13):
     COSTLY |= {"dptrace_nf_slow", "dptrace_ipsec"}
+NO_POD = "198.51.100.1"
+
+
+def held(trace):
+    return support.attached_programs(trace.process.pid)
+
+
+@contextlib.contextmanager
+def busy(nodes):
+    """Others keep the node as busy as the traces are told."""
+    with subprocess.Popen(["ip", "netns", "exec", nodes.pod2.netns, "ping", "-q", "-i", "0.05", nodes.pod3.ip],
+                          stdout=subprocess.DEVNULL) as flood:
+        try:
+            yield
+        finally:
+            flood.terminate()
+
+
+def wait_until_gone(trace, programs):
+    support.wait_until(lambda: not held(trace) & programs, f"{sorted(programs)} to go", timeout=90)
 
 
 class Gears(NodeTest):
+    def assert_not_armed(self, packet):
+        self.assertEqual((packet["complete"], packet["incomplete_because"]), (False, "not-armed"))
+
     def test_quiet_then_followed(self):
+        """One of the addresses is no pod's of the node: devices are watched all the time."""
         nodes = topology()
-        with Trace("--pod-ip", nodes.pod1.ip, "--busy-rate", "1") as trace:
-            first = support.attached_programs(trace.process.pid)
+        with Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", NO_POD, "--busy-rate", "1") as trace:
+            first = held(trace)
             self.assertIn("dptrace_consume", first)
-            # Others keep the node as busy as it is said to be.
-            with subprocess.Popen(["ip", "netns", "exec", nodes.pod2.netns, "ping", "-q", "-i", "0.05", nodes.pod3.ip],
-                                  stdout=subprocess.DEVNULL) as flood:
-                try:
-                    support.wait_until(lambda: not support.attached_programs(trace.process.pid) & COSTLY, "the costly probes to go", timeout=90)
-                    self.assertLessEqual({"dptrace_free", "dptrace_receive", "dptrace_xmit"}, support.attached_programs(trace.process.pid))
-                    self.assertEqual(support.attached(nodes.n1, "eth0"), (0, 0))
+            with busy(nodes):
+                wait_until_gone(trace, COSTLY)
+                self.assertLessEqual({"dptrace_free"} | WATCHING, held(trace))
+                self.assertEqual(support.attached(nodes.n1, "eth0"), (0, 0))
 
-                    icmp_id = ping(nodes.pod1, nodes.pod3.ip)
-                    packet = trace.packet(icmp=8, id=icmp_id)
-                    self.assertEqual((packet["complete"], packet["incomplete_because"]), (False, "not-armed"))
-                    self.assertNotEqual(packet["verdict"], "dropped")
-                    support.wait_until(lambda: support.attached_programs(trace.process.pid) == first, "all probes to be back")
+                icmp_id = ping(nodes.pod1, nodes.pod3.ip)
+                packet = trace.packet(icmp=8, id=icmp_id)
+                self.assert_not_armed(packet)
+                self.assertNotEqual(packet["verdict"], "dropped")
+                support.wait_until(lambda: held(trace) == first, "all probes to be back")
 
-                    icmp_id = ping(nodes.pod1, nodes.pod3.ip)
-                    packet = trace.packet(icmp=8, id=icmp_id)
-                    self.assert_delivered(packet, nodes.request(nodes.pod1, nodes.pod3))
-                    self.assertNotIn("complete", packet)
-                finally:
-                    flood.terminate()
+                icmp_id = ping(nodes.pod1, nodes.pod3.ip)
+                packet = trace.packet(icmp=8, id=icmp_id)
+                self.assert_delivered(packet, nodes.request(nodes.pod1, nodes.pod3))
+                self.assertNotIn("complete", packet)
             self.assert_nothing_lost(trace.stop())
+
+    @unittest.skipUnless(support.HAS_TCX, "without tcx devices are watched all the time")
+    def test_doorbells(self):
+        """The device of the asked-for pod rings; so does a drop, and the pod's end."""
+        nodes = topology()
+        with contextlib.ExitStack() as stack:
+            unreached, brief = (stack.enter_context(nodes.pod(1, name)) for name in ("unreached", "brief"))
+            pods = (nodes.pod1, unreached, brief)
+            traces = [stack.enter_context(Trace("--pod-ip", pod.ip, "--busy-rate", "1")) for pod in pods]
+            first = [held(trace) for trace in traces]
+            stack.enter_context(busy(nodes))
+            for trace, pod in zip(traces, pods):
+                # Waited for at once: between two looks there may be little time on a slow machine.
+                lowest = {"dptrace_free", "dptrace_l2_in", "dptrace_l2_out"}
+                support.wait_until(lambda: {name.removesuffix("_w") for name in held(trace)} == lowest, "the lowest gear", timeout=90)
+                self.assertEqual(support.attached(nodes.n1, pod.veth), (1, 1))
+            self.assertEqual(support.attached(nodes.n1, "eth0"), (0, 0))
+            for trace in traces:
+                support.wait_until(lambda: WATCHING <= held(trace), "a look at all devices")
+                wait_until_gone(trace, WATCHING)
+                self.assertFalse(held(trace) & COSTLY)
+
+            icmp_id = ping(nodes.pod1, nodes.pod3.ip)
+            self.assert_not_armed(traces[0].packet(icmp=8, id=icmp_id))
+            rule = f"FORWARD -d {unreached.ip} -j DROP"
+            with changed(nodes.n1, f"iptables-nft -I {rule}", f"iptables-nft -D {rule}"):
+                icmp_id = ping(nodes.pod3, unreached.ip, expect_reply=False)
+                packet = traces[1].packet(icmp=8, id=icmp_id)
+                self.assertEqual(packet["verdict"], "dropped")
+                self.assert_not_armed(packet)
+            nodes.end_pod(brief)
+            for trace, programs in zip(traces, first):
+                support.wait_until(lambda: held(trace) == programs, "all probes to be back")
+
+            icmp_id = ping(nodes.pod1, nodes.pod3.ip)
+            packet = traces[0].packet(icmp=8, id=icmp_id)
+            self.assert_delivered(packet, nodes.request(nodes.pod1, nodes.pod3))
+            self.assertNotIn("complete", packet)
+            for trace in traces:
+                self.assert_nothing_lost(trace.stop())
 
     def test_armed(self):
         """Asked to keep them, and to be busy at a rate of its own: one of both."""

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "dptrace/config.h"
+#include "node/doorbells.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -109,13 +110,36 @@ bool Devices::follow() {
   return true;
 }
 
-void Devices::arm(bool armed) {
-  is_armed_ = armed;
-  if (!armed) {
-    for (const auto index : std::set(attached_)) forget(index);
-  } else if (const auto reconciled = reconcile(); !reconciled) {
+void Devices::attach_chosen() {
+  doorbells_.clear();
+  is_choosing_ = true;
+  if (const auto reconciled = reconcile(); !reconciled)
     warnings_.push_back(reconciled.error().message);
+}
+
+std::set<std::uint32_t> Devices::find_doorbells(const std::vector<Address>& pods) const {
+  // Who names devices wants programs on no others.
+  if (!tc_ || !settings_.by_tcx || !settings_.patterns.empty()) return {};
+  const auto& links = topology_.links;
+  const auto netns = find_pod_netns(links, pods);
+  if (!netns) return {};
+  auto found = doorbells(links, *netns, pods);
+  return found.size() <= kMost ? found : std::set<std::uint32_t>();
+}
+
+bool Devices::attach_doorbells(const std::vector<Address>& pods) {
+  is_choosing_ = false;
+  doorbells_ = find_doorbells(pods);
+  for (const auto index : std::set(attached_)) {
+    if (!doorbells_.contains(index)) forget(index);
   }
+  for (const auto index : doorbells_) {
+    if (attached_.contains(index) || cover(*topology_.link(index))) attached_.insert(index);
+  }
+  if (!doorbells_.empty() && !has_lost_doorbell()) return true;
+  doorbells_.clear();
+  for (const auto index : std::set(attached_)) forget(index);
+  return false;
 }
 
 bool Devices::is_wanted(const Link& link) const {
@@ -220,7 +244,7 @@ Result<> Devices::reconcile() {
     links.push_back(&link);
   }
   wanted_ = wanted.size();
-  if (tc_ && is_armed_) attach_some(links);
+  if (tc_ && is_choosing_) attach_some(links);
   std::erase_if(refused_, [&](std::uint32_t index) { return !wanted.contains(index); });
   return {};
 }

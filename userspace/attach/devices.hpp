@@ -23,6 +23,8 @@ struct DeviceSettings {
   bool mark_covered = true;             ///< of which devices tc programs tell the crossings
   /// The tracepoints tell no crossings: programs on every device, whatever they cost.
   bool alone = false;
+  /// Programs come and go by tcx, which costs the devices nothing.
+  bool by_tcx = false;
 };
 
 class Devices {
@@ -40,8 +42,13 @@ class Devices {
   /// Attaches to what is new, lets go of what is gone. False: nothing had changed.
   bool follow();
 
-  /// Whether programs are on devices at all, from now on.
-  void arm(bool armed);
+  /// Programs are on the devices that are chosen as `settings` say; so it is at first.
+  void attach_chosen();
+  /// Where the kernel has tcx: on the doorbells of these addresses, see doorbells(), and on no
+  /// other device. False: on none at all, since there are no doorbells, or too many.
+  bool attach_doorbells(const std::vector<Address>& pods);
+  /// Has one of them gone, as far as the links tell that follow() has seen?
+  bool has_lost_doorbell() const { return !doorbells_.empty() && attached_ != doorbells_; }
 
   std::size_t attached() const { return attached_.size(); }
   /// The number of devices with programs and of those that could have some.
@@ -56,6 +63,7 @@ class Devices {
           TunnelPorts& tunnel_ports);
   Result<> reconcile();
   Result<> names_are_known() const;
+  std::set<std::uint32_t> find_doorbells(const std::vector<Address>& pods) const;
   void attach_some(const std::vector<const Link*>& wanted);
   void attach(const Link& link);
   void forget(std::uint32_t ifindex);
@@ -76,7 +84,8 @@ class Devices {
   std::set<std::uint32_t> uplinks_;
   std::set<std::uint32_t> attached_;
   std::set<std::uint32_t> refused_;
-  bool is_armed_ = true;
+  std::set<std::uint32_t> doorbells_;  ///< empty: others are attached to, or none
+  bool is_choosing_ = true;            ///< as links come and go
   std::size_t wanted_ = 0;
   std::string first_refusal_;
   std::vector<std::string> warnings_;

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <fstream>
 
@@ -21,6 +22,9 @@ namespace {
 
 // As BELIEF_NS in identity.bpf.h, and something more for records on their way.
 constexpr std::uint64_t kForgetNs = 36'000'000'000;
+
+// Far longer than a program takes to write a record.
+constexpr std::chrono::milliseconds kFirstSleep{500};
 
 int fd_of(const bpf_program* program) { return program == nullptr ? -1 : bpf_program__fd(program); }
 
@@ -43,7 +47,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   auto object = load_object(settings, offers, functions);
   if (!object) return tl::unexpected(object.error());
 
-  std::unique_ptr<Capture> capture(new Capture(settings.busy_rate));
+  std::unique_ptr<Capture> capture(new Capture(settings));
   capture->object_ = std::move(*object);
   auto* data = capture->object_.skeleton->bss;
   capture->marks_.emplace(data->marks, data->translated_marks);
@@ -58,8 +62,9 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   if (auto attached = capture->attach_devices(settings, offers); !attached) {
     return tl::unexpected(attached.error());
   }
-  // What is left must see every packet.
-  if (!capture->sees_every_device()) capture->gearbox_ = Gearbox(0);
+  // What is left must see every packet that matters.
+  if (!capture->sees_every_device() || !capture->families_->has("kfree_skb"))
+    capture->gearbox_ = Gearbox(0);
   if (auto seeing = capture->sees_anything(); !seeing) return tl::unexpected(seeing.error());
   return capture;
 }
@@ -118,7 +123,8 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   auto devices = Devices::start(std::move(tc),
                                 {.patterns = settings.interfaces,
                                  .mark_covered = !settings.every_probe,
-                                 .alone = !sees_every_device()},
+                                 .alone = !sees_every_device(),
+                                 .by_tcx = offers.tcx},
                                 HomeDevices(object_.skeleton->bss->home), *tunnel_ports_);
   if (!devices) return tl::unexpected(devices.error());
   devices_ = std::move(*devices);
@@ -139,19 +145,32 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   return {};
 }
 
-Result<> Capture::poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd,
-                       const Receiver& receive) {
+// A program that has not seen yet that the reader sleeps wakes nobody. Therefore the first sleep is
+// short. What came into the ring meanwhile is found when the next one begins, and then all programs
+// have seen it.
+std::chrono::milliseconds Capture::fall_asleep(std::chrono::milliseconds timeout, Wait wait) {
+  const std::uint32_t asleep = wait == Wait::kForOne ? 1 : 0;
   std::atomic_ref sleeps(object_.skeleton->bss->reader_sleeps);
-  sleeps.store(wait == Wait::kForOne ? 1 : 0);
-  // One that was written before it could know will not wake anybody.
-  if (wait == Wait::kForOne && !ring_->empty()) timeout = timeout.zero();
-  std::array<pollfd, 3> descriptors = {
-      {{ring_->fd(), POLLIN, 0}, {devices_->fd(), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
-  const int ready =
-      ::poll(descriptors.data(), descriptors.size(), static_cast<int>(timeout.count()));
+  const bool is_known = sleeps.exchange(asleep) == asleep;
+  if (wait == Wait::kForOne && !ring_->empty()) return {};
+  if (wait == Wait::kForOne && !is_known) timeout = std::min(timeout, kFirstSleep);
+  std::uint64_t until = gearbox_.wakes_ns();
+  if (followed_ns_ != 0) until = std::min(until, followed_ns_ + kForgetNs);
+  const std::uint64_t now = monotonic_ns();
+  const std::chrono::nanoseconds left(
+      std::min<std::uint64_t>(until - std::min(until, now), INT64_MAX));
+  return std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(left));
+}
+
+Result<> Capture::poll(std::chrono::milliseconds timeout, Wait wait, std::span<const int> wake_fds,
+                       const Receiver& receive) {
+  std::vector<pollfd> descriptors = {{ring_->fd(), POLLIN, 0}, {devices_->fd(), POLLIN, 0}};
+  for (const int fd : wake_fds) descriptors.push_back({fd, POLLIN, 0});
+  const auto most = std::min<std::int64_t>(fall_asleep(timeout, wait).count(), INT_MAX);
+  const int ready = ::poll(descriptors.data(), descriptors.size(), static_cast<int>(most));
   if (ready < 0 && errno != EINTR)
     return failure(fmt::format("waiting for events: {}", std::strerror(errno)));
-  if (ready > 0 && descriptors[1].revents != 0 && devices_->follow()) on_links_();
+  if (ready > 0 && descriptors[1].revents != 0) follow_links();
 
   const bool goes_on = shift_gear(receive);
   complete_until_ = monotonic_ns();
@@ -187,24 +206,37 @@ bool Capture::tell_lost(std::uint64_t begin_ns, const Receiver& receive) {
   return tell_gap({since_ns, monotonic_ns(), records}, receive);
 }
 
+void Capture::follow_links() {
+  if (!devices_->follow()) return;
+  on_links_();
+  const std::uint64_t now = monotonic_ns();
+  // An asked-for address may be behind another device now: that is looked into when the node is
+  // measured the next time. Until then all devices are watched.
+  if (gearbox_.has_doorbells()) gearbox_.set_doorbells(now, false);
+  // A pod has gone; its successor is to find everything attached.
+  if (devices_->has_lost_doorbell()) gearbox_.follow(now);
+}
+
+void Capture::measure(std::uint64_t now_ns) {
+  gearbox_.measure(now_ns, packets_received());
+  if (gearbox_.wants_doorbells()) gearbox_.set_doorbells(now_ns, devices_->attach_doorbells(pods_));
+}
+
 bool Capture::shift_gear(const Receiver& receive) {
   const std::uint64_t now = monotonic_ns();
   const auto following = std::atomic_ref(object_.skeleton->bss->following).load();
   if (following != 0 && following != followed_ns_) gearbox_.follow(now);
   followed_ns_ = following;
-  if (gearbox_.is_due(now)) gearbox_.measure(now, packets_received());
-  if (gearbox_.is_armed() == (disarmed_ns_ == 0)) return true;
-  if (!gearbox_.is_armed()) {
-    devices_->arm(false);
-    families_->disarm();
-    disarmed_ns_ = now;
-    return true;
-  }
-  families_->arm();
-  devices_->arm(true);
+  if (gearbox_.is_due(now)) measure(now);
+  const Gear gear = gearbox_.gear(now);
+  const Gear before = std::exchange(gear_, gear);
+  if (gear == before) return true;
+  families_->shift(gear);
+  if (before == Gear::kArmed) not_armed_since_ns_ = now;
+  if (gear != Gear::kArmed) return true;
+  devices_->attach_chosen();
   // What passed meanwhile, or is under way, lacks what the others would have told.
-  const std::uint64_t since_ns = std::exchange(disarmed_ns_, 0);
-  return tell_gap({since_ns, monotonic_ns(), 0}, receive);
+  return tell_gap({not_armed_since_ns_, monotonic_ns(), 0}, receive);
 }
 
 bool Capture::tell_gap(const Gap& gap, const Receiver& receive) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 
 #include "attach/devices.hpp"
 #include "attach/tunnel_ports.hpp"
@@ -39,10 +40,11 @@ class Capture {
   /// Forgets what was seen so far, when not everything was attached yet, but for the devices:
   /// `receive` gets those. What is seen from now on is whole, but for packets under way.
   void begin(const Receiver& receive);
-  /// Waits for records, changed links or `wake_fd` becoming readable, at most `timeout`, then hands
-  /// over all records there are; before them, where any were lost since the last time, one of
-  /// DPT_EVENT_LOST.
-  Result<> poll(std::chrono::milliseconds timeout, Wait wait, int wake_fd, const Receiver& receive);
+  /// Waits for records, changed links or one of `wake_fds` becoming readable, at most `timeout`,
+  /// and no longer than its own work may wait; then hands over all records there are; before them,
+  /// where any were lost since the last time, one of DPT_EVENT_LOST.
+  Result<> poll(std::chrono::milliseconds timeout, Wait wait, std::span<const int> wake_fds,
+                const Receiver& receive);
   /// CLOCK_MONOTONIC time before which no record is still to come.
   std::uint64_t complete_until() const { return complete_until_; }
   /// As told by DPT_EVENT_LOST since begin(): records that found no room in the ring, and hits that
@@ -63,7 +65,8 @@ class Capture {
   void follow_modules();
 
  private:
-  explicit Capture(std::uint64_t busy_rate) : gearbox_(busy_rate) {}
+  explicit Capture(const CaptureSettings& settings)
+      : pods_(settings.pods), gearbox_(settings.busy_rate) {}
 
   struct Gap {
     std::uint64_t since_ns;
@@ -80,17 +83,23 @@ class Capture {
   void count_lost();
   /// False when `receive` wants no more.
   bool tell_lost(std::uint64_t begin_ns, const Receiver& receive);
+  /// `timeout`, or less.
+  std::chrono::milliseconds fall_asleep(std::chrono::milliseconds timeout, Wait wait);
+  void follow_links();
+  void measure(std::uint64_t now_ns);
   /// These return false when `receive` wants no more.
   bool shift_gear(const Receiver& receive);
   static bool tell_gap(const Gap& gap, const Receiver& receive);
   /// Once nothing was followed for a while, packets that do not match cost less again.
   void forget_following();
 
+  const std::vector<Address> pods_;
   LoadedObject object_;
   std::optional<Families> families_;
   Gearbox gearbox_;
-  std::uint64_t followed_ns_ = 0;  ///< as the programs had it last
-  std::uint64_t disarmed_ns_ = 0;  ///< since when the armed families are not attached; 0: they are
+  Gear gear_ = Gear::kArmed;              ///< what is attached
+  std::uint64_t followed_ns_ = 0;         ///< as the programs had it last
+  std::uint64_t not_armed_since_ns_ = 0;  ///< of the last time that not all was attached
   std::optional<TunnelPorts> tunnel_ports_;
   std::optional<Marks> marks_;
   std::unique_ptr<Devices> devices_;

@@ -20,9 +20,10 @@ constexpr std::array<Tracepoint, 4> kTracepoints = {{
     {"dptrace_free", "kfree_skb", Gear::kAlways,
      "drops, with the kernel's reason where it has one"},
     {"dptrace_consume", "consume_skb", Gear::kArmed, "packets that the kernel itself answers"},
-    {"dptrace_receive", "netif_receive_skb", Gear::kAlways,
+    {"dptrace_receive", "netif_receive_skb", Gear::kWatching,
      "packets received by devices of every netns"},
-    {"dptrace_xmit", "net_dev_start_xmit", Gear::kAlways, "packets sent by devices of every netns"},
+    {"dptrace_xmit", "net_dev_start_xmit", Gear::kWatching,
+     "packets sent by devices of every netns"},
 }};
 
 struct Function {
@@ -105,13 +106,12 @@ void Families::add(std::unique_ptr<Family> family) {
   members_.push_back(std::move(family));
 }
 
-void Families::arm() {
-  for (const auto& member : members_) member->attach();
-}
-
-void Families::disarm() {
+void Families::shift(Gear gear) {
+  for (const auto& member : members_) {
+    if (member->gear() <= gear) member->attach();
+  }
   for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
-    if ((*member)->gear() == Gear::kArmed) (*member)->detach();
+    if ((*member)->gear() > gear) (*member)->detach();
   }
 }
 

@@ -18,9 +18,8 @@ class Families {
   /// Attaches all that this kernel has.
   Families(LoadedObject& object, const KernelOffers& offers);
 
-  /// Those of Gear::kArmed.
-  void arm();
-  void disarm();
+  /// Attaches those of the gear and of all lower ones, lets go of the others.
+  void shift(Gear gear);
 
   bool has(std::string_view name) const;
   ProbeStates states() const;

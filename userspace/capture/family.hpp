@@ -2,21 +2,16 @@
 // it.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "capture/gear.hpp"
 #include "capture/probe.hpp"
 #include "capture/skeleton.hpp"
 #include "model/result.hpp"
 
 namespace dptrace {
-
-enum class Gear : std::uint8_t {
-  kAlways,  ///< costs next to nothing, and sees when the others are wanted
-  kArmed,   ///< let go of on a busy node while nothing is followed
-};
 
 class Family {
  public:
@@ -31,6 +26,7 @@ class Family {
   void detach();
 
   const ProbeState& state() const { return state_; }
+  /// The lowest gear in which it is attached.
   Gear gear() const { return gear_; }
 
  protected:

@@ -1,10 +1,13 @@
 #include "capture/gearbox.hpp"
 
+#include <algorithm>
+
 namespace dptrace {
 
 void Gearbox::follow(std::uint64_t now_ns) {
   followed_ns_ = now_ns;
   armed_ = true;
+  has_doorbells_ = false;
 }
 
 void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
@@ -23,7 +26,33 @@ void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
   const auto busy = static_cast<double>(busy_);
   // Half of it is where it goes back: a node at the edge shall not shift all the time.
   if (armed_ && rate >= busy && now_ns - followed_ns_ >= kQuietNs) armed_ = false;
-  if (!armed_ && rate < busy / 2) armed_ = true;
+  if (!armed_ && rate < busy / 2) {
+    armed_ = true;
+    has_doorbells_ = false;
+  }
+}
+
+void Gearbox::set_doorbells(std::uint64_t now_ns, bool all_there) {
+  if (armed_ || all_there == has_doorbells_) return;
+  has_doorbells_ = all_there;
+  is_looking_ = false;
+  turn_ns_ = now_ns + kLookEveryNs - kLookNs;
+}
+
+Gear Gearbox::gear(std::uint64_t now_ns) {
+  if (armed_) return Gear::kArmed;
+  if (!has_doorbells_) return Gear::kWatching;
+  if (now_ns >= turn_ns_) {
+    is_looking_ = !is_looking_;
+    turn_ns_ = now_ns + (is_looking_ ? kLookNs : kLookEveryNs - kLookNs);
+  }
+  return is_looking_ ? Gear::kWatching : Gear::kAlways;
+}
+
+std::uint64_t Gearbox::wakes_ns() const {
+  if (busy_ == 0) return UINT64_MAX;
+  if (has_doorbells_) return turn_ns_;
+  return std::max(followed_ns_, measured_ns_) + kQuietNs;
 }
 
 }  // namespace dptrace

@@ -1,9 +1,11 @@
-// When the families of Gear::kArmed are attached: always, but for a busy node on which nothing has
-// been followed for a while. There they would cost every packet of others something, and tell
-// nothing. Pure: told the time and the kernel's count of packets.
+// Gearbox chooses the gear. It is the highest but for a busy node on which nothing has been
+// followed for a while: there the probes would cost every packet of others something, and tell
+// nothing. Pure: told the time, the kernel's count of packets and what is followed.
 #pragma once
 
 #include <cstdint>
+
+#include "capture/gear.hpp"
 
 namespace dptrace {
 
@@ -13,8 +15,13 @@ class Gearbox {
   /// they take is about one per cent of a CPU.
   static constexpr std::uint64_t kBusy = 20'000;
   static constexpr std::uint64_t kQuietNs = 30'000'000'000;
-  /// The count of packets is asked for so often.
+  /// The count of packets is asked for so often by who is awake. An idle node is woken for it only
+  /// once in kQuietNs: no sooner could it be let go of anything.
   static constexpr std::uint64_t kMeasureNs = 5'000'000'000;
+  /// In the lowest gear all devices are watched for kLookNs once in kLookEveryNs, for packets that
+  /// pass no doorbell. A twentieth of what watching costs is less than a per cent of a packet.
+  static constexpr std::uint64_t kLookEveryNs = 10'000'000'000;
+  static constexpr std::uint64_t kLookNs = 500'000'000;
 
   /// `busy`: packets a second; 0: the node is never busy, and all stays attached.
   explicit Gearbox(std::uint64_t busy) : busy_(busy) {}
@@ -28,13 +35,24 @@ class Gearbox {
   /// `packets`: the node's, a count that wraps around.
   void measure(std::uint64_t now_ns, std::uint32_t packets);
 
-  bool is_armed() const { return armed_; }
+  /// Do doorbells decide now whether the lowest gear may be used? To be asked after measure().
+  bool wants_doorbells() const { return !armed_; }
+  /// Whether each packet of the asked-for pods rings one.
+  void set_doorbells(std::uint64_t now_ns, bool all_there);
+  bool has_doorbells() const { return has_doorbells_; }
+
+  Gear gear(std::uint64_t now_ns);
+  /// When gear() or measure() is to be called though nothing has come; UINT64_MAX: never.
+  std::uint64_t wakes_ns() const;
 
  private:
   std::uint64_t busy_;
   bool armed_ = true;
+  bool has_doorbells_ = false;
   std::uint64_t followed_ns_ = 0;
   std::uint64_t measured_ns_ = 0;
+  bool is_looking_ = false;
+  std::uint64_t turn_ns_ = 0;  ///< when a look begins, or the one that is on ends
   std::uint32_t packets_ = 0;
 };
 

@@ -356,6 +356,17 @@ void Namer::refresh_pods() {
   }
 }
 
+std::vector<std::string> Namer::directories() const {
+  auto paths = pods_.directories();
+  const auto& names = netns_finder_.directories();
+  paths.insert(paths.end(), names.begin(), names.end());
+  return paths;
+}
+
+bool Namer::has_postponed() const {
+  return !postponed_.empty() || pods_.is_settling() || netns_finder_.is_settling();
+}
+
 // A pod that is found before the first event was there all along, whatever the clock of its file
 // system says: that may be another machine's.
 void Namer::name_pod(const Address& address, const std::string& pod, bool is_first) {

@@ -48,6 +48,11 @@ class Namer {
   /// with the address, is known by its own name from when it was made; to be called before packets
   /// are told.
   void refresh_pods();
+  /// Where files come and go with pods and names of network namespaces: refresh_pods() has nothing
+  /// to find while these directories stay as they are,
+  std::vector<std::string> directories() const;
+  /// but for what it has put off, or may have come too early for.
+  bool has_postponed() const;
   /// Network namespaces that are pods' or have a name, as of the last refresh: root has made them.
   std::set<std::uint32_t> trusted_netns() const;
   /// Of the node's pods, as of the last refresh.

@@ -122,6 +122,17 @@ bool Pods::refresh() {
   return changed;
 }
 
+bool Pods::is_settling() const {
+  return std::any_of(directories_.begin(), directories_.end(),
+                     [](const Directory& directory) { return directory.unsettled; });
+}
+
+std::vector<std::string> Pods::directories() const {
+  std::vector<std::string> paths;
+  for (const auto& directory : directories_) paths.push_back(directory.path);
+  return paths;
+}
+
 const std::string* Pods::by_address(const Address& address) const {
   const auto found = by_address_.find(address);
   return found == by_address_.end() ? nullptr : &found->second;

@@ -32,6 +32,9 @@ class Pods {
   /// Reads what is new since the last time; costs one stat a directory while pods neither come nor
   /// go. True when something changed.
   bool refresh();
+  /// The last refresh() may have been too early for what has just come: one more is due soon.
+  bool is_settling() const;
+  std::vector<std::string> directories() const;
 
   /// `namespace/name`; null when it is none of this node's pods.
   const std::string* by_address(const Address& address) const;

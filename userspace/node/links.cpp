@@ -128,8 +128,8 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   return link;
 }
 
-Result<std::vector<Link>> read_links(std::size_t most) {
-  return dump<Link>({"network interfaces", RTM_GETLINK, AF_UNSPEC}, append_link, most);
+Result<std::vector<Link>> read_links(std::size_t most, std::int32_t nsid) {
+  return dump<Link>({"network interfaces", RTM_GETLINK, AF_UNSPEC, nsid}, append_link, most);
 }
 
 }  // namespace dptrace

@@ -10,6 +10,7 @@
 
 #include "model/address.hpp"
 #include "model/result.hpp"
+#include "node/netlink.hpp"
 
 namespace dptrace {
 
@@ -36,8 +37,8 @@ struct Link {
   bool has_link_header() const;
 };
 
-/// Of the calling thread's netns: the first `most`.
-Result<std::vector<Link>> read_links(std::size_t most = SIZE_MAX);
+/// The first `most` of the calling thread's netns, or of the one that it numbers `nsid`.
+Result<std::vector<Link>> read_links(std::size_t most = SIZE_MAX, std::int32_t nsid = kHere);
 
 /// Nothing for messages that tell only a part: of a bridge about its port, of a wireless driver.
 std::optional<Link> parse_link(const nlmsghdr* message);

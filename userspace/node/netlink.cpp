@@ -16,11 +16,26 @@ constexpr std::uint32_t kSequence = 1;
 // As much as the kernel puts into one message of a dump, and more.
 constexpr std::size_t kBufferBytes = 65536;
 
-// rtgenmsg begins every request; the longest header of the three types that are asked for.
-constexpr std::size_t kHeaderBytes =
-    std::max({sizeof(ifinfomsg), sizeof(ifaddrmsg), sizeof(rtmsg)});
-// That header and one attribute.
+// rtgenmsg begins every request. A kernel that checks strictly, as it must to look into another
+// netns, wants each type's own header.
+std::size_t header_bytes(std::uint16_t type) {
+  switch (type) {
+    case RTM_GETLINK:
+      return sizeof(ifinfomsg);
+    case RTM_GETADDR:
+      return sizeof(ifaddrmsg);
+    default:
+      return sizeof(rtmsg);
+  }
+}
+// That header and two attributes.
 constexpr std::size_t kRequestBytes = 64;
+
+bool check_strictly(mnl_socket* socket) {
+  int on = 1;
+  return setsockopt(mnl_socket_get_fd(socket), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
+                    sizeof on) == 0;
+}
 
 }  // namespace
 
@@ -41,9 +56,9 @@ std::optional<Address> address_attribute(const nlattr* attribute) {
   return Address(wire);
 }
 
-int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context) {
+int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, bool strictly) {
   const NetlinkSocket socket = open_route_netlink();
-  if (!socket) return errno;
+  if (!socket || (strictly && !check_strictly(socket.get()))) return errno;
   request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request->nlmsg_seq = kSequence;
   if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) return errno;
@@ -62,14 +77,16 @@ int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context) {
   alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
   nlmsghdr* header = mnl_nlmsg_put_header(bytes.data());
   header->nlmsg_type = request.type;
-  auto* general = static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(header, kHeaderBytes));
+  auto* general =
+      static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(header, header_bytes(request.type)));
   general->rtgen_family = request.family;
-  if (request.type == RTM_GETLINK) {
-    // ifinfomsg is the longest header, so that attributes are where the kernel looks for them.
-    static_assert(sizeof(ifinfomsg) == kHeaderBytes);
-    mnl_attr_put_u32(header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  if (request.type == RTM_GETLINK) mnl_attr_put_u32(header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  if (request.nsid != kHere) {
+    const auto target = request.type == RTM_GETLINK ? +IFLA_TARGET_NETNSID : +IFA_TARGET_NETNSID;
+    mnl_attr_put_u32(header, static_cast<std::uint16_t>(target),
+                     static_cast<std::uint32_t>(request.nsid));
   }
-  return run_dump(header, on_message, context);
+  return run_dump(header, on_message, context, request.nsid != kHere);
 }
 
 std::string dump_error(const char* what, int error) {

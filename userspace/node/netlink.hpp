@@ -51,17 +51,23 @@ void for_each_nested(const nlattr* nest, Visit visit) {
 /// An attribute of 4 or 16 bytes; nothing for other sizes and for the unspecified address.
 std::optional<Address> address_attribute(const nlattr* attribute);
 
+/// The calling thread's netns, where one of those that it numbers could be asked for.
+inline constexpr std::int32_t kHere = -1;
+
 /// One RTM_GET* dump of a family.
 struct DumpRequest {
   const char* what;  ///< for messages: "network interfaces"
   std::uint16_t type;
   std::uint8_t family;
+  /// The netns, as the own one numbers it (5.0 and later; links and addresses only). Nobody has to
+  /// enter it.
+  std::int32_t nsid = kHere;
 };
 
 /// Sends `request`, which has its type and all behind it, as a dump, and calls `on_message` with
 /// `context` for every message of the answer. The error is an errno; EINTR: something changed
-/// meanwhile.
-int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context);
+/// meanwhile. `strictly`: the kernel must understand each attribute.
+int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, bool strictly = false);
 
 /// The same of a request of these.
 int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);

@@ -58,6 +58,10 @@ class NetnsFinder {
   /// Looks for what has come to be named since, if anything; true when it looked. Costs next to
   /// nothing while names neither come nor go.
   bool follow_names();
+  /// The last look at the names may have been too early for what has just come.
+  bool is_settling() const { return unsettled_; }
+  /// Where names come and go.
+  const std::vector<std::string>& directories() const { return places_.named; }
   /// All that there are now; asks the machine, whatever `pause` is.
   const std::map<std::uint32_t, NetnsPlace>& find_all();
   /// As of the last search, and how many there were.

@@ -87,8 +87,8 @@ const Link* NetnsTopology::link(std::uint32_t index) const {
   return found == links.end() ? nullptr : &*found;
 }
 
-Result<std::vector<InterfaceAddress>> read_addresses(std::size_t most) {
-  return dump<InterfaceAddress>({"addresses", RTM_GETADDR, AF_UNSPEC}, parse_address, most);
+Result<std::vector<InterfaceAddress>> read_addresses(std::size_t most, std::int32_t nsid) {
+  return dump<InterfaceAddress>({"addresses", RTM_GETADDR, AF_UNSPEC, nsid}, parse_address, most);
 }
 
 Result<std::vector<NextHop>> read_next_hops(std::size_t most) {

@@ -39,7 +39,9 @@ struct NetnsTopology {
 void parse_address(const nlmsghdr* message, std::vector<InterfaceAddress>& addresses);
 void parse_next_hops(const nlmsghdr* message, std::vector<NextHop>& next_hops);
 
-Result<std::vector<InterfaceAddress>> read_addresses(std::size_t most = SIZE_MAX);
+/// Of the calling thread's netns, or of the one that it numbers `nsid`.
+Result<std::vector<InterfaceAddress>> read_addresses(std::size_t most = SIZE_MAX,
+                                                     std::int32_t nsid = kHere);
 Result<std::vector<NextHop>> read_next_hops(std::size_t most = SIZE_MAX);
 /// All three, of the calling thread's netns; of each the first `most` that the kernel tells.
 Result<NetnsTopology> read_topology(std::size_t most = SIZE_MAX);

@@ -7,7 +7,9 @@
 #include "capture/capture.hpp"
 #include "decode/decode.hpp"
 #include "names/namer.hpp"
+#include "node/module_monitor.hpp"
 #include "os/clock.hpp"
+#include "os/directory_watch.hpp"
 #include "os/outlet.hpp"
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"
@@ -23,8 +25,8 @@ namespace {
 // The ring of 8 MiB holds this time's worth of events of two cores that do nothing but send; more
 // often is CPU time lost.
 constexpr std::chrono::milliseconds kPollInterval{50};
-// While there are none: pods are looked for, and a --duration ends.
-constexpr std::chrono::milliseconds kIdleInterval{500};
+// What the kernel was too busy to tell of pods is asked again so soon.
+constexpr std::chrono::milliseconds kPostponedInterval{500};
 constexpr std::uint64_t kBurstEvents = 10'000;
 constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
 constexpr std::uint64_t kWarnEveryNs = 2'000'000'000;
@@ -80,6 +82,7 @@ class Trace {
         capture_(capture),
         names_(names),
         namer_(names, std::move(symbols)),
+        directories_(namer_.directories()),
         session_(command.show, command.capture.pods, names) {
     namer_.on_links([this](std::uint32_t netns, const std::vector<Link>& links) {
       capture_.tunnel_ports().set(netns, links);
@@ -101,9 +104,9 @@ class Trace {
     if (isatty(STDERR_FILENO) != 0) say("following; Ctrl-C ends");
     Result<> result;
     while (result && !session_.is_done() && left().count() > 0 && !stop::came()) {
-      result = round(stop::fd());
+      result = round(true);
     }
-    if (result) result = round(-1);  // what came until the end
+    if (result) result = round(false);  // what came until the end
     loss_warning_.finish(capture_);
     Summary figures;
     figures.events_lost = capture_.lost();
@@ -134,9 +137,9 @@ class Trace {
     return std::max({}, std::chrono::ceil<std::chrono::milliseconds>(*command_.duration - passed));
   }
 
-  Result<> round(int wake_fd) {
+  Result<> round(bool waits) {
     Result<> result;
-    const auto polled = wait(wake_fd, [&](std::span<const std::byte> record) {
+    const auto polled = poll(waits, [&](std::span<const std::byte> record) {
       result = take(record);
       return result.has_value();
     });
@@ -155,14 +158,16 @@ class Trace {
     return {};
   }
 
-  Result<> wait(int wake_fd, const Capture::Receiver& receive) {
+  Result<> poll(bool waits, const Capture::Receiver& receive) {
     using Wait = Capture::Wait;
-    if (wake_fd < 0) return capture_.poll({}, Wait::kForMany, wake_fd, receive);
-    if (session_.is_idle()) {
-      give_back_memory();
-      return capture_.poll(std::min(kIdleInterval, left()), Wait::kForOne, wake_fd, receive);
-    }
-    return capture_.poll(std::min(kPollInterval, left()), Wait::kForMany, wake_fd, receive);
+    if (!waits) return capture_.poll({}, Wait::kForMany, {}, receive);
+    const std::array<int, 3> wake_fds = {stop::fd(), directories_.fd(), modules_.fd()};
+    if (!session_.is_idle())
+      return capture_.poll(std::min(kPollInterval, left()), Wait::kForMany, wake_fds, receive);
+    give_back_memory();
+    const auto longest =
+        namer_.has_postponed() ? kPostponedInterval : std::chrono::milliseconds::max();
+    return capture_.poll(std::min(longest, left()), Wait::kForOne, wake_fds, receive);
   }
 
   // The packets of a burst take some MiB, which the allocator would keep.
@@ -172,13 +177,14 @@ class Trace {
     malloc_trim(0);
   }
 
-  // Pods come and go, and take numbers and addresses of others with them. For kernel modules once a
-  // second is soon enough.
+  // Pods come and go, and take numbers and addresses of others with them. Kernel modules are looked
+  // for when the kernel tells of one, and once a second while packets are told.
   void watch_node() {
     follow_wall_clock(names_);
+    directories_.drain();  // before the look
     namer_.refresh_pods();
     const std::uint64_t now = monotonic_ns();
-    if (now < next_watch_ns_) return;
+    if (!modules_.drain() && now < next_watch_ns_) return;
     next_watch_ns_ = now + kWatchEveryNs;
     capture_.follow_modules();
     if (next_forget_ns_ != 0 && now >= next_forget_ns_) namer_.forget_gone();
@@ -200,6 +206,8 @@ class Trace {
   Capture& capture_;
   Names& names_;
   Namer namer_;
+  DirectoryWatch directories_;
+  ModuleMonitor modules_;
   Session session_;
   LossWarning loss_warning_;
   std::uint64_t start_ns_ = 0;

@@ -8,6 +8,7 @@
 #include "attach/tunnel_ports.hpp"
 #include "capture/families.hpp"
 #include "capture/gearbox.hpp"
+#include "capture/hook_gear.hpp"
 #include "capture/marks.hpp"
 #include "capture/object.hpp"
 #include "capture/probe.hpp"
@@ -61,7 +62,7 @@ class Capture {
   void follow_modules();
 
  private:
-  explicit Capture(std::uint64_t busy_rate) : gearbox_(busy_rate) {}
+  explicit Capture(std::uint64_t busy_rate);
 
   struct Gap {
     std::uint64_t since_ns;
@@ -80,6 +81,7 @@ class Capture {
   bool tell_lost(std::uint64_t begin_ns, const Receiver& receive);
   /// These return false when `receive` wants no more.
   bool shift_gear(const Receiver& receive);
+  bool shift_hook_gear(const Receiver& receive);
   static bool tell_gap(const Gap& gap, const Receiver& receive);
   /// Once nothing was followed for a while, packets that do not match cost less again.
   void forget_following();
@@ -87,7 +89,11 @@ class Capture {
   LoadedObject object_;
   std::optional<Families> families_;
   Gearbox gearbox_;
-  std::uint64_t followed_ns_ = 0;  ///< as the programs had it last
+  HookGear hook_gear_;
+  bool may_let_hooks_go_ = false;
+  bool probes_hooks_ = true;
+  std::uint64_t hooks_asked_ns_ = 0;  ///< as the programs had it last
+  std::uint64_t followed_ns_ = 0;     ///< as the programs had it last
   std::uint64_t disarmed_ns_ = 0;  ///< since when the armed families are not attached; 0: they are
   std::optional<TunnelPorts> tunnel_ports_;
   std::optional<Marks> marks_;

@@ -22,6 +22,9 @@ class Families {
   void arm();
   void disarm();
 
+  /// The probes of hook functions, while their gear has them: see HookProbes::want().
+  void want_hook_functions(bool wanted);
+
   bool has(std::string_view name) const;
   ProbeStates states() const;
   /// Follows the modules of the kernel. Returns warnings.

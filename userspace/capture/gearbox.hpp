@@ -29,10 +29,14 @@ class Gearbox {
   void measure(std::uint64_t now_ns, std::uint32_t packets);
 
   bool is_armed() const { return armed_; }
+  /// By what was measured last. It goes back at half the rate: a node at the edge shall not shift
+  /// all the time.
+  bool is_busy() const { return is_busy_; }
 
  private:
   std::uint64_t busy_;
   bool armed_ = true;
+  bool is_busy_ = false;
   std::uint64_t followed_ns_ = 0;
   std::uint64_t measured_ns_ = 0;
   std::uint32_t packets_ = 0;

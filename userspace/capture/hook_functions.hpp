@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dptrace/drops.h"
 #include "names/symbols.hpp"
 
 namespace dptrace {
@@ -18,5 +19,13 @@ struct HookFunction {
 /// Those that this kernel has with the modules loaded now, the ones that most often end a packet
 /// first.
 std::vector<HookFunction> hook_functions(const Symbols& symbols);
+
+/// The code of nf_hook_slow, which calls them; of size 0: not known.
+dpt_range hook_caller(const Symbols& symbols);
+
+struct Hooks {
+  std::vector<HookFunction> functions;
+  dpt_range caller{};
+};
 
 }  // namespace dptrace

@@ -6,6 +6,8 @@
 
 enum {
 	NF_PRE_ROUTING = 0,
+	NF_LOCAL_IN = 1,
+	NF_FORWARD = 2,
 	NF_LOCAL_OUT = 3,
 	NF_POST_ROUTING = 4,
 	NF_SLOW_ACCEPTED = 1,
@@ -48,6 +50,8 @@ struct dpt_traversals {
 	__u64 ended;
 	__u64 skb;     /* the one at hand */
 	__u64 decider; /* of the one that ended last, 0: not known */
+	__u64 passed;  /* the skb of ours that came to INPUT or FORWARD last, and the device it was received by */
+	__u64 passed_from;
 	struct dpt_entered entered[ENTERED_SLOTS];
 };
 
@@ -107,6 +111,28 @@ static __always_inline __u64 traversals__end(__u64 skb, int result, __u8 family)
 	slot->skb = 0; /* what it enters next belongs to another traversal */
 	here->decider = function;
 	return function;
+}
+
+static __always_inline void traversals__pass(struct sk_buff *skb, struct nf_hook_state *state)
+{
+	struct dpt_traversals *here = traversals__here();
+
+	if (here && state->pf != NFPROTO_BRIDGE && (state->hook == NF_LOCAL_IN || state->hook == NF_FORWARD)) {
+		here->passed = (__u64)skb;
+		here->passed_from = (__u64)state->in;
+	}
+}
+
+/* A function that took the packet over has passed it on itself (ip_sabotage_in does, of bridge netfilter, with all that
+ * bridges hand to IP): from the same device it has come to a hook behind this one, or it has died on its way there.
+ */
+static __always_inline bool traversals__went_on(struct sk_buff *skb, struct nf_hook_state *state)
+{
+	struct dpt_traversals *here = traversals__here();
+	struct dpt_dropped *last = dropped__last();
+
+	return (here && here->passed == (__u64)skb && here->passed_from == (__u64)state->in) ||
+	       (last && last->skb == (__u64)skb);
 }
 
 /* Out of a stack that has no room for it. */
@@ -253,6 +279,7 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 	if (!last || last->skb != (__u64)skb)
 		return 0;
 	last->skb = 0;
+	traversals__pass(skb, state);
 	if (!stack__names_decider(last->location))
 		entries_asked_for = last->time_ns;
 	dev = netfilter__place(&place, skb, state);
@@ -318,8 +345,8 @@ static __always_inline int hooked__result(__u64 *ctx)
 	return (int)hooked__argument(ctx, 4);
 }
 
-/* A packet that the hook has let through, or that it keeps. */
-static __always_inline int netfilter__passed(__u64 *ctx)
+/* A packet that the hook has let through, or that it keeps. Is it ours? */
+static __always_inline bool netfilter__passed(__u64 *ctx)
 {
 	struct dpt_netfilter *record;
 	struct net_device *dev;
@@ -331,7 +358,7 @@ static __always_inline int netfilter__passed(__u64 *ctx)
 	bytes__of_network_header(&bytes, hooked__skb(ctx));
 	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(hooked__skb(ctx)), netfilter__way(hooked__state(ctx)),
 				   READ_AFTER_GLANCE, &matches))
-		return 0;
+		return false;
 	netfilter__place(&place, hooked__skb(ctx), hooked__state(ctx));
 	place.length = hooked__skb(ctx)->len;
 	place.packet_type = skb__packet_type(hooked__skb(ctx));
@@ -339,7 +366,7 @@ static __always_inline int netfilter__passed(__u64 *ctx)
 	place.flags = skb__is_gso(hooked__skb(ctx));
 	if (!identity__is_ours(&seen, &place, netfilter__way(hooked__state(ctx)), matches)) {
 		skb__unmark(hooked__skb(ctx));
-		return 0;
+		return false;
 	}
 	skb__mark(hooked__skb(ctx));
 	dev = state__device(hooked__state(ctx));
@@ -348,14 +375,14 @@ static __always_inline int netfilter__passed(__u64 *ctx)
 	record = netfilter__begin(hooked__state(ctx), hooked__entries(ctx)->num_hook_entries, 0, hooked__result(ctx),
 				  seen.now);
 	if (!record)
-		return 0;
+		return true;
 	if (hooked__result(ctx) == NF_SLOW_STOLEN) {
 		entries_asked_for = seen.now;
 		record->function = entries__decider(hooked__entries(ctx), traversals__last(), seen.now);
 	}
 	emit__fill(&record->hop, &place, &seen);
 	emit__submit(record);
-	return 0;
+	return true;
 }
 
 SEC("?fexit/nf_hook_slow")
@@ -364,15 +391,16 @@ int dptrace_nf_slow(__u64 *ctx)
 	struct nf_hook_state *state = hooked__state(ctx);
 	struct sk_buff *skb = hooked__skb(ctx);
 	int result = hooked__result(ctx);
-	bool told = entries_told_since;
-	__u64 function = told ? traversals__end((__u64)skb, result, state->pf) : 0;
+	__u64 function = entries_told_since ? traversals__end((__u64)skb, result, state->pf) : 0;
 
 	if (result < 0)
 		return netfilter__dropped(skb, state, hooked__entries(ctx), function, result);
-	/* Untold, it may have gone on its way: then its next hop tells. */
-	if (result == NF_SLOW_STOLEN && !function && (told || state->pf == NFPROTO_BRIDGE))
+	if (result == NF_SLOW_STOLEN && !function &&
+	    (entries_told_since || state->pf == NFPROTO_BRIDGE || traversals__went_on(skb, state)))
 		return 0;
 	if (netfilter__is_marked_before(skb, state) && !skb__is_marked(skb))
 		return 0;
-	return netfilter__passed(ctx);
+	if (netfilter__passed(ctx))
+		traversals__pass(hooked__skb(ctx), hooked__state(ctx));
+	return 0;
 }

@@ -116,7 +116,7 @@ void Families::disarm() {
 }
 
 void Families::want_hook_functions(bool wanted) {
-  if (hooks_ != nullptr) hooks_->want(wanted);
+  if (hooks_ != nullptr) hooks_->want(wanted || hooks_->has_ipvs());
 }
 
 bool Families::has(std::string_view name) const {

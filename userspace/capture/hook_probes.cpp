@@ -23,6 +23,14 @@ HookProbes::HookProbes(ProbeState state, Gear gear, dptrace_bpf& skeleton,
       refusal_(std::move(refusal)),
       modules_(loaded_modules()) {}
 
+bool HookProbes::has_ipvs() const {
+  const auto is_its = [](const HookFunction& function) {
+    return function.name.starts_with("ip_vs_");
+  };
+  return std::any_of(by_fentry_.begin(), by_fentry_.end(), is_its) ||
+         std::any_of(by_kprobe_.begin(), by_kprobe_.end(), is_its);
+}
+
 void HookProbes::want(bool wanted) {
   if (wanted == std::exchange(wanted_, wanted) || !is_in_place()) return;
   detach();

@@ -18,6 +18,8 @@ class HookProbes final : public Family {
              std::vector<HookFunction> by_fentry, std::vector<HookFunction> by_kprobe,
              std::string refusal);
 
+  /// Are the probes needed all the time? IPVS takes every packet over, and passes it on.
+  bool has_ipvs() const;
   /// Lets go of the probes, or attaches them again, while the family is in place: without them the
   /// function is told where the stack of a free names it, or where a hook has but one.
   void want(bool wanted);

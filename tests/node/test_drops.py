@@ -17,9 +17,8 @@ class DropTest(NodeTest):
     def setUpClass(cls):
         cls.nodes = topology()
         cls.pod1, cls.pod2, cls.pod3 = cls.nodes.pod1, cls.nodes.pod2, cls.nodes.pod3
-        # Its modules are there before the trace, as on a node that uses them.
-        for table in ("filter", "mangle"):
-            in_netns(cls.nodes.n1, "iptables-legacy", "-t", table, "-L", check=False)
+        # Its module is there before the trace, as on a node that uses it.
+        in_netns(cls.nodes.n1, "iptables-legacy", "-L", check=False)
         cls.trace = cls.enterClassContext(support.Trace("--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6))
         # As far as a packet of pod1 comes that node 1 routes, and one to it from the other node.
         cls.up = cls.nodes.out(cls.pod1)[:3]
@@ -169,25 +168,26 @@ class Netfilter(DropTest):
         """SYNPROXY's function is not watched: where it is behind the one that dropped none is named, unless that one
         has freed the packet itself."""
         nft = "nft_do_chain_ipv4"
-        named = self.decided_without_and_with_synproxy("iptables-nft")
+        forwarded = f"POSTROUTING -s {self.pod1.ip} -d {self.pod3.ip} -p icmp -j DROP"
+        named = self.decided_without_and_with_synproxy("iptables-nft -t mangle", forwarded, self.pod3.ip)
         if support.has("netfilter hops"):
             self.assertEqual(named, [[nft], [nft if KERNEL >= (5, 17) else ""]])
         if support.has("netfilter hops") and support.has("iptables-legacy"):
-            named = self.decided_without_and_with_synproxy("iptables-legacy")
-            self.assertIn(named, ([["iptable_mangle_hook"], [""]], [["ipt_do_table"], [""]]))
+            taken = f"INPUT -s {self.pod1.ip} -p icmp -j DROP"
+            named = self.decided_without_and_with_synproxy("iptables-legacy", taken, "192.168.56.11")
+            self.assertIn(named, ([["ipt_do_table"], [""]], [["iptable_filter_hook"], [""]]))
 
-    def decided_without_and_with_synproxy(self, command):
-        drop = f"POSTROUTING -s {self.pod1.ip} -d {self.pod3.ip} -p icmp -j DROP"
+    def decided_without_and_with_synproxy(self, command, drop, destination):
         proxy = "INPUT -p tcp --dport 1 -j SYNPROXY"
         named = []
-        with changed(self.nodes.n1, f"{command} -t mangle -I {drop}", f"{command} -t mangle -D {drop}"):
+        with changed(self.nodes.n1, f"{command} -I {drop}", f"{command} -D {drop}"):
             for synproxy in (False, True):
                 with contextlib.ExitStack() as stack:
                     if synproxy and support.has("netfilter hops"):
                         stack.enter_context(
                             changed(self.nodes.n1, f"iptables-nft -A {proxy}", f"iptables-nft -D {proxy}")
                         )
-                    icmp_id = ping(self.pod1, self.pod3.ip, expect_reply=False)
+                    icmp_id = ping(self.pod1, destination, expect_reply=False)
                     named.append(self.decided(self.trace.packet(icmp=8, id=icmp_id)))
         return named
 

@@ -2,9 +2,12 @@
 #include "../lib/dropped.bpf.h"
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
+#include "dptrace/drops.h"
 
 enum {
 	NF_PRE_ROUTING = 0,
+	NF_LOCAL_IN = 1,
+	NF_FORWARD = 2,
 	NF_LOCAL_OUT = 3,
 	NF_POST_ROUTING = 4,
 	NF_SLOW_ACCEPTED = 1,
@@ -23,6 +26,16 @@ struct {
 	__type(value, __u8);
 } probed SEC(".maps");
 
+/* Since when the entry of each hook function that is probed is told; 0: the probes are not attached. Written by user
+ * space.
+ */
+__u64 entries_told_since __weak = 0;
+/* When a packet of ours ended last at a hook in a way that only entries name the function of. Read by user space. */
+__u64 entries_asked_for __weak = 0;
+
+/* The code of nf_hook_slow. Written by user space; of size 0: not known. */
+const volatile struct dpt_range hook_caller = {};
+
 /* The hook function that a packet entered last, in the traversal it is in: if nf_hook_slow then returns anything but
  * "accepted", it decided. `traversals` tells whether another traversal ended in between: then a function that took the
  * packet over has passed it on itself (bridge netfilter does) and ended nothing.
@@ -37,6 +50,8 @@ struct dpt_traversals {
 	__u64 ended;
 	__u64 skb;     /* the one at hand */
 	__u64 decider; /* of the one that ended last, 0: not known */
+	__u64 passed;  /* the skb of ours that came to INPUT or FORWARD last, and the device it was received by */
+	__u64 passed_from;
 	struct dpt_entered entered[ENTERED_SLOTS];
 };
 
@@ -98,10 +113,32 @@ static __always_inline __u64 traversals__end(__u64 skb, int result, __u8 family)
 	return function;
 }
 
+static __always_inline void traversals__pass(struct sk_buff *skb, struct nf_hook_state *state)
+{
+	struct dpt_traversals *here = traversals__here();
+
+	if (here && state->pf != NFPROTO_BRIDGE && (state->hook == NF_LOCAL_IN || state->hook == NF_FORWARD)) {
+		here->passed = (__u64)skb;
+		here->passed_from = (__u64)state->in;
+	}
+}
+
+/* A function that took the packet over has passed it on itself (ip_sabotage_in does, of bridge netfilter, with all that
+ * bridges hand to IP): from the same device it has come to a hook behind this one, or it has died on its way there.
+ */
+static __always_inline bool traversals__went_on(struct sk_buff *skb, struct nf_hook_state *state)
+{
+	struct dpt_traversals *here = traversals__here();
+	struct dpt_dropped *last = dropped__last();
+
+	return (here && here->passed == (__u64)skb && here->passed_from == (__u64)state->in) ||
+	       (last && last->skb == (__u64)skb);
+}
+
 /* Out of a stack that has no room for it. */
 static __always_inline __u64 traversals__last(void)
 {
-	struct dpt_traversals *here = traversals__here();
+	struct dpt_traversals *here = entries_told_since ? traversals__here() : NULL;
 
 	return here ? here->decider : 0;
 }
@@ -140,24 +177,37 @@ ON_HOOK_FUNCTION(13)
 ON_HOOK_FUNCTION(14)
 ON_HOOK_FUNCTION(15)
 
-/* What was entered last has decided, unless a function behind it may have been entered that does not tell so.
- * `function`: an address at its beginning, where the kprobe or fentry program was called.
+/* Was the packet freed below the hook function? The stack of the free, from `location` on, has that function in it.
+ * What a function only wants to be dropped nf_hook_slow frees itself.
  */
-static __always_inline __u64 entries__decider(struct nf_hook_entries *entries, __u64 function)
+static __always_inline bool stack__names_decider(__u64 location)
 {
+	return hook_caller.size && location - hook_caller.begin >= hook_caller.size;
+}
+
+/* What was entered last has decided, unless a function behind it may have been entered that does not tell so. Where all
+ * functions are the same it did in any case. `function`: an address at its beginning, where the kprobe or fentry
+ * program was called.
+ */
+static __always_inline __u64 entries__decider(struct nf_hook_entries *entries, __u64 function, __u64 now)
+{
+	__u64 since = entries_told_since, only = 0;
 	__u32 count = entries->num_hook_entries;
 	bool behind = false;
 
+	if (!since || now < since + DPT_ENTRIES_SETTLE_NS)
+		function = 0;
 	for (__u32 i = 0; i < MAX_HOOKS; i++) {
 		__u64 hook = 0;
 
 		if (i >= count)
-			return behind ? function : 0;
+			return only ?: behind ? function : 0;
 		bpf_probe_read_kernel(&hook, sizeof(hook), &entries->hooks[i].hook);
+		only = !i || only == hook ? hook : 0;
 		if (function - hook < MIN_FUNCTION_SIZE)
 			behind = true;
 		if (behind && !bpf_map_lookup_elem(&probed, &hook))
-			return 0;
+			function = 0;
 	}
 	return 0;
 }
@@ -229,6 +279,9 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 	if (!last || last->skb != (__u64)skb)
 		return 0;
 	last->skb = 0;
+	traversals__pass(skb, state);
+	if (!stack__names_decider(last->location))
+		entries_asked_for = last->time_ns;
 	dev = netfilter__place(&place, skb, state);
 	if (dev)
 		emit__device(dev, &place, last->time_ns);
@@ -236,8 +289,8 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 	place.flags = last->flags;
 	place.packet_type = last->packet_type;
 	place.iif = last->iif;
-	record = netfilter__begin(state, entries->num_hook_entries, entries__decider(entries, function), result,
-				  last->time_ns);
+	record = netfilter__begin(state, entries->num_hook_entries, entries__decider(entries, function, last->time_ns),
+				  result, last->time_ns);
 	if (!record)
 		return 0;
 	emit__fill_place(&record->hop, &place, last->key);
@@ -292,8 +345,8 @@ static __always_inline int hooked__result(__u64 *ctx)
 	return (int)hooked__argument(ctx, 4);
 }
 
-/* A packet that the hook has let through, or that it keeps. */
-static __always_inline int netfilter__passed(__u64 *ctx)
+/* A packet that the hook has let through, or that it keeps. Is it ours? */
+static __always_inline bool netfilter__passed(__u64 *ctx)
 {
 	struct dpt_netfilter *record;
 	struct net_device *dev;
@@ -305,7 +358,7 @@ static __always_inline int netfilter__passed(__u64 *ctx)
 	bytes__of_network_header(&bytes, hooked__skb(ctx));
 	if (!identity__may_be_ours(&bytes, &seen, skb__is_marked(hooked__skb(ctx)), netfilter__way(hooked__state(ctx)),
 				   READ_AFTER_GLANCE, &matches))
-		return 0;
+		return false;
 	netfilter__place(&place, hooked__skb(ctx), hooked__state(ctx));
 	place.length = hooked__skb(ctx)->len;
 	place.packet_type = skb__packet_type(hooked__skb(ctx));
@@ -313,7 +366,7 @@ static __always_inline int netfilter__passed(__u64 *ctx)
 	place.flags = skb__is_gso(hooked__skb(ctx));
 	if (!identity__is_ours(&seen, &place, netfilter__way(hooked__state(ctx)), matches)) {
 		skb__unmark(hooked__skb(ctx));
-		return 0;
+		return false;
 	}
 	skb__mark(hooked__skb(ctx));
 	dev = state__device(hooked__state(ctx));
@@ -322,12 +375,14 @@ static __always_inline int netfilter__passed(__u64 *ctx)
 	record = netfilter__begin(hooked__state(ctx), hooked__entries(ctx)->num_hook_entries, 0, hooked__result(ctx),
 				  seen.now);
 	if (!record)
-		return 0;
-	if (hooked__result(ctx) == NF_SLOW_STOLEN)
-		record->function = entries__decider(hooked__entries(ctx), traversals__last());
+		return true;
+	if (hooked__result(ctx) == NF_SLOW_STOLEN) {
+		entries_asked_for = seen.now;
+		record->function = entries__decider(hooked__entries(ctx), traversals__last(), seen.now);
+	}
 	emit__fill(&record->hop, &place, &seen);
 	emit__submit(record);
-	return 0;
+	return true;
 }
 
 SEC("?fexit/nf_hook_slow")
@@ -336,13 +391,16 @@ int dptrace_nf_slow(__u64 *ctx)
 	struct nf_hook_state *state = hooked__state(ctx);
 	struct sk_buff *skb = hooked__skb(ctx);
 	int result = hooked__result(ctx);
-	__u64 function = traversals__end((__u64)skb, result, state->pf);
+	__u64 function = entries_told_since ? traversals__end((__u64)skb, result, state->pf) : 0;
 
 	if (result < 0)
 		return netfilter__dropped(skb, state, hooked__entries(ctx), function, result);
-	if (result == NF_SLOW_STOLEN && !function)
+	if (result == NF_SLOW_STOLEN && !function &&
+	    (entries_told_since || state->pf == NFPROTO_BRIDGE || traversals__went_on(skb, state)))
 		return 0;
 	if (netfilter__is_marked_before(skb, state) && !skb__is_marked(skb))
 		return 0;
-	return netfilter__passed(ctx);
+	if (netfilter__passed(ctx))
+		traversals__pass(hooked__skb(ctx), hooked__state(ctx));
+	return 0;
 }

@@ -10,6 +10,8 @@ enum {
 	DPT_HOME_SETS = 8192,	 /* of devices of the home netns, by the last bits of their ifindex */
 	DPT_HOME_WAYS = 4,	 /* devices of one set */
 	DPT_PROBED = 256,	 /* netfilter hook functions whose entry is told */
+	/* What was under way at netfilter hooks while their functions' probes were attached is over after so long. */
+	DPT_ENTRIES_SETTLE_NS = 10000000,
 };
 
 /* Of a device of the home netns. */

@@ -101,6 +101,57 @@ class Gears(NodeTest):
             for trace in traces:
                 self.assert_nothing_lost(trace.stop())
 
+    def flood(self, source, target):
+        """Others keep the node as busy as it is said to be."""
+        return subprocess.Popen(["ip", "netns", "exec", source.netns, "ping", "-q", "-i", "0.05", target.ip],
+                                stdout=subprocess.DEVNULL)
+
+    def dropped_request(self, trace, nodes, command):
+        """The packet, and the function that is told to have dropped it."""
+        rule = f"FORWARD -s {nodes.pod1.ip} -d {nodes.pod3.ip} -j DROP"
+        with support.changed(nodes.n1, f"{command} -I {rule}", f"{command} -D {rule}"):
+            packet = trace.packet(icmp=8, id=ping(nodes.pod1, nodes.pod3.ip, expect_reply=False))
+        self.assertEqual(packet["verdict"], "dropped")
+        hop, = (hop for hop in packet["hops"] if hop.get("netfilter", {}).get("verdict") == "drop")
+        return packet, support.function_of(hop.get("function", ""))
+
+    def test_hook_functions(self):
+        """While packets are followed and none is dropped by netfilter hook functions are not probed. What the stack of
+        a drop names is named all the same; else the next one is."""
+        support.require("netfilter hops")
+        support.require("iptables-legacy")
+        if support.KERNEL < (5, 13):
+            self.skipTest("programs on functions cannot be attached again here: they stay")
+        nodes = topology()
+
+        def probed():
+            return {name for name in support.attached_programs(trace.process.pid) if name.startswith("dptrace_hook")}
+
+        with Trace("--pod-ip", nodes.pod1.ip, "--busy-rate", "1") as trace, self.flood(nodes.pod1, nodes.pod2) as flood:
+            try:
+                first = probed()
+                self.assertTrue(first)
+                support.wait_until(lambda: not probed(), "the probes of hook functions to go", timeout=90)
+                self.assertIn("dptrace_nf_slow", support.attached_programs(trace.process.pid))
+
+                if support.KERNEL >= (5, 17):
+                    packet, function = self.dropped_request(trace, nodes, "iptables-nft")
+                    self.assertEqual(function, "nft_do_chain_ipv4")
+                    self.assertNotIn("complete", packet)
+                    self.assertFalse(probed())
+
+                packet, function = self.dropped_request(trace, nodes, "iptables-legacy")
+                self.assertEqual(function, "")
+                self.assertEqual((packet["complete"], packet["incomplete_because"]), (False, "not-armed"))
+                support.wait_until(lambda: probed() == first, "the probes to be back")
+
+                packet, function = self.dropped_request(trace, nodes, "iptables-legacy")
+                self.assertEqual(function, "ipt_do_table")
+                self.assertNotIn("complete", packet)
+            finally:
+                flood.terminate()
+            self.assert_nothing_lost(trace.stop())
+
     def test_armed(self):
         """Asked to keep them, and to be busy at a rate of its own: one of both."""
         done = run(support.DPTRACE, "--pod-ip", "10.0.0.1", "--armed", "--busy-rate", "5", check=False)

@@ -124,3 +124,22 @@ TEST_CASE("the interrupt may be among the frames that were not named") {
   freeing.names.symbols.clear();
   CHECK(dropping_stack(freeing.drop, freeing.names).size() == freeing.drop.stack.size());
 }
+
+TEST_CASE("a hook function that frees what it drops is called by nf_hook_slow") {
+  const auto decider = [](const Functions& functions) {
+    const Freeing freeing(joined(functions, {"ip_forward", "ip_rcv"}));
+    return freeing.names.function(deciding_location(freeing.drop, freeing.names));
+  };
+  CHECK(decider({"nft_do_chain", "nft_do_chain_ipv4", "nf_hook_slow"}) == "nft_do_chain_ipv4");
+  CHECK(decider({"kfree_skb_list_reason", "nft_do_chain", "nft_do_chain_inet", "nf_hook_slow"}) ==
+        "nft_do_chain_inet");
+  // Bridge netfilter runs the hooks of IP within its own.
+  CHECK(decider({"nft_do_chain", "nft_do_chain_ipv4", "nf_hook_slow", "br_nf_forward_ip",
+                 "nf_hook_slow"}) == "nft_do_chain_ipv4");
+  // Not told: nf_hook_slow frees itself, a function that is none of the hooks' has taken the place
+  // of one in the stack, no hook was run.
+  CHECK(decider({"nf_hook_slow"}).empty());
+  CHECK(decider({"kfree_skb_list_reason", "nf_hook_slow"}).empty());
+  CHECK(decider({"nft_do_chain", "nf_hook_slow"}).empty());
+  CHECK(decider({"nft_do_chain_ipv4"}).empty());
+}

@@ -39,6 +39,19 @@ TEST_CASE("everything is attached from the start, and stays so on a node that is
   CHECK(node.gear() == Gear::kArmed);
 }
 
+TEST_CASE("a node is busy from its rate on, and no more below half of it") {
+  Node node;
+  CHECK_FALSE(node.gearbox.is_busy());
+  node.pass(10, Gearbox::kBusy - 1);
+  CHECK_FALSE(node.gearbox.is_busy());
+  node.pass(11, Gearbox::kBusy);
+  CHECK(node.gearbox.is_busy());
+  node.pass(11, Gearbox::kBusy / 2);
+  CHECK(node.gearbox.is_busy());
+  node.pass(11, Gearbox::kBusy / 2 - 1);
+  CHECK_FALSE(node.gearbox.is_busy());
+}
+
 TEST_CASE(
     "on a busy node the costly families go after half a minute in which nothing is followed") {
   Node node;

@@ -317,6 +317,27 @@ TEST_CASE("a netfilter verdict stands before the drop it led to") {
   CHECK(hops[3].point == DPT_POINT_DROP);
 }
 
+TEST_CASE("the stack of a free names the hook function where the probes did not") {
+  Bench bench;
+  bench.names.symbols[0x5000] = {"nft_do_chain", 0x4f00};
+  bench.names.symbols[0x6000] = {"nft_do_chain_ipv4", 0x5f00};
+  bench.names.symbols[0x7000] = {"nf_hook_slow", 0x6f00};
+  bench.send(1000, echo_request(1), 7, 0xaaa);
+  auto died = drop({5000, 0, kNode, 3, 0xaaa}, echo_request(1), 7, 0x5000, 7);
+  died.stack_depth = 3;
+  died.stack[0] = 0x5000;
+  died.stack[1] = 0x6000;
+  died.stack[2] = 0x7000;
+  bench.timeline.add(died);
+  auto verdict = netfilter({5000, 0, kNode, 3, 0xaaa}, dpt_flow{}, 7, 2, -1);
+  const std::uint64_t probed = GENERATE(0, 0x8000);
+  verdict.function = probed;
+  bench.timeline.add(verdict);
+  bench.advance(kSecond);
+  REQUIRE(bench.packets.size() == 1);
+  CHECK(bench.packets[0].hops[2].netfilter->function == (probed != 0 ? probed : 0x6000));
+}
+
 TEST_CASE("what a protocol handler frees after it has understood it is delivered") {
   Bench bench;
   bench.names.symbols[0x5000] = {"icmpv6_rcv", 0x4fff};

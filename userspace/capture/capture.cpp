@@ -38,13 +38,13 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   std::optional<KernelBtf> types(std::move(btf));
   const auto offers = KernelOffers::ask(*types);
   // They are waited for as late as can be: before loading where programs are made for functions.
-  std::vector<HookFunction> functions;
+  Hooks hooks;
   if (offers.tracing_functions) {
     if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
-    functions = hook_functions(*symbols.wait(), *types);
+    hooks = {hook_functions(*symbols.wait(), *types), hook_caller(*symbols.wait())};
   }
   types.reset();
-  auto object = load_object(settings, offers, functions);
+  auto object = load_object(settings, offers, hooks);
   if (!object) return tl::unexpected(object.error());
 
   std::unique_ptr<Capture> capture(new Capture(settings));
@@ -57,6 +57,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   if (!ring) return tl::unexpected(ring.error());
   capture->ring_ = std::move(*ring);
   capture->families_.emplace(capture->object_, offers);
+  capture->may_let_hooks_go_ = offers.functions_again;
   // clsact forks: no other thread may run then.
   if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
   if (auto attached = capture->attach_devices(settings, offers); !attached) {
@@ -68,6 +69,9 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   if (auto seeing = capture->sees_anything(); !seeing) return tl::unexpected(seeing.error());
   return capture;
 }
+
+Capture::Capture(const CaptureSettings& settings)
+    : pods_(settings.pods), gearbox_(settings.busy_rate), hook_gear_(monotonic_ns()) {}
 
 Capture::~Capture() = default;
 
@@ -172,7 +176,7 @@ Result<> Capture::poll(std::chrono::milliseconds timeout, Wait wait, std::span<c
     return failure(fmt::format("waiting for events: {}", std::strerror(errno)));
   if (ready > 0 && descriptors[1].revents != 0) follow_links();
 
-  const bool goes_on = shift_gear(receive);
+  const bool goes_on = shift_gear(receive) && shift_hook_gear(receive);
   complete_until_ = monotonic_ns();
   forget_following();
   if (goes_on && tell_lost(complete_until_, receive)) ring_->read(receive);
@@ -235,8 +239,24 @@ bool Capture::shift_gear(const Receiver& receive) {
   if (before == Gear::kArmed) not_armed_since_ns_ = now;
   if (gear != Gear::kArmed) return true;
   devices_->attach_chosen();
+  hook_gear_.ask(now);
   // What passed meanwhile, or is under way, lacks what the others would have told.
   return tell_gap({not_armed_since_ns_, monotonic_ns(), 0}, receive);
+}
+
+bool Capture::shift_hook_gear(const Receiver& receive) {
+  const std::uint64_t now = monotonic_ns();
+  const auto asked_for = std::atomic_ref(object_.skeleton->bss->entries_asked_for).load();
+  const bool is_asked = asked_for != std::exchange(hooks_asked_ns_, asked_for);
+  if (is_asked) hook_gear_.ask(now);
+  const bool wanted = !may_let_hooks_go_ || hook_gear_.is_wanted(now, gearbox_.is_busy());
+  if (wanted == std::exchange(probes_hooks_, wanted)) return true;
+  families_->want_hook_functions(wanted);
+  if (!is_asked) return true;
+  warnings_.emplace_back(
+      "a packet ended at a netfilter hook, and which function ended it may not be told: on this "
+      "busy node hook functions were not probed. Now they are, and the next one is told");
+  return tell_gap({asked_for, monotonic_ns() + DPT_ENTRIES_SETTLE_NS, 0}, receive);
 }
 
 bool Capture::tell_gap(const Gap& gap, const Receiver& receive) {

@@ -9,6 +9,7 @@
 #include "attach/tunnel_ports.hpp"
 #include "capture/families.hpp"
 #include "capture/gearbox.hpp"
+#include "capture/hook_gear.hpp"
 #include "capture/marks.hpp"
 #include "capture/object.hpp"
 #include "capture/probe.hpp"
@@ -65,8 +66,7 @@ class Capture {
   void follow_modules();
 
  private:
-  explicit Capture(const CaptureSettings& settings)
-      : pods_(settings.pods), gearbox_(settings.busy_rate) {}
+  explicit Capture(const CaptureSettings& settings);
 
   struct Gap {
     std::uint64_t since_ns;
@@ -89,6 +89,7 @@ class Capture {
   void measure(std::uint64_t now_ns);
   /// These return false when `receive` wants no more.
   bool shift_gear(const Receiver& receive);
+  bool shift_hook_gear(const Receiver& receive);
   static bool tell_gap(const Gap& gap, const Receiver& receive);
   /// Once nothing was followed for a while, packets that do not match cost less again.
   void forget_following();
@@ -97,7 +98,11 @@ class Capture {
   LoadedObject object_;
   std::optional<Families> families_;
   Gearbox gearbox_;
-  Gear gear_ = Gear::kArmed;              ///< what is attached
+  Gear gear_ = Gear::kArmed;  ///< what is attached
+  HookGear hook_gear_;
+  bool may_let_hooks_go_ = false;
+  bool probes_hooks_ = true;
+  std::uint64_t hooks_asked_ns_ = 0;      ///< as the programs had it last
   std::uint64_t followed_ns_ = 0;         ///< as the programs had it last
   std::uint64_t not_armed_since_ns_ = 0;  ///< of the last time that not all was attached
   std::optional<TunnelPorts> tunnel_ports_;

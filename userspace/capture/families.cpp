@@ -115,6 +115,10 @@ void Families::shift(Gear gear) {
   }
 }
 
+void Families::want_hook_functions(bool wanted) {
+  if (hooks_ != nullptr) hooks_->want(wanted || hooks_->has_ipvs());
+}
+
 bool Families::has(std::string_view name) const {
   return std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
     return member->state().name == name && member->state().attached;

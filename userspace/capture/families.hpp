@@ -21,6 +21,9 @@ class Families {
   /// Attaches those of the gear and of all lower ones, lets go of the others.
   void shift(Gear gear);
 
+  /// The probes of hook functions, while their gear has them: see HookProbes::want().
+  void want_hook_functions(bool wanted);
+
   bool has(std::string_view name) const;
   ProbeStates states() const;
   /// Follows the modules of the kernel. Returns warnings.

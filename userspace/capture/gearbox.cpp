@@ -24,7 +24,7 @@ void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
   if (passed > UINT32_MAX / 2) return;
   const double rate = static_cast<double>(passed) * 1e9 / static_cast<double>(passed_ns);
   const auto busy = static_cast<double>(busy_);
-  // Half of it is where it goes back: a node at the edge shall not shift all the time.
+  is_busy_ = rate >= (is_busy_ ? busy / 2 : busy);
   if (armed_ && rate >= busy && now_ns - followed_ns_ >= kQuietNs) armed_ = false;
   if (!armed_ && rate < busy / 2) {
     armed_ = true;

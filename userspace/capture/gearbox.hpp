@@ -44,11 +44,15 @@ class Gearbox {
   Gear gear(std::uint64_t now_ns);
   /// When gear() or measure() is to be called though nothing has come; UINT64_MAX: never.
   std::uint64_t wakes_ns() const;
+  /// By what was measured last. It goes back at half the rate: a node at the edge shall not shift
+  /// all the time.
+  bool is_busy() const { return is_busy_; }
 
  private:
   std::uint64_t busy_;
   bool armed_ = true;
   bool has_doorbells_ = false;
+  bool is_busy_ = false;
   std::uint64_t followed_ns_ = 0;
   std::uint64_t measured_ns_ = 0;
   bool is_looking_ = false;

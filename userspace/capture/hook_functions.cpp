@@ -1,60 +1,12 @@
 #include "capture/hook_functions.hpp"
 
-#include <array>
-#include <string_view>
+#include "verdict/hook_names.hpp"
 
 namespace dptrace {
 
-namespace {
-
-// Names of 5.10 to 7.2. iptables-legacy: one function for each table until 5.15, ipt_do_table
-// itself since.
-constexpr std::array<std::string_view, 38> kNames = {
-    "ipt_do_table",
-    "ip6t_do_table",
-    "iptable_filter_hook",
-    "ip6table_filter_hook",
-    "nft_do_chain_ipv4",
-    "nft_do_chain_ipv6",
-    "nft_do_chain_inet",
-    "nft_do_chain_bridge",
-    "ipv4_conntrack_in",
-    "ipv4_conntrack_local",
-    "nf_confirm",
-    "ipv4_confirm",
-    "ipv6_conntrack_in",
-    "ipv6_conntrack_local",
-    "ipv6_confirm",
-    "iptable_raw_hook",
-    "iptable_mangle_hook",
-    "iptable_security_hook",
-    "ip6table_raw_hook",
-    "ip6table_mangle_hook",
-    "ip_vs_in_hook",
-    "ip_vs_out_hook",
-    "ip_vs_remote_request4",
-    "ip_vs_reply4",
-    "ip_vs_remote_request6",
-    "ip_vs_reply6",
-    "ip_vs_local_request4",
-    "ip_vs_local_reply4",
-    "nf_nat_ipv4_pre_routing",
-    "nf_nat_ipv4_in",
-    "nf_nat_ipv4_out",
-    "nf_nat_ipv4_local_fn",
-    "nf_nat_inet_fn",
-    "ipv4_conntrack_defrag",
-    "ipv6_defrag",
-    "ebt_do_table",
-    "br_nf_pre_routing",
-    "br_nf_forward_ip",
-};
-
-}  // namespace
-
 std::vector<HookFunction> hook_functions(const Symbols& symbols) {
   std::vector<HookFunction> found;
-  for (const auto name : kNames) {
+  for (const auto name : hook_names()) {
     if (const auto address = symbols.address(name)) found.push_back({std::string(name), *address});
   }
   return found;
@@ -64,6 +16,11 @@ std::vector<HookFunction> hook_functions(const Symbols& symbols, const KernelBtf
   auto found = hook_functions(symbols);
   for (auto& function : found) function.has_btf = btf.find_function(function.name).has_value();
   return found;
+}
+
+dpt_range hook_caller(const Symbols& symbols) {
+  const auto ranges = symbols.ranges([](std::string_view name) { return name == "nf_hook_slow"; });
+  return ranges.empty() ? dpt_range{} : ranges.front();
 }
 
 }  // namespace dptrace

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dptrace/drops.h"
 #include "names/symbols.hpp"
 #include "node/kernel_btf.hpp"
 
@@ -21,5 +22,13 @@ struct HookFunction {
 /// first.
 std::vector<HookFunction> hook_functions(const Symbols& symbols);
 std::vector<HookFunction> hook_functions(const Symbols& symbols, const KernelBtf& btf);
+
+/// The code of nf_hook_slow, which calls them; of size 0: not known.
+dpt_range hook_caller(const Symbols& symbols);
+
+struct Hooks {
+  std::vector<HookFunction> functions;
+  dpt_range caller{};
+};
 
 }  // namespace dptrace

@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <utility>
+
+#include "os/clock.hpp"
 
 namespace dptrace {
 
@@ -18,7 +23,38 @@ HookProbes::HookProbes(ProbeState state, Gear gear, dptrace_bpf& skeleton,
       refusal_(std::move(refusal)),
       modules_(loaded_modules()) {}
 
+bool HookProbes::has_ipvs() const {
+  const auto is_its = [](const HookFunction& function) {
+    return function.name.starts_with("ip_vs_");
+  };
+  return std::any_of(by_fentry_.begin(), by_fentry_.end(), is_its) ||
+         std::any_of(by_kprobe_.begin(), by_kprobe_.end(), is_its);
+}
+
+void HookProbes::want(bool wanted) {
+  if (wanted == std::exchange(wanted_, wanted) || !is_in_place()) return;
+  detach();
+  attach();
+}
+
 Result<std::string> HookProbes::put_in_place() {
+  std::atomic_ref told_since(skeleton_.bss->entries_told_since);
+  told_since.store(0);
+  if (!wanted_) return std::string();
+  forget_entries();
+  auto lacks = attach_all();
+  told_since.store(monotonic_ns());
+  return lacks;
+}
+
+void HookProbes::forget_entries() {
+  const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
+  const std::vector<std::byte> nothing(cpus * bpf_map__value_size(skeleton_.maps.traversals));
+  const std::uint32_t key = 0;
+  bpf_map_update_elem(bpf_map__fd(skeleton_.maps.traversals), &key, nothing.data(), BPF_ANY);
+}
+
+std::string HookProbes::attach_all() {
   std::string lacks;
   const auto by_kprobe = [&](const HookFunction& function) {
     if (const auto why = attach_kprobe(function); !why.empty() && lacks.empty())
@@ -79,7 +115,8 @@ std::vector<std::string> HookProbes::follow_modules() {
   for (const auto& function : hook_functions(*symbols)) {
     if (is_known(by_fentry_, function.name) || is_known(by_kprobe_, function.name)) continue;
     by_kprobe_.push_back(function);
-    if (!is_in_place()) continue;  // with the others, when they are wanted again
+    // With the others, when they are wanted again.
+    if (!is_in_place() || !wanted_) continue;
     if (const auto why = attach_kprobe(function); !why.empty())
       warnings.push_back(
           fmt::format("what {} decides is told without its name: {}", function.name, why));

@@ -126,15 +126,15 @@ bool is_large(const dptrace_bpf& skeleton, std::string_view name) {
 }
 
 // Gives each function the cheapest program that the kernel has for it.
-void place_hook_functions(LoadedObject& object, const KernelOffers& offers,
-                          const std::vector<HookFunction>& functions) {
+void place_hook_functions(LoadedObject& object, const KernelOffers& offers, const Hooks& hooks) {
   auto& skeleton = *object.skeleton;
   const auto& refusals = object.refusals;
   // Without it they would tell nothing.
   if (!offers.tracing_functions || is_refused(refusals, skeleton.progs.dptrace_nf_slow)) return;
   bpf_program__set_autoload(skeleton.progs.dptrace_nf_slow, true);
+  std::memcpy(&skeleton.rodata->hook_caller, &hooks.caller, sizeof hooks.caller);
   const bool kprobes = offers.kprobes && !is_refused(refusals, skeleton.progs.dptrace_hook);
-  for (const auto& function : functions) {
+  for (const auto& function : hooks.functions) {
     const std::size_t slot = object.by_fentry.size();
     auto* program = slot < DPT_HOOK_FUNCTIONS
                         ? bpf_object__find_program_by_name(
@@ -227,7 +227,7 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
 }
 
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const std::vector<HookFunction>& functions) {
+                                 const Hooks& hooks) {
   Refusals refusals;
   bool large = offers.large_network_programs;
   for (;;) {
@@ -239,7 +239,7 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOf
     const bool with_tc = wants_tc(*object.skeleton, settings, offers, refusals);
     const bool with_l3 = with_tc && wants_l3(*object.skeleton, settings, refusals);
     object.network = choose_network_programs(*object.skeleton, large, with_tc, with_l3, refusals);
-    place_hook_functions(object, offers, functions);
+    place_hook_functions(object, offers, hooks);
     auto* ipsec = object.skeleton->progs.dptrace_ipsec;
     bpf_program__set_autoload(
         ipsec, offers.tracing_functions && offers.xfrm_output && !is_refused(refusals, ipsec));

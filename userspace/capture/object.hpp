@@ -32,7 +32,7 @@ struct LoadedObject {
 
 /// Without the programs that this kernel does not take: each costs its facts.
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const std::vector<HookFunction>& functions);
+                                 const Hooks& hooks);
 
 /// With the drop-watch alone.
 Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers);

@@ -62,6 +62,14 @@ Drop drop_of(const dpt_drop& wire) {
   return drop;
 }
 
+// Of a packet whose free, to which the hook led, was told at `time_ns`: as far as its stack names
+// the function.
+std::uint64_t decider_of(const Live& live, std::uint64_t time_ns, const Names& names) {
+  const auto died = std::find_if(live.drops.rbegin(), live.drops.rend(),
+                                 [&](const LiveDrop& one) { return one.drop.time_ns == time_ns; });
+  return died == live.drops.rend() ? 0 : deciding_location(died->drop, names);
+}
+
 }  // namespace
 
 void Timeline::add(const Event& event) {
@@ -281,7 +289,9 @@ void Timeline::add_netfilter(const dpt_netfilter& wire) {
   if (wire.result == 0 && !place->has_ended()) place->fate = Fate::kKept;
   Hop hop = hop_of(wire.hop, place.branch);
   hop.function = wire.function;
-  hop.netfilter = NetfilterVerdict{wire.family, wire.hook, wire.result, wire.function};
+  if (wire.result < 0 && wire.function == 0)
+    hop.function = decider_of(*place.live, wire.hop.event.time_ns, names_);
+  hop.netfilter = NetfilterVerdict{wire.family, wire.hook, wire.result, hop.function};
   push(*place.live, std::move(hop));
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+
+#include "verdict/hook_names.hpp"
 
 namespace dptrace {
 
@@ -100,6 +103,16 @@ std::uint64_t freeing_location(const Drop& drop, const Names& names) {
     return drop.location;
   const auto stack = stack_behind(drop, names, frees_for_others);
   return stack.empty() ? drop.location : stack.front();
+}
+
+std::uint64_t deciding_location(const Drop& drop, const Names& names) {
+  const auto stack = stack_behind(drop, names, frees_for_others);
+  const auto caller = std::find_if(stack.begin(), stack.end(), [&](std::uint64_t address) {
+    return name_of(address, names) == "nf_hook_slow";
+  });
+  if (caller == stack.begin() || caller == stack.end()) return 0;
+  const std::uint64_t called = *std::prev(caller);
+  return is_hook_function(name_of(called, names)) ? called : 0;
 }
 
 std::string_view source_name(std::string_view function) {

@@ -33,6 +33,10 @@ std::uint64_t dropping_location(const Drop& drop, const Names& names);
 /// The same, but of helpers only what frees for others is passed over: as the drop-watch counts.
 std::uint64_t freeing_location(const Drop& drop, const Names& names);
 
+/// Address in the netfilter hook function that dropped the packet and freed it itself; 0: none did,
+/// or it is none that this version knows.
+std::uint64_t deciding_location(const Drop& drop, const Names& names);
+
 /// Without what the compiler appends to a function's name: `.constprop.0`, `.isra.0`, `.part.0`.
 std::string_view source_name(std::string_view function);
 

@@ -16,7 +16,8 @@ NO_POD = "198.51.100.1"
 
 
 def held(trace):
-    return support.attached_programs(trace.process.pid)
+    """Without the probes of hook functions: they have a gear of their own."""
+    return {name for name in support.attached_programs(trace.process.pid) if not name.startswith("dptrace_hook")}
 
 
 @contextlib.contextmanager

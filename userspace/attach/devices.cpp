@@ -18,6 +18,12 @@ namespace dptrace {
 
 namespace {
 
+// It may have gone since it was listed.
+bool is_there(const Link& link) {
+  std::array<char, IF_NAMESIZE> name{};
+  return if_indextoname(link.index, name.data()) != nullptr;
+}
+
 // Receiving for one of these is no call of its own in the kernel: no tracepoint tells it.
 bool is_stacked(const Link& link) {
   constexpr std::array<std::string_view, 6> kStacked = {"vlan",   "bond",    "team",
@@ -189,7 +195,8 @@ void Devices::check(std::uint32_t ifindex) {
   if (wrong.empty()) return;
   forget(ifindex);
   const Link* link = topology_.link(ifindex);
-  if (link == nullptr) return;
+  // The filters of a device that goes are gone after it.
+  if (link == nullptr || !is_there(*link)) return;
   // Not again: it might be in the way of theirs.
   refuse(*link, wrong);
 }
@@ -206,9 +213,7 @@ void Devices::attach(const Link& link) {
     attached_.insert(link.index);
     return;
   }
-  std::array<char, IF_NAMESIZE> name{};
-  if (if_indextoname(link.index, name.data()) == nullptr) return;  // it has just gone
-  refuse(link, result.error().message);
+  if (is_there(link)) refuse(link, result.error().message);
 }
 
 void Devices::attach_some(const std::vector<const Link*>& wanted) {

@@ -73,13 +73,13 @@ class Gears(NodeTest):
             first = [held(trace) for trace in traces]
             stack.enter_context(busy(nodes))
             for trace, pod in zip(traces, pods):
-                # Waited for at once: between two looks there may be little time on a slow machine.
+                # Waited for at once: between two peeks there may be little time on a slow machine.
                 lowest = {"dptrace_free", "dptrace_l2_in", "dptrace_l2_out"}
                 support.wait_until(lambda: {name.removesuffix("_w") for name in held(trace)} == lowest, "the lowest gear", timeout=90)
                 self.assertEqual(support.attached(nodes.n1, pod.veth), (1, 1))
             self.assertEqual(support.attached(nodes.n1, "eth0"), (0, 0))
             for trace in traces:
-                support.wait_until(lambda: WATCHING <= held(trace), "a look at all devices")
+                support.wait_until(lambda: WATCHING <= held(trace), "a peek at all devices")
                 wait_until_gone(trace, WATCHING)
                 self.assertFalse(held(trace) & COSTLY)
 

@@ -81,17 +81,17 @@ TEST_CASE("with a doorbell for each asked-for address, devices are only looked a
   node.has_pods = true;
   node.pass(35, Gearbox::kBusy);
   CHECK(node.gear() == Gear::kAlways);
-  const auto look_ns = node.gearbox.wakes_ns();
-  CHECK(look_ns > node.now);
-  CHECK(look_ns <= node.now + Gearbox::kLookEveryNs);
+  const auto peek_ns = node.gearbox.wakes_ns();
+  CHECK(peek_ns > node.now);
+  CHECK(peek_ns <= node.now + Gearbox::kPeekEveryNs);
 
-  SECTION("a look is as long as all others, also one that begins late") {
-    const auto late_ns = look_ns + 3 * kSecond;
+  SECTION("a peek is as long as all others, also one that begins late") {
+    const auto late_ns = peek_ns + 3 * kSecond;
     CHECK(node.gearbox.gear(late_ns) == Gear::kWatching);
-    CHECK(node.gearbox.wakes_ns() == late_ns + Gearbox::kLookNs);
-    CHECK(node.gearbox.gear(late_ns + Gearbox::kLookNs - 1) == Gear::kWatching);
-    CHECK(node.gearbox.gear(late_ns + Gearbox::kLookNs) == Gear::kAlways);
-    CHECK(node.gearbox.wakes_ns() == late_ns + Gearbox::kLookEveryNs);
+    CHECK(node.gearbox.wakes_ns() == late_ns + Gearbox::kPeekNs);
+    CHECK(node.gearbox.gear(late_ns + Gearbox::kPeekNs - 1) == Gear::kWatching);
+    CHECK(node.gearbox.gear(late_ns + Gearbox::kPeekNs) == Gear::kAlways);
+    CHECK(node.gearbox.wakes_ns() == late_ns + Gearbox::kPeekEveryNs);
   }
   SECTION("they are watched again as soon as a doorbell is in doubt") {
     node.gearbox.set_doorbells(node.now, false);

@@ -35,18 +35,18 @@ void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
 void Gearbox::set_doorbells(std::uint64_t now_ns, bool all_there) {
   if (armed_ || all_there == has_doorbells_) return;
   has_doorbells_ = all_there;
-  is_looking_ = false;
-  turn_ns_ = now_ns + kLookEveryNs - kLookNs;
+  is_peeking_ = false;
+  turn_ns_ = now_ns + kPeekEveryNs - kPeekNs;
 }
 
 Gear Gearbox::gear(std::uint64_t now_ns) {
   if (armed_) return Gear::kArmed;
   if (!has_doorbells_) return Gear::kWatching;
   if (now_ns >= turn_ns_) {
-    is_looking_ = !is_looking_;
-    turn_ns_ = now_ns + (is_looking_ ? kLookNs : kLookEveryNs - kLookNs);
+    is_peeking_ = !is_peeking_;
+    turn_ns_ = now_ns + (is_peeking_ ? kPeekNs : kPeekEveryNs - kPeekNs);
   }
-  return is_looking_ ? Gear::kWatching : Gear::kAlways;
+  return is_peeking_ ? Gear::kWatching : Gear::kAlways;
 }
 
 std::uint64_t Gearbox::wakes_ns() const {

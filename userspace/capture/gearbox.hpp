@@ -18,10 +18,10 @@ class Gearbox {
   /// The count of packets is asked for so often by who is awake. An idle node is woken for it only
   /// once in kQuietNs: no sooner could it be let go of anything.
   static constexpr std::uint64_t kMeasureNs = 5'000'000'000;
-  /// In the lowest gear all devices are watched for kLookNs once in kLookEveryNs, for packets that
+  /// In the lowest gear all devices are watched for kPeekNs once in kPeekEveryNs, for packets that
   /// pass no doorbell. A twentieth of what watching costs is less than a per cent of a packet.
-  static constexpr std::uint64_t kLookEveryNs = 10'000'000'000;
-  static constexpr std::uint64_t kLookNs = 500'000'000;
+  static constexpr std::uint64_t kPeekEveryNs = 10'000'000'000;
+  static constexpr std::uint64_t kPeekNs = 500'000'000;
 
   /// `busy`: packets a second; 0: the node is never busy, and all stays attached.
   explicit Gearbox(std::uint64_t busy) : busy_(busy) {}
@@ -55,8 +55,8 @@ class Gearbox {
   bool is_busy_ = false;
   std::uint64_t followed_ns_ = 0;
   std::uint64_t measured_ns_ = 0;
-  bool is_looking_ = false;
-  std::uint64_t turn_ns_ = 0;  ///< when a look begins, or the one that is on ends
+  bool is_peeking_ = false;
+  std::uint64_t turn_ns_ = 0;  ///< when a peek begins, or the one that is on ends
   std::uint32_t packets_ = 0;
 };
 

@@ -17,7 +17,7 @@ Result<QdiscMade> make_clsact_qdisc(std::uint32_t ifindex, std::uint32_t owner);
 /// Removes the qdisc with all that is attached to it.
 void remove_clsact_qdisc(std::uint32_t ifindex);
 
-/// Devices of this network namespace that have a clsact qdisc, whoever made it.
+/// Returns the devices of this network namespace that have a clsact qdisc, whoever made it.
 Result<std::set<std::uint32_t>> devices_with_clsact();
 
 struct MarkedQdisc {
@@ -25,7 +25,7 @@ struct MarkedQdisc {
   std::uint32_t owner = 0;
 };
 
-/// The qdiscs of all devices of this network namespace that bear a mark.
+/// Returns the clsact qdiscs of all devices of this network namespace that bear a mark.
 Result<std::vector<MarkedQdisc>> marked_qdiscs();
 
 }  // namespace dptrace

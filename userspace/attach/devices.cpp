@@ -97,7 +97,7 @@ Result<> Devices::names_are_known() const {
 }
 
 bool Devices::follow() {
-  // One look at everything is cheap and cannot drift, whatever has changed.
+  // All devices are read anew, whatever has changed: that is cheap, and what is known cannot drift.
   bool changed = false;
   std::set<std::uint32_t> suspects;
   changed |= !monitor_.drain([&](const LinkChange& change) {

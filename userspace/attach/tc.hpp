@@ -11,7 +11,7 @@
 
 namespace dptrace {
 
-/// File descriptors of the loaded tc programs.
+/// TcPrograms has the file descriptors of the loaded tc programs.
 struct TcPrograms {
   int l2_in = -1;
   int l2_out = -1;

@@ -10,7 +10,7 @@
 
 namespace dptrace {
 
-/// The counters of one source, or why it could not be read.
+/// SourceReading has the counters of one source, or says why it could not be read.
 struct SourceReading {
   CounterSource source;
   Result<std::vector<CounterReading>> readings;

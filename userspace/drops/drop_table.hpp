@@ -62,7 +62,7 @@ struct DropCount {
   friend bool operator==(const DropCount&, const DropCount&) = default;
 };
 
-/// One packet of a kind, as the kernel freed it.
+/// DropSample is one packet of a kind, as the kernel freed it.
 struct DropSample {
   Drop drop;
   dpt_flow flow{};

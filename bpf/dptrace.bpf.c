@@ -1,4 +1,5 @@
-/* All programs, as one object: bpftool (7.1) cannot link objects that call the kernel's own functions (kfunc). */
+/* All programs are one object, because bpftool (7.1) cannot link objects that call the kernel's own functions (kfunc).
+ */
 #include "families/tc.bpf.c"
 #include "families/device.bpf.c"
 #include "families/kfree_skb.bpf.c"

@@ -1,9 +1,9 @@
-/* skb:kfree_skb for `dptrace drops`: counts every drop by its kind, shows a few. */
+/* The programs of `dptrace drops`: the one at skb:kfree_skb counts every drop by its kind, and shows a few. */
 #include "lib/kind.bpf.h"
 
-#define SAMPLE_EVERY 1000 /* of a kind on a CPU, in jiffies: 1 s or more, up to 10 s at HZ=100 */
+#define SAMPLE_EVERY 1000 /* jiffies between two samples of a kind on a CPU: 1 s or more, up to 10 s at HZ=100 */
 
-/* Two, used in turn: user space empties the one that no program uses any more. */
+/* Two maps of counts are used in turn: user space empties the one that no program uses any more. */
 #define DROPS_COUNTS(name)                                                                                             \
 	struct {                                                                                                       \
 		__uint(type, BPF_MAP_TYPE_PERCPU_HASH);                                                                \
@@ -15,7 +15,7 @@
 DROPS_COUNTS(watch_counts_even);
 DROPS_COUNTS(watch_counts_odd);
 
-/* Drops of kinds that found no room. */
+/* watch_other counts the drops of kinds that found no room. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -23,7 +23,7 @@ struct {
 	__type(value, struct dpt_kind_count);
 } watch_other SEC(".maps");
 
-/* Namespaces of pods, and those with a name: root has made them. Written by user space. */
+/* watch_netns has the network namespaces of pods and those with a name: root has made them. User space writes it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DPT_DROPS_NETNS);
@@ -37,7 +37,7 @@ struct dpt_share {
 	__u32 kinds; /* in that epoch */
 };
 
-/* Those who had no drop for long go first. */
+/* watch_shares has the share that each owner has used. Owners that had no drop for long are forgotten first. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, DPT_DROPS_OWNERS);
@@ -45,20 +45,22 @@ struct {
 	__type(value, struct dpt_share);
 } watch_shares SEC(".maps");
 
-/* Kinds of all strangers, by the last bit of the epoch. Emptied by user space. */
+/* watch_strangers counts the kinds of all strangers, by the last bit of the epoch. User space empties it. */
 __u32 watch_strangers[2] = {};
 
-/* Its last bit tells which map is in use. Written by user space. */
+/* The last bit of watch_epoch tells which map of counts is in use. User space writes it. */
 __u32 watch_epoch = 0;
 
-/* Atomic: until 6.1 a softirq's drop may come in between. */
+/* The additions are atomic: until 6.1 a drop in a softirq may come in between. */
 static __always_inline void drops__add(struct dpt_kind_count *count, __u32 bytes)
 {
 	__sync_fetch_and_add(&count->packets, 1);
 	__sync_fetch_and_add(&count->bytes, bytes);
 }
 
-/* Whether a new kind is within its owner's share. What several CPUs find at the same time may exceed it a little. */
+/* Returns whether a new kind is within its owner's share. Several CPUs that ask at the same time may exceed it a
+ * little.
+ */
 static __always_inline bool drops__has_share(const struct dpt_owner *owner, bool known, __u32 epoch)
 {
 	struct dpt_share *share = bpf_map_lookup_elem(&watch_shares, owner);
@@ -86,7 +88,7 @@ static __always_inline bool drops__has_share(const struct dpt_owner *owner, bool
 	return true;
 }
 
-/* Beyond the share of its owner a kind becomes that owner's `other`. */
+/* Makes a kind beyond the share of its owner that owner's `other`. */
 static __always_inline void drops__fold(struct dpt_kind_key *kind, const struct dpt_owner *owner)
 {
 	__u32 netns = kind->netns;
@@ -104,10 +106,10 @@ static __always_inline bool kind__has_pod(const struct dpt_kind_key *kind)
 	return words[0] || words[1];
 }
 
-/* In a stranger's network namespace a pod's address proves nothing. */
+/* A pod's address proves nothing in a stranger's network namespace: the owner there is the namespace. */
 static __always_inline void drops__fold_beyond_share(struct dpt_kind_key *kind, __u32 epoch)
 {
-	/* What has no place is nobody's, and everybody's. */
+	/* A drop without a netns is nobody's, and everybody's: it is not counted as a stranger's. */
 	bool known =
 		!kind->netns || kind->netns == config.home_netns || bpf_map_lookup_elem(&watch_netns, &kind->netns);
 	struct dpt_owner owner = {};
@@ -123,7 +125,7 @@ static __always_inline void drops__fold_beyond_share(struct dpt_kind_key *kind, 
 		drops__fold(kind, &owner);
 }
 
-/* True when a sample is due. */
+/* Counts a drop. Returns true when a sample of its kind is due. */
 static __always_inline bool drops__count(void *counts, struct dpt_kind_key *kind, __u32 epoch, __u32 bytes)
 {
 	struct dpt_kind_count *count = bpf_map_lookup_elem(counts, kind);
@@ -170,7 +172,7 @@ static __always_inline void drops__show(void *ctx, struct sk_buff *skb, const st
 	if (dev && place.netns)
 		emit__device(dev, &place, seen->now);
 	if (!kind->family)
-		return; /* no flow to show */
+		return; /* there is no flow to show */
 	drop = emit__reserve(DPT_EVENT_DROP, sizeof(*drop));
 	if (!drop)
 		return;
@@ -217,13 +219,13 @@ enum {
 	TCP_CLOSE = 7,
 };
 
-/* Whatever has let go of its connection: closed in order, reset, or given up. */
+/* The program notes every end that has let go of its connection: closed in order, reset, or given up. */
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(dptrace_tcp, const struct sock *sk, int before, int state)
 {
 	struct dpt_connection connection;
 
-	/* Without a remote port it listened. */
+	/* A socket without a remote port was listening. */
 	if (state != TCP_CLOSE || !sk->__sk_common.skc_dport)
 		return 0;
 	connection__of_sock(&connection, &sk->__sk_common);
@@ -231,7 +233,9 @@ int BPF_PROG(dptrace_tcp, const struct sock *sk, int before, int state)
 	return 0;
 }
 
-/* On 5.10 the request is known from nothing else: a repeated SYN is freed where one that meets no socket is. */
+/* The program notes ends that answer a SYN again. On 5.10 nothing else tells of the request: a repeated SYN is freed at
+ * the same place as one that meets no socket.
+ */
 SEC("?fentry/inet_rtx_syn_ack")
 int BPF_PROG(dptrace_syn_ack, const struct sock *listener, const struct request_sock *request)
 {

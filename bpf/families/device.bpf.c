@@ -1,9 +1,11 @@
-/* Every device of every netns: received by the network stack, given to a driver. */
+/* These programs see every device of every netns: packets that the network stack receives, and packets that are given
+ * to a driver.
+ */
 #include "../lib/home.bpf.h"
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
 
-/* enum dpt_home_flag. */
+/* Returns the enum dpt_home_flag bits of the device. 0: user space does not know it, or it is in another netns. */
 static __always_inline __u32 device__flags(struct net_device *dev)
 {
 	return dev->nd_net.net->ns.inum == config.home_netns ? home__flags(dev->ifindex) : 0;

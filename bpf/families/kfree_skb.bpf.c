@@ -1,10 +1,10 @@
-/* skb:kfree_skb: the kernel threw a packet away; why, and from where. */
+/* The tracepoint skb:kfree_skb tells that the kernel threw a packet away, why, and from where. */
 #include "../lib/dropped.bpf.h"
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
 
-/* What has no route yet was received, or never leaves the host. What was made here has one. Computed without a branch:
- * the verifier would follow the whole program once for each way.
+/* A packet that has no route yet was received, or never leaves the host; a packet that was made here has one. The way
+ * is computed without a branch: the verifier would follow the whole program once for each outcome.
  */
 static __always_inline __u32 drop__way(struct sk_buff *skb)
 {

@@ -1,4 +1,4 @@
-/* The good ends of a packet: a socket took it, or a local protocol handler consumed it. */
+/* These programs see the good ends of a packet: a socket took it, or a local protocol handler consumed it. */
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
 
@@ -31,8 +31,8 @@ static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading r
 	return 1;
 }
 
-/* Every socket's receive filter runs here, with the packet that will be queued to it: TCP in any state, UDP, raw, ping.
- * In two forms, as the tc programs.
+/* The receive filter of every socket runs this program with the packet that will be queued to the socket: TCP in any
+ * state, UDP, raw, ping. The program has two forms, as the tc programs have.
  */
 SEC("?cgroup_skb/ingress")
 int dptrace_sock(struct __sk_buff *ctx)
@@ -46,7 +46,7 @@ int dptrace_sock_w(struct __sk_buff *ctx)
 	return socket__see(ctx, READ_BY_WALKING);
 }
 
-/* The route that the packet took ends in this host. */
+/* Returns whether the route that the packet took ends in this host. */
 static __always_inline bool skb__is_routed_here(struct sk_buff *skb)
 {
 	struct dst_entry *dst = skb__dst(skb);
@@ -60,7 +60,9 @@ static __always_inline bool skb__is_routed_here(struct sk_buff *skb)
 	return false;
 }
 
-/* What the kernel itself answers (echo requests, neighbour discovery) ends here. TCP and UDP end at their socket. */
+/* A packet that the kernel itself answers (echo requests, neighbour discovery) ends here. TCP and UDP packets end at
+ * their socket.
+ */
 static __always_inline bool consume__is_taken(struct sk_buff *skb, const struct dpt_seen *seen)
 {
 	return skb__is_routed_here(skb) && !seen->tunnel.kind && seen->flow.protocol != IPPROTO_TCP &&
@@ -80,7 +82,7 @@ static __always_inline void consume__tell(__u64 skb, const struct dpt_seen *seen
 	emit__submit(end);
 }
 
-/* The hottest of all: what has no slot is done. */
+/* consume_skb is the hottest hook of all: an skb without a slot is done at once. */
 SEC("tp_btf/consume_skb")
 int BPF_PROG(dptrace_consume, struct sk_buff *skb)
 {

@@ -1,4 +1,6 @@
-/* Netfilter hooks: which were run for a packet, with what verdict, and which of the functions decided. */
+/* The program at nf_hook_slow tells which netfilter hooks were run for a packet, with what verdict, and which of the
+ * functions decided.
+ */
 #include "../lib/dropped.bpf.h"
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
@@ -14,11 +16,11 @@ enum {
 	NF_SLOW_STOLEN = 0,
 	NFPROTO_BRIDGE = 7,
 	ENTERED_SLOTS = 16,
-	MAX_HOOKS = 24,		/* functions at one hook that are looked at */
+	MAX_HOOKS = 24,		/* the most functions of one hook that are looked at */
 	MIN_FUNCTION_SIZE = 16, /* functions are aligned to so many bytes */
 };
 
-/* Addresses of the hook functions whose entry is told. Written by user space. */
+/* `probed` has the addresses of the hook functions whose entry is told. User space writes it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DPT_PROBED);
@@ -26,19 +28,21 @@ struct {
 	__type(value, __u8);
 } probed SEC(".maps");
 
-/* Since when the entry of each hook function that is probed is told; 0: the probes are not attached. Written by user
- * space.
+/* entries_told_since is the time since when the entry of each hook function in `probed` is told. 0: the probes are not
+ * attached. User space writes it.
  */
 __u64 entries_told_since __weak = 0;
-/* When a packet of ours ended last at a hook in a way that only entries name the function of. Read by user space. */
+/* entries_asked_for is the time when a packet of ours last ended at a hook in a way in which only the entries tell the
+ * function. User space reads it.
+ */
 __u64 entries_asked_for __weak = 0;
 
-/* The code of nf_hook_slow. Written by user space; of size 0: not known. */
+/* hook_caller is the code of nf_hook_slow. User space writes it; its size is 0 when it is not known. */
 const volatile struct dpt_range hook_caller = {};
 
-/* The hook function that a packet entered last, in the traversal it is in: if nf_hook_slow then returns anything but
- * "accepted", it decided. `traversals` tells whether another traversal ended in between: then a function that took the
- * packet over has passed it on itself (bridge netfilter does) and ended nothing.
+/* struct dpt_entered has the hook function that a packet entered last, in the traversal it is in: if nf_hook_slow then
+ * returns anything but "accepted", that function decided. `traversals` tells whether another traversal ended in
+ * between: then a function that took the packet over has passed it on itself (bridge netfilter does) and ended nothing.
  */
 struct dpt_entered {
 	__u64 skb;
@@ -48,9 +52,9 @@ struct dpt_entered {
 
 struct dpt_traversals {
 	__u64 ended;
-	__u64 skb;     /* the one at hand */
-	__u64 decider; /* of the one that ended last, 0: not known */
-	__u64 passed;  /* the skb of ours that came to INPUT or FORWARD last, and the device it was received by */
+	__u64 skb;     /* the skb that traversals__slot is asked for */
+	__u64 decider; /* the function that decided in the traversal that ended last, 0: not known */
+	__u64 passed;  /* the skb of ours that came to INPUT or FORWARD last, from device .passed_from */
 	__u64 passed_from;
 	struct dpt_entered entered[ENTERED_SLOTS];
 };
@@ -72,7 +76,7 @@ static __always_inline struct dpt_traversals *traversals__here(void)
 /* Traversals nest (a REJECT target sends a packet of its own), so each packet has a slot. */
 static __always_inline struct dpt_entered *traversals__slot(struct dpt_traversals *here, __u64 skb)
 {
-	/* A typed pointer may not be shifted; read back from memory it is a number. */
+	/* The verifier lets no typed pointer be shifted; read back from memory, the pointer is a number. */
 	*(volatile __u64 *)&here->skb = skb;
 	skb = *(volatile __u64 *)&here->skb;
 	return &here->entered[(skb >> 8) & (ENTERED_SLOTS - 1)];
@@ -92,8 +96,9 @@ static __always_inline int netfilter__enter(__u64 skb, __u64 function)
 	return 0;
 }
 
-/* The function that was entered last in the traversal that has ended with `result`. 0: not known; none has decided; or
- * the packet was stolen, but not by that function: it went on its way, and that is told by its hops.
+/* Returns the function that was entered last in the traversal that has ended with `result`. 0: the function is not
+ * known; none has decided; or the packet was stolen, but not by that function: it went on its way, and its hops tell of
+ * that.
  */
 static __always_inline __u64 traversals__end(__u64 skb, int result, __u8 family)
 {
@@ -108,7 +113,7 @@ static __always_inline __u64 traversals__end(__u64 skb, int result, __u8 family)
 	if (result == NF_SLOW_STOLEN && (slot->traversals != here->ended || family == NFPROTO_BRIDGE))
 		function = 0;
 	here->ended++;
-	slot->skb = 0; /* what it enters next belongs to another traversal */
+	slot->skb = 0; /* the function that this skb enters next belongs to another traversal */
 	here->decider = function;
 	return function;
 }
@@ -123,8 +128,9 @@ static __always_inline void traversals__pass(struct sk_buff *skb, struct nf_hook
 	}
 }
 
-/* A function that took the packet over has passed it on itself (ip_sabotage_in does, of bridge netfilter, with all that
- * bridges hand to IP): from the same device it has come to a hook behind this one, or it has died on its way there.
+/* Returns whether a function that took the packet over has passed it on itself, as ip_sabotage_in of bridge netfilter
+ * does with all packets that bridges hand to IP: from the same device the packet has come to a hook behind this one, or
+ * it has died on its way there.
  */
 static __always_inline bool traversals__went_on(struct sk_buff *skb, struct nf_hook_state *state)
 {
@@ -135,7 +141,7 @@ static __always_inline bool traversals__went_on(struct sk_buff *skb, struct nf_h
 	       (last && last->skb == (__u64)skb);
 }
 
-/* Out of a stack that has no room for it. */
+/* Returns the function that traversals__end found: the stack has no room to keep it. */
 static __always_inline __u64 traversals__last(void)
 {
 	struct dpt_traversals *here = entries_told_since ? traversals__here() : NULL;
@@ -143,14 +149,18 @@ static __always_inline __u64 traversals__last(void)
 	return here ? here->decider : 0;
 }
 
-/* Every hook function has the arguments (priv, skb, state). Those that BTF does not know are probed by this. */
+/* Every hook function has the arguments (priv, skb, state). This program probes the functions that have no fentry
+ * program, such as those that BTF does not know.
+ */
 SEC("?kprobe")
 int dptrace_hook(struct pt_regs *ctx)
 {
 	return netfilter__enter(PT_REGS_PARM2(ctx), PT_REGS_IP(ctx));
 }
 
-/* fentry costs a tenth of a kprobe, but takes a program for each function and has no helper for its address on 5.10. */
+/* hook_functions has the addresses of the functions that fentry programs are put on, one program for each function:
+ * 5.10 has no helper that tells a program the address of its function. An fentry program costs a tenth of a kprobe.
+ */
 const volatile __u64 hook_functions[DPT_HOOK_FUNCTIONS] = {};
 
 #define ON_HOOK_FUNCTION(number)                                                                                       \
@@ -177,17 +187,18 @@ ON_HOOK_FUNCTION(13)
 ON_HOOK_FUNCTION(14)
 ON_HOOK_FUNCTION(15)
 
-/* Was the packet freed below the hook function? The stack of the free, from `location` on, has that function in it.
- * What a function only wants to be dropped nf_hook_slow frees itself.
+/* Returns whether the packet was freed below the hook function: then the stack of the free, from `location` on, has
+ * that function in it. A packet that a function only wants to be dropped is freed by nf_hook_slow itself.
  */
 static __always_inline bool stack__names_decider(__u64 location)
 {
 	return hook_caller.size && location - hook_caller.begin >= hook_caller.size;
 }
 
-/* What was entered last has decided, unless a function behind it may have been entered that does not tell so. Where all
- * functions are the same it did in any case. `function`: an address at its beginning, where the kprobe or fentry
- * program was called.
+/* Returns the function that decided. 0: not known. The function that was entered last has decided, unless a function
+ * behind it whose entry is not told may have been entered. Where all functions of the hook are the same, that function
+ * decided in any case. `function` is an address at the beginning of the one that was entered last, where its kprobe or
+ * fentry program was called.
  */
 static __always_inline __u64 entries__decider(struct nf_hook_entries *entries, __u64 function, __u64 now)
 {
@@ -224,7 +235,7 @@ static __always_inline struct net_device *state__device(struct nf_hook_state *st
 	return hook == NF_LOCAL_OUT || hook == NF_POST_ROUTING ? state->out : state->in;
 }
 
-/* The common part of a record, from where the hook was run. */
+/* Fills what a record has from the place where the hook was run, and returns the device. NULL: there is none. */
 static __always_inline struct net_device *netfilter__place(struct dpt_place *place, struct sk_buff *skb,
 							   struct nf_hook_state *state)
 {
@@ -237,7 +248,7 @@ static __always_inline struct net_device *netfilter__place(struct dpt_place *pla
 	return dev;
 }
 
-/* `function`: the one that decided, 0: not known. */
+/* `function` is the one that decided. 0: not known. */
 static __always_inline struct dpt_netfilter *netfilter__begin(struct nf_hook_state *state, __u16 functions,
 							      __u64 function, int result, __u64 now)
 {
@@ -267,7 +278,7 @@ static __always_inline __u32 netfilter__way(struct nf_hook_state *state)
 	return 0;
 }
 
-/* The packet is freed already: what is known of it is what was told with its end. */
+/* The packet is already freed; use what dropped__remember() kept of it when its end was told. */
 static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hook_state *state,
 					      struct nf_hook_entries *entries, __u64 function, int result)
 {
@@ -294,16 +305,16 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 	if (!record)
 		return 0;
 	emit__fill_place(&record->hop, &place, last->key);
-	/* Without a flow: it belongs to the packet that was told with this skb's end, and begins none. */
+	/* The record has no flow: it belongs to the packet that was told with this skb's end, and begins none. */
 	__builtin_memset(&record->hop.flow, 0, sizeof(record->hop.flow));
 	__builtin_memset(&record->hop.tunnel, 0, sizeof(record->hop.tunnel));
 	emit__submit(record);
 	return 0;
 }
 
-/* If the packet is ours, has its skb been marked? Some device received it in this netns; what is made here or has been
- * given other addresses by NAT begins at OUTPUT, PREROUTING or POSTROUTING. (Of a hook in front of a queue, which is
- * another family's, too.)
+/* Returns whether the skb has a mark by now if its packet is ours. It has one when some device received it in this
+ * netns. A packet that is made here, or has been given other addresses by NAT, begins at OUTPUT, PREROUTING or
+ * POSTROUTING. The same is true at the hook in front of a device's queue, which belongs to another family.
  */
 static __always_inline bool netfilter__is_marked_before(struct sk_buff *skb, struct nf_hook_state *state)
 {
@@ -313,12 +324,12 @@ static __always_inline bool netfilter__is_marked_before(struct sk_buff *skb, str
 		return false;
 	if (state->pf == NFPROTO_BRIDGE)
 		return true;
-	/* Of a multicast that is routed each copy has a head of its own. */
+	/* Each copy of a routed multicast has a head of its own, and so no mark. */
 	return hook != NF_PRE_ROUTING && hook != NF_POST_ROUTING && skb__packet_type(skb) == PACKET_HOST;
 }
 
-/* An argument of nf_hook_slow, or behind them its result. Loaded where it is used: there is no room on the stack to
- * keep them all.
+/* Returns an argument of nf_hook_slow, or its result, which is behind the arguments. The value is loaded where it is
+ * used: the stack has no room to keep all of them.
  */
 static __always_inline __u64 hooked__argument(__u64 *ctx, int number)
 {
@@ -345,7 +356,7 @@ static __always_inline int hooked__result(__u64 *ctx)
 	return (int)hooked__argument(ctx, 4);
 }
 
-/* A packet that the hook has let through, or that it keeps. Is it ours? */
+/* Tells of a packet that the hook has let through, or that it keeps, and returns whether the packet is ours. */
 static __always_inline bool netfilter__passed(__u64 *ctx)
 {
 	struct dpt_netfilter *record;

@@ -1,5 +1,5 @@
-/* tc programs at ingress and egress of the node's devices: they read packets under any lockdown, and see the egress
- * before the queue that may drop it. They only look: the packet goes on to whatever else is attached.
+/* The tc programs run at ingress and egress of the node's devices: they read packets under any lockdown, and see the
+ * egress before the queue that may drop the packet. They only look: the packet goes on to whatever else is attached.
  */
 #include "../lib/home.bpf.h"
 #include "../lib/identity.bpf.h"
@@ -38,8 +38,8 @@ static __always_inline int tc__see(struct __sk_buff *ctx, __u8 point, __u32 netw
 	return TC_ACT_UNSPEC;
 }
 
-/* Where an L3 device's packet begins: not before 5.14 with its network header. Tunnels left the link header's place at
- * the outer headers, and what tc reads begins there.
+/* Returns the offset of the network header in a packet of an L3 device. The packet begins with it since 5.14. Before,
+ * tunnels left the place of the link header at the outer headers, and what tc reads begins there.
  */
 static __always_inline __u32 tc__network_offset(struct __sk_buff *ctx)
 {
@@ -49,7 +49,7 @@ static __always_inline __u32 tc__network_offset(struct __sk_buff *ctx)
 	return offset > 0 ? offset : 0;
 }
 
-/* In two forms, of which user space loads the one that the kernel's verifier takes. */
+/* Each program has two forms, of which user space loads the one that the kernel's verifier takes. */
 #define TC_PROGRAM(name, point, network_offset, network_offset_w)                                                      \
 	SEC("?tc")                                                                                                     \
 	int dptrace_##name(struct __sk_buff *ctx)                                                                      \
@@ -64,6 +64,6 @@ static __always_inline __u32 tc__network_offset(struct __sk_buff *ctx)
 
 TC_PROGRAM(l2_in, DPT_POINT_TC_INGRESS, ETHERNET_HEADER, ETHERNET_HEADER)
 TC_PROGRAM(l2_out, DPT_POINT_TC_EGRESS, ETHERNET_HEADER, ETHERNET_HEADER)
-/* Devices without a link header: tunl0, wireguard. */
+/* These programs are for devices without a link header: tunl0, wireguard. */
 TC_PROGRAM(l3_in, DPT_POINT_TC_INGRESS, 0, tc__network_offset(ctx))
 TC_PROGRAM(l3_out, DPT_POINT_TC_EGRESS, 0, 0)

@@ -1,8 +1,11 @@
-/* IPsec takes a packet: what leaves in its skb is another one, encrypted. Loaded where the kernel has fentry. */
+/* The program sees a packet that IPsec takes: the packet that leaves in its skb is another one, encrypted. The program
+ * is loaded where the kernel has fentry.
+ */
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
 
-/* By which device its route sends it; the skb's own is still the one that it came by. */
+/* Places the packet at the device by which its route sends it; the skb's own device is still the one that it came by.
+ */
 static __always_inline const struct net_device *xfrm__place(struct dpt_place *place, struct sk_buff *skb)
 {
 	const struct net_device *dev = place__of_skb(place, skb, DPT_POINT_ENCAPSULATE);

@@ -1,7 +1,8 @@
-/* Packets that uplinks have received and that are not ours as they are: under which address a service is asked from
- * outside is known only when NAT has told who is behind it. Each has a slot by its skb, overwritten by the next; what
- * turns out to be ours is told then, with the time of its arrival. Of TCP only what opens a connection: it costs 80 ns,
- * and later packets are known by translated.bpf.h.
+/* Arrivals are packets that an uplink has received and that are not ours as they are: under which address a service is
+ * asked from outside is known only when NAT has told which pod is behind it. Each arrival has a slot by its skb, which
+ * the next packet with that slot overwrites. A packet that turns out to be ours is told then, with the time of its
+ * arrival. TCP packets are kept only when they open a connection: keeping one costs 80 ns, and translated.bpf.h knows
+ * the later ones.
  */
 #pragma once
 
@@ -9,7 +10,7 @@
 #include "slots.bpf.h"
 #include "tuple.bpf.h"
 
-#define ARRIVAL_NS 1000000000ULL /* more than lies between an uplink and NAT */
+#define ARRIVAL_NS 1000000000ULL /* longer than a packet takes from an uplink to NAT */
 
 enum {
 	ARRIVAL_SLOTS = 4096,
@@ -53,7 +54,9 @@ static __always_inline void arrivals__remember(const struct dpt_place *place, co
 	hop->flow = seen->flow;
 }
 
-/* Tells the arrival of a packet that has turned out to be ours. NULL: none is known. */
+/* Writes the arrival of a packet that has turned out to be ours, and returns the flow that it arrived with. NULL: no
+ * arrival is known.
+ */
 static __always_inline const struct dpt_flow *arrivals__tell(__u64 skb, const struct dpt_seen *seen)
 {
 	struct dpt_arrival *arrival = arrivals__slot(skb);

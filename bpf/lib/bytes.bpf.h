@@ -1,17 +1,19 @@
-/* Where a program reads a packet's bytes from: the context of a network program, or the memory of an sk_buff. */
+/* struct dpt_bytes says where a program reads a packet's bytes from: the context of a network program, or the memory of
+ * an sk_buff.
+ */
 #pragma once
 
 #include "config.bpf.h"
 
 struct dpt_bytes {
 	struct __sk_buff *ctx;	    /* NULL in tracing programs */
-	const unsigned char *start; /* of the network header, tracing programs only */
-	__u32 offset;		    /* of the network header in the packet, network programs only */
+	const unsigned char *start; /* the network header; tracing programs only */
+	__u32 offset;		    /* offset of the network header in the packet; network programs only */
 	volatile __u32 available;   /* bytes from the network header to the end of the linear part */
-	__u16 protocol;		    /* ETH_P_*, what the network header is */
+	__u16 protocol;		    /* ETH_P_* of the network header */
 };
 
-/* False when the bytes are not in the linear part: then nothing was read. */
+/* Returns false when the bytes are not in the linear part; nothing was read then. */
 static __always_inline bool bytes__read(const struct dpt_bytes *bytes, __u32 at, void *to, __u32 size)
 {
 	if (at + size > bytes->available)
@@ -21,8 +23,8 @@ static __always_inline bool bytes__read(const struct dpt_bytes *bytes, __u32 at,
 	return bpf_probe_read_kernel(to, size, bytes->start + at) == 0;
 }
 
-/* The same in words, without a helper where the kernel allows that. `at` and `size`, a multiple of four, have to be
- * constants.
+/* bytes__read_words does the same in words, without a helper where the kernel allows that. `at` and `size` have to be
+ * constants, and `size` a multiple of four.
  */
 #define bytes__read_words(bytes, at, to, size)                                                                         \
 	({                                                                                                             \
@@ -62,15 +64,16 @@ static __always_inline bool bytes__copy_packet(struct __sk_buff *ctx, __u32 at, 
 	return bytes__copy(from, to, size);
 }
 
-/* For a network program. `offset` is 0 where the packet begins with its network header, else its link header's length.
+/* Fills *bytes for a network program. `offset` is 0 where the packet begins with its network header, else the length of
+ * its link header.
  */
 static __always_inline void bytes__of_context(struct dpt_bytes *bytes, struct __sk_buff *ctx, __u32 offset)
 {
 	bytes->ctx = ctx;
 	bytes->start = NULL;
 	bytes->offset = offset;
-	/* A number before more is taken away: 5.10 forgets the bounds of what it keeps on the stack, and would not have
-	 * a packet pointer without them.
+	/* The asm makes this difference a number before the offset is subtracted. 5.10 forgets the bounds of a value
+	 * that it keeps on the stack, and refuses to add such a value to a packet pointer or to subtract it.
 	 */
 	bytes->available = ctx->data_end - ctx->data;
 	asm volatile("" : "+r"(bytes->available));
@@ -80,7 +83,9 @@ static __always_inline void bytes__of_context(struct dpt_bytes *bytes, struct __
 	bytes->protocol = bpf_ntohs(ctx->protocol);
 }
 
-/* The network header may stand before or behind skb->data. */
+/* `network_from_data` is the offset of the network header from skb->data, which may be negative: the header stands
+ * before or behind skb->data.
+ */
 static __always_inline void bytes__of_skb(struct dpt_bytes *bytes, struct sk_buff *skb, const unsigned char *start,
 					  __s64 network_from_data)
 {
@@ -93,7 +98,8 @@ static __always_inline void bytes__of_skb(struct dpt_bytes *bytes, struct sk_buf
 	bytes->protocol = bpf_ntohs(skb->protocol);
 }
 
-/* At netif_receive_skb the network header's offset is that of the hop before; the data begins with the network header.
+/* At netif_receive_skb the data begins with the network header, while skb->network_header is still that of the hop
+ * before.
  */
 static __always_inline void bytes__of_data(struct dpt_bytes *bytes, struct sk_buff *skb)
 {
@@ -110,9 +116,10 @@ static __always_inline bool is_vlan(__u16 protocol)
 	return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
 }
 
-/* What stands at the network header where skb->protocol does not tell. What raw sockets send has no protocol before it
- * leaves the IP layer (before 6.0): its route tells. A tag in the packet is before the header when the packet is sent,
- * and may be the header when it was received: the EtherType before it tells.
+/* Finds the protocol of the network header where skb->protocol does not tell it. The protocol of a packet from a raw
+ * socket is 0 until the packet leaves the IP layer (before 6.0): the family of its route tells then. A VLAN tag in the
+ * packet is before the network header when the packet is sent, and may be at the header when it was received: the
+ * EtherType before the header tells in both cases.
  */
 static __always_inline __u16 skb__find_protocol(struct sk_buff *skb, const unsigned char *header, __u16 protocol)
 {
@@ -134,7 +141,7 @@ static __always_inline __u16 skb__find_protocol(struct sk_buff *skb, const unsig
 	return 0;
 }
 
-/* Everywhere else the network header is where the skb says it is. */
+/* At all hooks but netif_receive_skb the network header is where the skb says it is. */
 static __always_inline void bytes__of_network_header(struct dpt_bytes *bytes, struct sk_buff *skb)
 {
 	bytes__of_skb(bytes, skb, skb->head + skb->network_header,
@@ -143,8 +150,9 @@ static __always_inline void bytes__of_network_header(struct dpt_bytes *bytes, st
 		bytes->protocol = skb__find_protocol(skb, bytes->start, bytes->protocol);
 }
 
-/* Since 6.18 skb->data and skb->head are typed pointers to the verifier, which walks what adds to them once for each
- * place that they may have moved to. What a helper has read is a number.
+/* Makes bytes->start a number to the verifier. Since 6.18 skb->data and skb->head are typed pointers, and the verifier
+ * walks the code that adds to them once for each place to which they may have moved. A value that a helper has read is
+ * a number.
  */
 static __always_inline void bytes__untype(struct dpt_bytes *bytes)
 {

@@ -1,11 +1,14 @@
-/* The packets that nearly all are: TCP, UDP or ICMP in IPv4 without options, whole, alone or in VXLAN over such IPv4.
- * One read tells them, a second what is in the tunnel; walk.bpf.h reads the others, and says the same of these.
+/* common__look reads the packets that make up nearly all traffic: whole IPv4 packets without options that carry TCP,
+ * UDP or ICMP, alone or in VXLAN over such IPv4. One read tells whether a packet is one of these, and a second read
+ * tells what is in the tunnel. walk.bpf.h reads all other packets, and would say the same of these.
  */
 #pragma once
 
 #include "packet.bpf.h"
 
-/* An IPv4 packet's beginning, and what an Ethernet frame around it has before. Read in words, which is cheapest. */
+/* struct dpt_window is the beginning of an IPv4 packet; struct dpt_frame has before it the end of the Ethernet header,
+ * when the packet is in a frame. Both are read in words, which is cheapest.
+ */
 struct dpt_window {
 	struct ipv4_header ip;
 	union dpt_l4 l4;
@@ -19,17 +22,17 @@ struct dpt_frame {
 
 enum {
 	WINDOW_BYTES = sizeof(struct ipv4_header) + sizeof(union dpt_l4),
-	FRAME_BYTES = 6 + 2 + WINDOW_BYTES,  /* without the structure's end, which aligns it */
+	FRAME_BYTES = 6 + 2 + WINDOW_BYTES,  /* without the padding at the structure's end */
 	VXLAN_FRAME_OFFSET = 20 + 8 + 8 + 6, /* behind IPv4, UDP, VXLAN and the destination MAC */
 };
 
 enum dpt_look {
 	LOOK_NOT_OURS,
 	LOOK_SEEN,    /* .flow, .tunnel and .key are filled */
-	LOOK_UNUSUAL, /* nothing was learned */
+	LOOK_UNUSUAL, /* the headers need walk.bpf.h; nothing in struct dpt_seen is valid */
 };
 
-/* A shorter packet than the window would be read with what a frame is padded with behind it. */
+/* A packet that is shorter than the window is not common: the end of the window would be the padding of its frame. */
 static __always_inline bool window__is_common(const struct dpt_window *window)
 {
 	if (window->ip.version_ihl != 0x45 || window->ip.fragment & ~bpf_htons(IP_DF) ||
@@ -90,7 +93,7 @@ static __always_inline bool window__is_wanted(const struct dpt_window *window, c
 	       (window->ip.protocol != IPPROTO_TCP || tcp__opens(l4->tcp.flags));
 }
 
-/* *matches tells; what does not may be wanted all the same. */
+/* Sets *matches to whether the filter matches. A packet that does not match may be wanted all the same. */
 static __always_inline enum dpt_look common__look(const struct dpt_bytes *bytes, struct dpt_seen *seen,
 						  enum dpt_wanted wanted, __u32 *matches)
 {

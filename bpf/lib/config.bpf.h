@@ -1,4 +1,4 @@
-/* The settings, constants to the verifier. */
+/* The settings are constants to the verifier. */
 #pragma once
 
 #include "kernel.bpf.h"

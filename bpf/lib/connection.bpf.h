@@ -1,10 +1,10 @@
-/* What the drop-watch remembers of TCP connections, by which it tells what was lost from what nobody waits for. */
+/* The drop-watch remembers ends of TCP connections here, to tell losses from packets that nobody waits for. */
 #pragma once
 
 #include "kernel.bpf.h"
 #include "packet.bpf.h"
 
-/* An end of a TCP connection. */
+/* struct dpt_connection is one end of a TCP connection. Its ports are in host byte order. */
 struct dpt_connection {
 	struct dpt_address local;
 	struct dpt_address remote;
@@ -13,7 +13,9 @@ struct dpt_connection {
 	__u16 remote_port;
 };
 
-/* Ends that have closed, and when: what was under way to them is not lost for want of a socket. */
+/* watch_closed has the ends that have closed, and when (CLOCK_MONOTONIC, ns): a packet that was under way to such an
+ * end is not lost when it finds no socket.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -23,8 +25,9 @@ struct {
 
 #define OVER_FOR_NS (60 * 1000000000ULL)
 
-/* Ends that have answered a SYN again, and when: they take each repetition of it, and free it. Only kernels without
- * reasons need it; others say NO_SOCKET of a SYN that meets nobody.
+/* watch_half_open has the ends that have answered a SYN again, and when: such an end takes each repetition of the SYN,
+ * and frees it. Only kernels without reasons need the map; the others give the reason NO_SOCKET for a SYN that meets
+ * nobody.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -33,7 +36,7 @@ struct {
 	__type(value, __u64);
 } watch_half_open __weak SEC(".maps");
 
-#define HALF_OPEN_FOR_NS 1000000000ULL /* answered at once, freed then */
+#define HALF_OPEN_FOR_NS 1000000000ULL /* the kernel answers a repeated SYN, and frees it right after that */
 
 static __always_inline void connection__of_receiver(struct dpt_connection *connection, __u32 netns,
 						    const struct dpt_flow *flow)
@@ -45,7 +48,7 @@ static __always_inline void connection__of_receiver(struct dpt_connection *conne
 	connection->remote_port = flow->l4.port.source;
 }
 
-/* `sk`: a socket or a request for one. */
+/* `sk` belongs to a socket or to a request for one. */
 static __always_inline void connection__of_sock(struct dpt_connection *connection, const struct sock_common *sk)
 {
 	__builtin_memset(connection, 0, sizeof(*connection));

@@ -1,15 +1,15 @@
-/* The packet of ours that was freed last on this CPU: nf_hook_slow returns after the free, when the skb may no longer
- * be read.
+/* `dropped` keeps, for each CPU, the packet of ours that was freed last: nf_hook_slow returns after the free, when the
+ * skb may no longer be read.
  */
 #pragma once
 
 #include "emit.bpf.h"
 
 struct dpt_dropped {
-	__u64 skb; /* 0: told already */
+	__u64 skb; /* 0: the record of nf_hook_slow has told of it already */
 	__u64 key;
 	__u64 time_ns;
-	__u64 location; /* of the free */
+	__u64 location; /* return address into the freeing function */
 	__u32 length;
 	__u32 iif;
 	__u8 flags;

@@ -1,14 +1,15 @@
-/* Records into the ring: reserve, fill, submit; count what found no room. */
+/* These functions reserve a record in the ring, fill it and submit it, and count the records that found no room. */
 #pragma once
 
 #include "packet.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 * 1024 * 1024); /* user space sets it before load */
+	__uint(max_entries, 8 * 1024 * 1024); /* a default: user space sets the size before it loads the programs */
 } ring __weak SEC(".maps");
 
-/* Per CPU, so that no count is shared: records written, and records that found the ring full, by enum dpt_event_kind.
+/* The counts are per CPU, so that no CPUs share one: records written, and records that found the ring full, by enum
+ * dpt_event_kind.
  */
 struct dpt_counts {
 	__u64 written;
@@ -27,7 +28,9 @@ struct dpt_device_key {
 	__u32 ifindex;
 };
 
-/* Devices that were written; the pointer tells a device from a later one of the same numbers. */
+/* `devices` has the devices that were told, each with its pointer: a later device with the same numbers has another
+ * one.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -35,9 +38,9 @@ struct {
 	__type(value, __u64);
 } devices __weak SEC(".maps");
 
-/* While packets come the reader polls by time: a wake-up costs as much as a hundred records. One in WAKE_EVERY of each
- * CPU is enough to have the ring emptied in time when it fills faster than that. When none come it sleeps, and the
- * first one wakes it.
+/* While packets come, the reader polls by time, because a wake-up costs as much as a hundred records. Each CPU wakes it
+ * with one record in WAKE_EVERY, which is enough to have the ring emptied in time when it fills faster than the reader
+ * polls. When no packets come, the reader sleeps, and the first record wakes it.
  */
 #define WAKE_EVERY 4096
 
@@ -80,7 +83,7 @@ static __always_inline void emit__begin(struct dpt_event *event, __u16 kind, __u
 	event->time_ns = now;
 }
 
-/* Where a packet was met. */
+/* struct dpt_place says where a program met a packet, in the fields of struct dpt_hop. */
 struct dpt_place {
 	__u64 skb;
 	__u32 netns;
@@ -106,7 +109,7 @@ static __always_inline void emit__fill_place(struct dpt_hop *hop, const struct d
 	hop->reserved = 0;
 }
 
-/* A hop with room for a tunnel, as part of a larger record. */
+/* Fills a hop that has room for a tunnel, as part of a larger record. */
 static __always_inline void emit__fill(struct dpt_hop *hop, const struct dpt_place *place, const struct dpt_seen *seen)
 {
 	emit__fill_place(hop, place, seen->key);
@@ -139,7 +142,7 @@ static __always_inline void emit__hop(const struct dpt_place *place, const struc
 	emit__submit(hop);
 }
 
-/* Tells user space of a device it has not heard of. Tracing programs only. */
+/* Tells user space of a device that it has not been told of. For tracing programs only. */
 static __always_inline void emit__device(const struct net_device *dev, const struct dpt_place *place, __u64 now)
 {
 	struct dpt_device_key key = {.netns = place->netns, .ifindex = place->ifindex};
@@ -152,7 +155,7 @@ static __always_inline void emit__device(const struct net_device *dev, const str
 		return;
 	device = emit__reserve(DPT_EVENT_DEVICE, sizeof(*device));
 	if (!device)
-		return; /* it will be told at the next packet */
+		return; /* the next packet tells of the device */
 	__builtin_memset(device, 0, sizeof(*device));
 	emit__begin(&device->event, DPT_EVENT_DEVICE, sizeof(*device), now);
 	device->netns = key.netns;

@@ -1,4 +1,4 @@
-/* Does a header belong to the packets that were asked for? */
+/* The filter tells whether a header belongs to the packets that were asked for. */
 #pragma once
 
 #include "config.bpf.h"
@@ -22,7 +22,7 @@ enum {
 
 #define MAPPED_PREFIX bpf_htonl(0xffff)
 
-/* Unrolled: the verifier knows the count and removes what is not asked for. */
+/* The loop is unrolled: the verifier knows the count, and removes the turns that are not needed. */
 static __always_inline bool filter__has_ipv4(const volatile struct dpt_address *addresses, __u32 count, __be32 source,
 					     __be32 destination)
 {
@@ -40,10 +40,12 @@ static __always_inline bool filter__has_ipv4(const volatile struct dpt_address *
 	return false;
 }
 
-/* Volatile, as all words of both addresses would be kept in a stack that has no room for them. */
+/* The pointers are volatile: otherwise the compiler keeps all words of both addresses on the stack, which has no room
+ * for them.
+ */
 static __always_inline bool filter__equals(const volatile __u32 *wanted, const volatile __be32 *address)
 {
-	/* The last word first: it mostly tells addresses apart. */
+	/* The last word is compared first, because it mostly tells addresses apart. */
 	return address[3] == wanted[3] && address[2] == wanted[2] && address[1] == wanted[1] && address[0] == wanted[0];
 }
 
@@ -78,14 +80,14 @@ static __always_inline bool filter__matches_protocol(__u8 protocol)
 	return config.any_protocol || protocol == config.protocol;
 }
 
-/* What other protocols have in the place of ports is none: a ping's type and code would be port 2048. */
+/* Other protocols have no ports, whatever stands in their place: the type and code of a ping would be port 2048. */
 static __always_inline bool filter__has_ports(__u8 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
 	       protocol == IPPROTO_UDPLITE || protocol == IPPROTO_DCCP;
 }
 
-/* Either port, in network byte order. */
+/* Returns whether either of the ports, in network byte order, is the port that was asked for. */
 static __always_inline bool filter__matches_ports(__be16 source, __be16 destination)
 {
 	return source == bpf_htons(config.port) || destination == bpf_htons(config.port);

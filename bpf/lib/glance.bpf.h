@@ -1,5 +1,5 @@
-/* A look at the addresses alone, by which nearly all packets of others are let go: plain loads where the kernel lets a
- * program read a number as a pointer to a struct (6.2 and later).
+/* A glance reads the addresses alone, and dismisses nearly all packets of others by them. It uses plain loads, where
+ * the kernel lets a program read a number as a pointer to a struct (6.2 and later).
  */
 #pragma once
 
@@ -7,7 +7,9 @@
 
 extern void *bpf_rdonly_cast(const void *at, __u32 type) __ksym __weak;
 
-/* By the kernel's own names: their layout is that of the wire. */
+/* struct iphdr and struct udphdr have the kernel's own names, by which bpf_rdonly_cast finds their types; their layout
+ * is that of the wire.
+ */
 struct iphdr {
 	__u8 version_ihl;
 	__u8 tos;
@@ -30,7 +32,7 @@ struct udphdr {
 
 enum { VXLAN_PACKET_OFFSET = 20 + 8 + 8 + 14 }; /* behind IPv4, UDP, VXLAN and Ethernet */
 
-/* As tuple__of has it. */
+/* Hashes an end as tuple__of does. */
 static __always_inline __u64 glance__end(__be32 address, __u32 port)
 {
 	const __u32 words[4] = {0, 0, MAPPED_PREFIX, address};
@@ -38,7 +40,9 @@ static __always_inline __u64 glance__end(__be32 address, __u32 port)
 	return tuple__end((const __u8 *)words, port);
 }
 
-/* An echo has an id instead of ports. Errors are looked at closer. */
+/* An echo has an id instead of ports. Any other ICMP packet gets true, because it may be an error about a packet of
+ * ours, and is looked at closer.
+ */
 static __always_inline bool glance__may_be_translated(const struct iphdr *ip, const struct udphdr *l4)
 {
 	__u32 source = bpf_ntohs(l4->source), destination = bpf_ntohs(l4->dest);
@@ -54,8 +58,9 @@ static __always_inline bool glance__may_be_translated(const struct iphdr *ip, co
 	return *translated__mark(tuple__hash(&ends, ip->protocol));
 }
 
-/* Is it surely none of ours? Not what stands behind options, in fragments or in other tunnels than VXLAN. `translated`:
- * what NAT has made of packets of ours is asked for, too.
+/* Returns true when the packet is surely none of ours. That is not known of what stands behind options, in fragments or
+ * in other tunnels than VXLAN. `translated`: what NAT has made of packets of ours counts as ours, too. *is_tunnelled is
+ * set when the packet carries another one in VXLAN, which has to be looked at as well.
  */
 static __always_inline bool glance__is_foreign(const unsigned char *start, bool translated, bool *is_tunnelled)
 {

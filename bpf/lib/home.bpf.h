@@ -1,12 +1,12 @@
-/* What user space knows of the devices of the home netns. */
+/* `home` has what user space knows of the devices of the home netns. */
 #pragma once
 
 #include "config.bpf.h"
 
-/* Written by user space. */
+/* User space writes the table while the programs run. */
 struct dpt_home_set home[DPT_HOME_SETS] __weak = {};
 
-/* enum dpt_home_flag of a device of the home netns; 0: it is none that user space knows. */
+/* Returns the enum dpt_home_flag bits of a device of the home netns. 0: user space knows no such device. */
 static __always_inline __u32 home__flags(__u32 ifindex)
 {
 	const struct dpt_home_set *set = &home[ifindex & (DPT_HOME_SETS - 1)];

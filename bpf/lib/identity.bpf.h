@@ -1,5 +1,6 @@
-/* Which packets are ours: those that the filter matches; and those whose addresses NAT has changed while they were in
- * an skb that had been ours, or that have been seen with these addresses before in another skb.
+/* The identity of a packet tells whether it is ours. The packets that the filter matches are ours. So are packets whose
+ * addresses NAT has changed while they were in an skb that had been ours, and packets that have been seen with these
+ * addresses before, in another skb.
  */
 #pragma once
 
@@ -12,13 +13,17 @@
 #include "translated.bpf.h"
 #include "walk.bpf.h"
 
-/* So long a packet is believed to be the one that was seen: ARP gives up after 3 s, reassembly after 30 s. Ids wrap. */
+/* A packet is believed for so long to be the one that was seen: ARP gives up after 3 s, reassembly after 30 s. The
+ * belief has an end, because ids wrap.
+ */
 #define BELIEF_NS 35000000000ULL
-#define RENEW_FOLLOWING_NS 100000000ULL /* `following` is written again after so long: all CPUs read it */
+#define RENEW_FOLLOWING_NS 100000000ULL /* `following` is written again only after so long: all CPUs read it */
 
 enum { FOLLOWED_SETS = 32768 };
 
-/* Packets of ours by their content and addresses: copies, clones and what is injected again are other skbs. */
+/* `followed` has packets of ours by their content and addresses: copies, clones and packets that are injected again are
+ * in other skbs.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FOLLOWED_SETS);
@@ -26,27 +31,28 @@ struct {
 	__type(value, struct dpt_recent_set);
 } followed __weak SEC(".maps");
 
-/* Where on its way a packet is. */
+/* enum dpt_way says where on its way a packet is; the values are combined. */
 enum dpt_way {
-	WAY_BEGINS = 1,	   /* what was made here may be met for the first time */
-	WAY_ARRIVES = 2,   /* received by a device, which changes no address */
-	WAY_UNDECIDED = 4, /* NAT has not undone its addresses, or has just done so */
-	WAY_LEAVES = 8,	   /* with the addresses that others will see */
-	WAY_ENDS = 16,	   /* its skb does */
+	WAY_BEGINS = 1,	   /* a packet that was made here may be met for the first time */
+	WAY_ARRIVES = 2,   /* a device receives the packet, and changes no address */
+	WAY_UNDECIDED = 4, /* NAT has not undone the packet's addresses, or has just done so */
+	WAY_LEAVES = 8,	   /* the packet has the addresses that others will see */
+	WAY_ENDS = 16,	   /* the packet's skb ends */
 	WAY_AT_UPLINK = 32,
 };
 
-/* The verifiers of 6.1 and before walk network programs that have both ways of reading without end: for them there are
- * programs that only walk. A constant.
+/* enum dpt_reading says how a program reads headers, and is a constant in each program. The verifiers of 6.1 and before
+ * walk network programs without end that read both ways, by common.bpf.h and by walk.bpf.h: for these kernels there are
+ * programs that only walk.
  */
 enum dpt_reading {
 	READ_BOTH_WAYS,
 	READ_BY_WALKING,
-	READ_AFTER_GLANCE, /* both ways, what the glance has not dismissed: tracing programs */
+	READ_AFTER_GLANCE, /* both ways, unless the glance dismisses the packet: tracing programs */
 };
 
-/* By any headers. Inlined, rare as it is: 5.10 takes every number for precise in a program with functions, and walks it
- * without end.
+/* Reads any headers. The function is inlined although it is rarely needed: 5.10 takes every number for precise in a
+ * program with functions, and walks it without end.
  */
 static __always_inline bool identity__walk(struct dpt_bytes *bytes, struct dpt_seen *seen, enum dpt_wanted wanted,
 					   __u32 *matches)
@@ -62,8 +68,9 @@ static __always_inline bool identity__walk(struct dpt_bytes *bytes, struct dpt_s
 	return true;
 }
 
-/* Of the packets that the filter does not match: an skb that has carried one of ours, or a copy of its, is marked; of
- * what NAT has changed, segments, replies and errors about it are other skbs.
+/* Says which packets that the filter does not match are read all the same. An skb that has carried a packet of ours is
+ * marked, and so is a copy of that skb. Segments of a packet that NAT has changed, replies to it and errors about it
+ * are in other skbs.
  */
 static __always_inline enum dpt_wanted identity__wanted(bool marked, __u32 way)
 {
@@ -74,7 +81,9 @@ static __always_inline enum dpt_wanted identity__wanted(bool marked, __u32 way)
 	return way & WAY_AT_UPLINK ? WANT_BEGINNINGS : WANT_NOTHING;
 }
 
-/* False: not IP, or not ours; the packet costs nothing more. Else *seen is filled, and it may be ours. */
+/* Returns false when the packet is not IP, or not ours: it costs nothing more. Else *seen is filled, and the packet may
+ * be ours.
+ */
 static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struct dpt_seen *seen, bool marked,
 						  __u32 way, enum dpt_reading reading, __u32 *matches)
 {
@@ -103,8 +112,8 @@ static __always_inline bool identity__may_be_ours(struct dpt_bytes *bytes, struc
 	return true;
 }
 
-/* Is this the packet that the slot's last hop was of? Addresses change only within a netns, and not before or while a
- * device receives from outside.
+/* Returns whether this is the packet of the slot's last hop. Addresses change only within a netns, and neither before
+ * nor while a device receives the packet from outside.
  */
 static __always_inline bool slot__goes_on(const struct dpt_slot *slot, const struct dpt_place *place, __u32 half,
 					  bool made_here, __u32 way)
@@ -119,7 +128,9 @@ static __always_inline bool slot__goes_on(const struct dpt_slot *slot, const str
 	return same_netns || same_flow;
 }
 
-/* Not matched by the filter, and in no skb that was ours. `tuple`: its hash. */
+/* Returns whether a packet is ours that the filter does not match and whose skb was not ours. `tuple` is the hash of
+ * its ends.
+ */
 static __always_inline bool translated__is_ours(const struct dpt_seen *seen, __u64 tuple, __u32 way)
 {
 	enum dpt_translated found;
@@ -133,19 +144,21 @@ static __always_inline bool translated__is_ours(const struct dpt_seen *seen, __u
 		if (!flow__begins(&seen->flow))
 			return true;
 	} else if (way & WAY_LEAVES && found == TRANSLATED_LEAVES) {
-		/* TCP's segments are cut from a packet of ours that was whole when NAT saw it. */
+		/* TCP segments are cut from a packet of ours that was whole when NAT saw it. */
 		if (seen->flow.protocol == IPPROTO_TCP && !flow__begins(&seen->flow))
 			return true;
 	} else {
-		/* So are datagrams, where they come to their socket at the latest. */
+		/* UDP datagrams are cut from one, too, when they come to their socket at the latest. */
 		return way & WAY_ENDS && found == TRANSLATED_LEAVES && seen->flow.protocol == IPPROTO_UDP;
 	}
-	/* Address and port may have a new owner. */
+	/* The entry is removed, because its address and port may have a new owner. */
 	translated__remove(tuple__half(tuple));
 	return false;
 }
 
-/* As what went on so is known when it comes back. */
+/* Remembers the addresses with which a packet goes on, so that the packet is known when it comes back with them.
+ * `leaves` is false for a packet that has just arrived: its answers leave with the same addresses the other way round.
+ */
 static __always_inline void translated__add(const struct dpt_flow *flow, __u64 tuple, bool leaves, __u64 now)
 {
 	if (flow__has_ends(flow))
@@ -169,8 +182,8 @@ static __always_inline void followed__remember(__u64 number, __u64 now)
 		recent__remember(set, number, now);
 }
 
-/* Decides, remembers, and sets place->flags. *place is filled but for that. Whoever is told true where the skb does not
- * end marks it.
+/* Decides whether a packet is ours, remembers it, and sets place->flags; all other fields of *place are filled before.
+ * A caller that gets true marks the skb, unless the skb ends.
  */
 static __always_inline bool identity__is_ours(const struct dpt_seen *seen, struct dpt_place *place, __u32 way,
 					      __u32 matches)
@@ -190,7 +203,8 @@ static __always_inline bool identity__is_ours(const struct dpt_seen *seen, struc
 		return false;
 	tuple__of(&ends, &seen->flow);
 	tuple = tuple__hash(&ends, seen->flow.protocol);
-	/* Of a fragment what its datagram has in common: later ones have no ports, and are ours when the first one is.
+	/* The content of a fragment is what its datagram's fragments have in common: later ones have no ports, and are
+	 * ours when the first one is.
 	 */
 	content = forget(seen->datagram ?: hash__mix(hash__mix(seen->key, ends.source), ends.destination));
 	made_here = !place->iif && !(way & WAY_ARRIVES) && seen->tunnel.kind == DPT_TUNNEL_NONE;
@@ -205,7 +219,7 @@ static __always_inline bool identity__is_ours(const struct dpt_seen *seen, struc
 		matched = slot->state & SLOT_MATCHED;
 		ours = matched || (slot->state & ~SLOT_FLAGS) == tuple__half(tuple) ||
 		       (translated__any(seen->now) && translated__find(tuple, seen->now) != TRANSLATED_NOT);
-		/* It was taken for ours by its addresses, and NAT has shown whose they are. */
+		/* The packet was taken for ours by its addresses, and NAT has shown whose they are. */
 		if (!ours)
 			translated__remove(slot->state & ~SLOT_FLAGS);
 	} else {

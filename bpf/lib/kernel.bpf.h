@@ -1,4 +1,6 @@
-/* The kernel's structs as far as they are read here; libbpf moves the offsets to those of the running kernel. */
+/* These structs have the fields of the kernel's structs that are read here; libbpf moves the offsets to those of the
+ * running kernel.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -89,7 +91,7 @@ struct dst_entry {
 	struct dst_ops *ops;
 };
 
-/* dst_entry is the first member of both. */
+/* struct dst_entry is the first member of struct rtable and of struct rt6_info. */
 struct rtable {
 	unsigned int rt_flags;
 };
@@ -99,7 +101,7 @@ struct rt6_info {
 };
 
 struct nf_hook_state {
-	/* u8 since 6.1: libbpf makes the load as wide as the field */
+	/* The field is a u8 since 6.1: libbpf makes the load as wide as the field. */
 	unsigned int hook;
 	__u8 pf;
 	struct net_device *in;
@@ -132,7 +134,7 @@ enum {
 	AF_INET6 = 10,
 };
 
-/* The verifier lets no typed pointer be calculated with; half of one is a number. */
+/* The verifier allows no arithmetic on a typed pointer; half of a pointer is a number. */
 static __always_inline __u64 address__low_half(__u64 address)
 {
 #ifdef __bpf__

@@ -1,4 +1,4 @@
-/* The kind of a freed packet: what the drop-watch counts by. */
+/* The drop-watch counts freed packets by their kind, which is found here. */
 #pragma once
 
 #include "common.bpf.h"
@@ -7,7 +7,7 @@
 #include "walk.bpf.h"
 #include "dptrace/drops.h"
 
-/* Addresses of pods, by which drops are told apart. */
+/* watch_pods has the addresses of pods, by which drops are told apart. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DPT_DROPS_PODS);
@@ -16,16 +16,16 @@ struct {
 	__type(value, __u8);
 } watch_pods __weak SEC(".maps");
 
-/* Not 0 once there are any. Written by user space. */
+/* watch_has_pods is not 0 once watch_pods has an address. User space writes it. */
 __u32 watch_has_pods __weak = 0;
 
-/* Functions that free packets for others: whose callers tell what the packet died of. Written by user space before the
- * program is attached.
+/* watch_helpers has functions that free packets for others: what a packet died of is told by their callers. User space
+ * writes it before the program is attached.
  */
 struct dpt_range watch_helpers[DPT_DROPS_HELPERS] __weak = {};
 __u32 watch_helper_count __weak = 0;
 
-/* `address`: a return address. */
+/* `address` is a return address, which may be just behind the function that made the call. */
 static __always_inline bool kind__is_helper(__u64 address)
 {
 	for (__u32 i = 0; i < DPT_DROPS_HELPERS; i++) {
@@ -37,13 +37,14 @@ static __always_inline bool kind__is_helper(__u64 address)
 	return false;
 }
 
-/* Room for what is not needed at the same time. */
+/* union dpt_room gives one place on the stack to values that are not needed at the same time. */
 union dpt_room {
 	struct dpt_seen seen;
 	__u64 stack[sizeof(struct dpt_seen) / sizeof(__u64)];
 };
 
-/* The kernel's location or, when that is in a helper, the first function behind it that is none. */
+/* Returns the kernel's location or, when that is in a helper, the first return address behind it that is in no helper.
+ */
 static __always_inline __u64 kind__dropper(void *ctx, __u64 location, union dpt_room *room)
 {
 	const __u64 *stack = room->stack;
@@ -54,7 +55,7 @@ static __always_inline __u64 kind__dropper(void *ctx, __u64 location, union dpt_
 	__builtin_memset(room, 0, sizeof(*room));
 	if (bpf_get_stack(ctx, room->stack, sizeof(room->stack), 0) <= 0)
 		return location;
-	/* What stands before the location is how the tracepoint reached this program. */
+	/* The addresses before the location are those by which the tracepoint reached this program. */
 	for (__u32 i = 0; i < sizeof(room->stack) / sizeof(room->stack[0]); i++) {
 		found |= stack[i] == location;
 		if (found && stack[i] && !kind__is_helper(stack[i]))
@@ -93,7 +94,7 @@ static __always_inline void kind__add_flow(struct dpt_kind_key *kind, const stru
 		kind->pod = flow->destination;
 }
 
-/* By any headers. LOOK_UNUSUAL: no IP packet. */
+/* Reads any headers. LOOK_UNUSUAL: the packet is not IP. */
 static __always_inline enum dpt_look kind__walk(struct dpt_bytes *bytes, struct dpt_seen *seen)
 {
 	struct dpt_walk walk;
@@ -109,7 +110,9 @@ static __always_inline enum dpt_look kind__walk(struct dpt_bytes *bytes, struct 
 	return LOOK_SEEN;
 }
 
-/* False: not asked for. Else *seen is filled, unless kind->family says that it is no IP packet. */
+/* Returns false for a packet that was not asked for. Else *seen is filled, unless kind->family is 0: the packet is not
+ * IP.
+ */
 static __always_inline bool kind__add_packet(struct dpt_kind_key *kind, struct dpt_bytes *bytes, struct dpt_seen *seen)
 {
 	__u32 matches = 0;
@@ -129,7 +132,9 @@ static __always_inline bool kind__add_packet(struct dpt_kind_key *kind, struct d
 	return true;
 }
 
-/* The skb's device, or while it has none the one that received it, else that of its route. */
+/* Adds the netns and the device: the skb's device or, while the skb has none, the device that received it, else that of
+ * its route.
+ */
 static __always_inline void kind__add_place(struct dpt_kind_key *kind, struct sk_buff *skb)
 {
 	__u32 netns, ifindex;
@@ -143,7 +148,7 @@ static __always_inline void kind__add_place(struct dpt_kind_key *kind, struct sk
 		if (!dst)
 			return;
 		dev = BPF_CORE_READ(dst, dev);
-		/* The route of what was received leads to lo. */
+		/* The route of a received packet leads to lo. */
 		ifindex = skb->skb_iif ? skb->skb_iif : BPF_CORE_READ(dev, ifindex);
 		netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
@@ -167,7 +172,9 @@ static __always_inline void kind__add_connection(struct dpt_kind_key *kind, cons
 	}
 }
 
-/* False: not asked for. *kind is zero but for reason and location. */
+/* Returns false for a packet that was not asked for. On entry *kind is zero but for the reason, its flag and the
+ * location.
+ */
 static __always_inline bool kind__of_skb(struct dpt_kind_key *kind, struct sk_buff *skb, struct dpt_bytes *bytes,
 					 struct dpt_seen *seen)
 {

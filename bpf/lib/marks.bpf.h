@@ -1,16 +1,17 @@
-/* Which skbs may carry a packet of ours, by the address of the skb and of its data: a clone has the data of its
- * original, and skb_cow leaves the skb. Only a "no" is believed: what is not marked is no packet of ours, unless it has
- * been copied whole.
+/* A mark says that an skb may carry a packet of ours. It is found by the address of the skb and by that of its data: a
+ * clone has the data of its original, and skb_cow leaves the skb. Only a "no" is believed: an skb without a mark
+ * carries no packet of ours, unless the packet has been copied whole.
  */
 #pragma once
 
 #include "kernel.bpf.h"
 #include "dptrace/config.h"
 
-/* The verifier gives no more than half of an address. Its hash is as good as itself: half of that is the place, the
- * other half stands there. Where two addresses meet all that come there are marked. Addresses 4 GiB apart are one: an
- * skb of others can take back a mark of ours if it is met between two hops of that very packet, within microseconds.
- * User space fades what is not marked again.
+/* The verifier gives a program no more than half of an address. The hash of that half tells as much: half of the hash
+ * is the index of a mark, and the other half is stored there. Where two addresses meet at one index, all addresses with
+ * that index are marked. Addresses that are 4 GiB apart have the same mark: an skb of others can remove a mark of ours
+ * if it is met between two hops of that very packet, within microseconds. User space fades marks that are not made
+ * again.
  */
 __u32 marks[DPT_MARKS] __weak __attribute__((aligned(8))) = {};
 
@@ -37,7 +38,7 @@ static __always_inline bool marks__has(__u64 skb, __u64 head)
 	return marks__has_one(skb) || marks__has_one(head);
 }
 
-/* What stands there already is not written: other CPUs may be reading it. */
+/* A mark that is there already is not written again: other CPUs may be reading it. */
 static __always_inline void marks__add_one(__u64 address)
 {
 	__u32 hash = address__hash(address), own = DPT_MARK_FRESH | (__u16)hash;

@@ -1,5 +1,6 @@
-/* What is told of a packet, and the key that neither NAT nor encapsulation changes: made of the innermost IP header and
- * the beginning of what it carries, however these were found (common.bpf.h, walk.bpf.h).
+/* packet__fill_l4 fills what is told of a packet, and packet__key makes its key, which neither NAT nor encapsulation
+ * changes. Both are made of the innermost IP header and the beginning of what it carries, however these were found
+ * (common.bpf.h, walk.bpf.h).
  */
 #pragma once
 
@@ -34,7 +35,7 @@ struct ipv6_header {
 	__be32 destination[4];
 };
 
-/* What an IP packet carries begins with. */
+/* union dpt_l4 is the beginning of what an IP packet carries. */
 union dpt_l4 {
 	struct {
 		__be16 source;
@@ -53,7 +54,7 @@ union dpt_l4 {
 		__be16 length;
 		__be16 checksum;
 		__be32 vxlan_flags;
-		__be32 vxlan_id; /* and eight bits more */
+		__be32 vxlan_id; /* the VNI, and eight reserved bits behind it */
 	} vxlan;
 	struct {
 		__u8 type;
@@ -70,7 +71,7 @@ union dpt_l4 {
 		__be16 payload_length; /* of PPTP, whose call id follows */
 		__be16 call;
 	} gre;
-	__u32 halves[8]; /* an IPv4 header before it leaves it aligned to four bytes */
+	__u32 halves[8]; /* behind an IPv4 header the union is aligned to four bytes only */
 };
 
 enum { L4_WORDS = sizeof(union dpt_l4) / sizeof(__u64) };
@@ -80,40 +81,43 @@ static __always_inline __u64 l4__word(const union dpt_l4 *l4, __u32 number)
 	return (__u64)l4->halves[2 * number] << 32 | l4->halves[2 * number + 1];
 }
 
-/* Always 0, but the verifier does not know: it forgets what it has learned about a value added to it. Without that it
- * would walk all that follows once for each combination of what came before.
+/* unknown_zero is always 0, but the verifier does not know that: it forgets what it has learned about a value when
+ * unknown_zero is added. Otherwise it would walk all that follows once for each combination of what came before.
  */
 __u32 unknown_zero __weak = 0;
 
 #define forget(value) ((value) + *(volatile __u32 *)&unknown_zero)
 
-/* When something was last followed, to RENEW_FOLLOWING_NS; 0: nothing is, and a packet whose addresses do not match is
- * done. User space takes it back to 0 after BELIEF_NS.
+/* `following` is the time when something was last followed, to RENEW_FOLLOWING_NS. 0: nothing is followed, and a packet
+ * whose addresses do not match is done. User space takes it back to 0 after BELIEF_NS.
  */
 __u64 following __weak = 0;
 
-/* A packet of ours. */
+/* struct dpt_seen is what a program has read of a packet. */
 struct dpt_seen {
 	struct dpt_flow flow;
 	struct dpt_tunnel tunnel; /* .kind DPT_TUNNEL_NONE: there is none */
 	volatile __u8 forgotten[4];
-	__u32 quotes_ours; /* an ICMP error about a packet of ours, as it is after NAT */
+	__u32 quotes_ours; /* true for an ICMP error about a packet of ours, as it is after NAT */
 	__u64 key;
-	__u64 datagram; /* what the fragments of one datagram have in common, 0: no fragment */
+	__u64 datagram; /* a hash of what the fragments of one datagram have in common, 0: no fragment */
 	__u64 now;
 };
 
-/* As forget(), and for good: at an odd place in memory the verifier keeps nothing of a byte, and asks no further where
- * it comes from. For sizes and indices, of which it else takes all that they were made of for decisive.
+/* forget_byte() makes the verifier forget a value for good: it keeps nothing of a byte that is stored at an odd place
+ * in memory, and asks no further where the byte comes from. Sizes and indices need this, because the verifier otherwise
+ * takes everything that they were made of for decisive.
  */
 static __always_inline __u8 forget_byte(struct dpt_seen *seen, __u8 value)
 {
-	asm volatile("" : : "r"(seen)); /* stays whole, and in memory */
+	asm volatile("" : : "r"(seen)); /* *seen stays whole, and in memory */
 	seen->forgotten[1] = value;
 	return seen->forgotten[1];
 }
 
-/* With zeroes that the verifier does not know for such: else what was read and what was not are two ways to walk. */
+/* Clears with zeroes that the verifier does not know to be zero: otherwise it walks what follows twice, with bytes that
+ * were read and with bytes that were not.
+ */
 static __always_inline void l4__clear(union dpt_l4 *l4)
 {
 #pragma unroll
@@ -130,7 +134,7 @@ static __always_inline void seen__clear(struct dpt_seen *seen)
 		words[i] = forget((__u64)0);
 }
 
-/* Where many ways of reading meet. */
+/* Forgets all fields before .now, where many ways of reading meet. */
 static __always_inline void seen__forget(struct dpt_seen *seen)
 {
 	__u64 *words = (__u64 *)seen;
@@ -161,8 +165,9 @@ static __always_inline __u64 hash__mix(__u64 hash, __u64 value)
 	return hash ^ hash >> 29;
 }
 
-/* Later fragments have no ports: by this they are known for parts of the datagram whose first fragment was seen. As
- * reassembly does, IPv6 goes without the protocol: that of a later fragment may be that of an extension header.
+/* Returns a hash of what the fragments of one datagram have in common, 0: no fragment. Later fragments have no ports:
+ * they are known by it as parts of the datagram whose first fragment was seen. The hash leaves out the protocol of
+ * IPv6, as reassembly does: that of a later fragment may be that of an extension header.
  */
 static __always_inline __u64 flow__datagram(const struct dpt_flow *flow)
 {
@@ -187,12 +192,12 @@ enum {
 	TCP_FLAGS_OFFSET = 13,
 };
 
-/* Of what does not match. */
+/* enum dpt_wanted says which packets are read although the filter does not match them. */
 enum dpt_wanted {
 	WANT_NOTHING,
-	WANT_BEGINNINGS, /* plain packets, of TCP those that open a connection: later ones will be known */
+	WANT_BEGINNINGS, /* packets in no tunnel; of TCP those that open a connection: later ones will be known */
 	WANT_ALL,
-	WANT_TRANSLATED, /* what may have the addresses and ports that NAT gave to packets of ours */
+	WANT_TRANSLATED, /* packets that may have the addresses and ports that NAT gave to packets of ours */
 };
 
 static __always_inline bool tcp__opens(__u8 flags)
@@ -200,11 +205,11 @@ static __always_inline bool tcp__opens(__u8 flags)
 	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* What of layer 4 is the packet's own. Tables and few branches: the verifier walks what follows a branch once for each
- * outcome that it can tell.
+/* enum dpt_content says what of layer 4 is the packet's own, and goes into its key. Tables and few branches find it,
+ * because the verifier walks what follows a branch once for each outcome that it can tell.
  */
 enum dpt_content {
-	CONTENT_ALL, /* of protocols without ports, and of later fragments */
+	CONTENT_ALL, /* protocols without ports, and later fragments */
 	CONTENT_UDP,
 	CONTENT_SCTP,
 	CONTENT_GRE,
@@ -227,7 +232,9 @@ static const __u8 content_of_protocol[256] = {
 	[IPPROTO_SCTP] = CONTENT_SCTP, [IPPROTO_UDPLITE] = CONTENT_UDP,
 };
 
-/* An echo and its like have an id, which NAT rewrites, as it rewrites the packet that an error quotes. */
+/* The first row is for ICMP, the second for ICMPv6. An echo and its like have an id. NAT rewrites it, as it rewrites
+ * the packet that an error quotes.
+ */
 static const __u8 content_of_icmp[2][256] = {
 	{
 		[0] = CONTENT_ICMP_WITH_ID,
@@ -250,10 +257,12 @@ static const __u8 content_of_icmp[2][256] = {
 #define TOLD(first, second) ((__u64)__bpf_constant_htonl(first) << 32 | __bpf_constant_htonl(second))
 #define ALL_TOLD (~0ULL)
 
-/* Ports, ICMP ids and checksums are left out: NAT rewrites them. So are PSH and FIN, which segmentation takes from all
- * segments but the last, unless there is no payload to segment. Of a SYN the segment size may be rewritten, which
- * stands before the rest. Time stamps tell like segments apart, which IPv6 gives no id, and IPv4 none to a SYN-ACK. Of
- * a packet in an ICMP error the first eight bytes have neither addresses nor a checksum.
+/* content_told has masks of the bytes that go into the key. Ports, ICMP ids and checksums are left out, because NAT
+ * rewrites them. PSH and FIN are left out, because segmentation takes them from all segments but the last; FIN counts
+ * when there is no payload to segment. The segment size of a SYN, which stands before its other options, is left out,
+ * because it may be rewritten. Time stamps tell like segments apart: IPv6 gives segments no id, and IPv4 gives none to
+ * a SYN-ACK. An ICMP error counts with the first eight bytes of the packet that it quotes, which have neither addresses
+ * nor a checksum.
  */
 static const __u64 content_told[CONTENTS][4] = {
 	[CONTENT_ALL] = {ALL_TOLD, ALL_TOLD, ALL_TOLD, ALL_TOLD},
@@ -284,7 +293,9 @@ enum {
 	GRE_PPTP = 1, /* the version whose call id NAT rewrites */
 };
 
-/* Bytes from the IP header to the payload, of a packet whose layer 4 begins `to_l4` bytes behind it. 0: not known. */
+/* Returns how many bytes there are from the IP header to the payload of layer 4, when layer 4 begins `to_l4` bytes
+ * behind the IP header's beginning. 0: not known.
+ */
 static __always_inline __u16 packet__headers(struct dpt_seen *seen, const union dpt_l4 *l4, __u32 to_l4)
 {
 	__u8 protocol = forget_byte(seen, seen->flow.protocol);
@@ -324,8 +335,9 @@ static __always_inline enum dpt_content packet__content(struct dpt_seen *seen, c
 	return content;
 }
 
-/* l4 is zero behind what is there. `flow_label` is that of IPv6, else 0: the sender's, which neither NAT nor a tunnel
- * changes. The length of TCP is its segmentation's.
+/* Returns the key. *l4 is zero behind the bytes that are there. `flow_label` is that of IPv6, else 0: the sender
+ * chooses it, and neither NAT nor a tunnel changes it. The length of a TCP packet is left out, because segmentation
+ * decides about it.
  */
 static __always_inline __u64 packet__key(struct dpt_seen *seen, const union dpt_l4 *l4, __u32 flow_label)
 {
@@ -342,7 +354,7 @@ static __always_inline __u64 packet__key(struct dpt_seen *seen, const union dpt_
 	return key;
 }
 
-/* What of layer 4 a record tells. All of flow->l4, the TCP fields and .headers are written. */
+/* Fills what a record tells of layer 4: all of flow->l4, the TCP fields and .headers are written. */
 static __always_inline void packet__fill_l4(struct dpt_seen *seen, const union dpt_l4 *l4, __u32 to_l4)
 {
 	struct dpt_flow *flow = &seen->flow;
@@ -373,12 +385,12 @@ static __always_inline void packet__fill_l4(struct dpt_seen *seen, const union d
 
 enum {
 	VXLAN_PORT = 4789,
-	VXLAN_PORT_LINUX = 8472, /* the kernel's own choice: Flannel, Cilium */
+	VXLAN_PORT_LINUX = 8472, /* the kernel's own choice, which Flannel and Cilium use */
 	GENEVE_PORT = 6081,
 };
 
-/* DPT_PORT_* where devices say so; 0: not known, then the usual port counts. Written by user space, and
- * `tunnel_ports_told` when there is one that needs saying.
+/* tunnel_ports has DPT_PORT_* by UDP port, where devices say so; 0: not known, and the usual port counts. User space
+ * writes it, and `tunnel_ports_told` when there is a port that is not as usual.
  */
 __u8 tunnel_ports[DPT_UDP_PORTS] __weak = {};
 __u32 tunnel_ports_told __weak = 0;
@@ -389,7 +401,9 @@ static __always_inline bool tunnel_port__is(__u32 port, __u8 kind, bool usual)
 
 	if (!tunnel_ports_told)
 		return usual;
-	/* 5.10 knows no bounds of a value whose bytes were swapped. */
+	/* The asm keeps the compiler from leaving out the mask below: 5.10 knows no bounds of a value whose bytes were
+	 * swapped.
+	 */
 	asm volatile("" : "+r"(port));
 	told = tunnel_ports[port & 0xffff];
 	return told ? told & kind : usual;

@@ -1,9 +1,9 @@
-/* Where a tracing program met a packet. */
+/* These functions tell where a tracing program met a packet, and fill struct dpt_place. */
 #pragma once
 
 #include "emit.bpf.h"
 
-/* Apart from the other fields: it is a bitfield, whose place libbpf has to find. */
+/* pkt_type has a struct of its own: it is a bitfield, whose place libbpf has to find. */
 struct sk_buff___packet_type {
 	__u8 pkt_type : 3;
 } __attribute__((preserve_access_index));
@@ -23,7 +23,9 @@ enum {
 #define IFF_PROMISC 0x100
 #define NETDEV_ALIGN 32
 
-/* A veth's private part begins with its other end, in all versions. */
+/* Returns the other end of a veth. NULL: the device is none. The private part of a veth begins with its other end, in
+ * all versions.
+ */
 static __always_inline const struct net_device *veth__peer(const struct net_device *dev)
 {
 	const __u32 size = bpf_core_type_size(struct net_device);
@@ -38,8 +40,9 @@ static __always_inline const struct net_device *veth__peer(const struct net_devi
 	return peer;
 }
 
-/* DPT_HOP_FLOODED or 0: does the device get frames for other hosts in good order? It is promiscuous, or its other end
- * is a port of a bridge or an Open vSwitch, which floods. Asked only about packets that are for another host.
+/* Returns DPT_HOP_FLOODED or 0: whether the device gets frames for other hosts although nothing is wrong. Such a device
+ * is promiscuous, or its other end is a port of a bridge or an Open vSwitch, which floods. The question is asked only
+ * about packets that are for another host.
  */
 static __always_inline __u8 device__is_flooded(const struct net_device *dev)
 {
@@ -51,7 +54,7 @@ static __always_inline __u8 device__is_flooded(const struct net_device *dev)
 	return peer && BPF_CORE_READ(peer, rx_handler) ? DPT_HOP_FLOODED : 0;
 }
 
-/* DPT_HOP_GSO or 0. */
+/* Returns DPT_HOP_GSO or 0. */
 static __always_inline __u8 skb__is_gso(struct sk_buff *skb)
 {
 	struct skb_shared_info *shared = (struct skb_shared_info *)(skb->head + skb->end);
@@ -59,7 +62,7 @@ static __always_inline __u8 skb__is_gso(struct sk_buff *skb)
 	return BPF_CORE_READ(shared, gso_size) != 0;
 }
 
-/* A device known by its type: plain loads. */
+/* Fills *place by plain loads: the verifier knows the type of `dev`. */
 static __always_inline void place__of_device(struct dpt_place *place, struct sk_buff *skb, struct net_device *dev,
 					     __u8 point)
 {
@@ -73,11 +76,13 @@ static __always_inline void place__of_device(struct dpt_place *place, struct sk_
 	place->netns = dev->nd_net.net->ns.inum;
 }
 
-/* Network namespaces are numbered from here on; the initial one has a number just below 0xf0000000 since 6.18. */
+/* The inode numbers of network namespaces begin at FIRST_NETNS: that of the initial one is just below 0xf0000000 since
+ * 6.18.
+ */
 #define FIRST_NETNS 0xeffffff0U
 
-/* NULL: it has none. What a socket queues keeps other things where the device was: a number that cannot be a netns'
- * tells.
+/* Returns the skb's device. NULL: it has none. An skb in a socket's queue has other things in the place of the device:
+ * a number that cannot be that of a netns tells this.
  */
 static __always_inline struct net_device *skb__device(struct sk_buff *skb, __u32 *netns)
 {
@@ -92,8 +97,9 @@ static __always_inline struct net_device *skb__device(struct sk_buff *skb, __u32
 	return NULL;
 }
 
-/* The skb's device, or while it has none (local output, TCP's input, a socket's queue) that of its route. What was
- * received is at the device that received it, though its route leads to lo. NULL when that device is not at hand.
+/* Fills *place with the skb's device or, while the skb has none (local output, TCP's input, a socket's queue), that of
+ * its route. A received packet is at the device that received it, though its route leads to lo. Returns the device.
+ * NULL: it is not at hand.
  */
 static __always_inline const struct net_device *place__of_skb(struct dpt_place *place, struct sk_buff *skb, __u8 point)
 {

@@ -1,10 +1,10 @@
-/* ICMP errors, which quote the packet that they are about. */
+/* ICMP errors quote the packet that they are about. */
 #pragma once
 
 #include "translated.bpf.h"
 
 enum {
-	ICMPV6_FIRST_INFORMATION = 128, /* types below are errors */
+	ICMPV6_FIRST_INFORMATION = 128, /* the types below it are errors */
 	ICMP_HEADER_SIZE = 8,
 };
 
@@ -14,11 +14,13 @@ static __always_inline bool icmp__is_error(const struct dpt_flow *flow)
 
 	if (flow->protocol == IPPROTO_ICMPV6)
 		return type < ICMPV6_FIRST_INFORMATION;
-	/* Unreachable, quench, redirect, time exceeded, parameter problem. */
+	/* The errors are unreachable, quench and redirect (3 to 5), time exceeded and parameter problem (11 and 12). */
 	return flow->protocol == IPPROTO_ICMP && ((type >= 3 && type <= 5) || type == 11 || type == 12);
 }
 
-/* From where to where the quoted packet went. 0: what is quoted does not tell. */
+/* Returns a hash of the ends of the quoted packet, in the direction in which it went. 0: what is quoted does not tell
+ * them.
+ */
 static __always_inline __u64 quoted__tuple(const struct dpt_bytes *bytes, const struct dpt_flow *error)
 {
 	__u32 at = (error->family == 6 ? sizeof(struct ipv6_header) : sizeof(struct ipv4_header)) + ICMP_HEADER_SIZE;
@@ -57,7 +59,8 @@ static __always_inline __u64 quoted__tuple(const struct dpt_bytes *bytes, const 
 	return tuple__hash(&tuple, protocol);
 }
 
-/* Is it about a packet of ours, under the addresses that NAT gave it? Options and extension headers do not occur here.
+/* Returns whether the error is about a packet of ours, under the addresses that NAT gave it. Options and extension
+ * headers do not occur here.
  */
 static __always_inline bool quoted__is_translated(const struct dpt_bytes *bytes, const struct dpt_seen *seen)
 {

@@ -1,5 +1,6 @@
-/* Sets of numbers that were met a short while ago, as a cache has its lines: a number is in any way of its set, and
- * takes that of the oldest. No lock: two CPUs that take one way at once lose one number, until its packet's next hop.
+/* struct dpt_recent_set has numbers that were met a short while ago, as a cache has its lines: a number may be in any
+ * way of its set, and takes the way of the oldest. There is no lock: when two CPUs take one way at once, one number is
+ * lost until the next hop of its packet.
  */
 #pragma once
 
@@ -16,21 +17,22 @@ struct dpt_recent_set {
 	struct dpt_recent ways[RECENT_WAYS];
 };
 
-/* A number is written again only after so long. */
+/* The time of a number is written again only after so long. */
 #define RENEW_NS 500000000ULL
 
-/* What is younger than `age` was remembered after this time: nothing that is not there, whose time is 0, in the first
- * seconds after boot neither. Without a condition, for the sake of 5.10's verifier.
+/* Returns the time after which everything younger than `age` was remembered. A number that is not there has the time 0,
+ * which is never after it, not in the first seconds after boot either. The function has no condition, for the sake of
+ * 5.10's verifier.
  */
 static __always_inline __u64 recent__after(__u64 now, __u64 age)
 {
 	__s64 after = now - age, negative = after >> 63;
 
-	asm volatile("" : "+r"(negative)); /* or the compiler makes a condition of it again */
+	asm volatile("" : "+r"(negative)); /* without this the compiler makes a condition of it again */
 	return after & ~negative;
 }
 
-/* The time that it was remembered, 0: it is not there. */
+/* Returns the time when the number was remembered. 0: it is not there. */
 static __always_inline __u64 recent__since(const struct dpt_recent_set *set, __u64 number)
 {
 	__u64 since = 0;

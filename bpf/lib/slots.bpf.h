@@ -1,5 +1,5 @@
-/* The skbs that have carried packets of ours: where NAT is seen, since the addresses change and the skb does not. An
- * address is recycled at once, so that a slot is believed only while the key agrees.
+/* A slot remembers an skb that has carried a packet of ours. NAT is seen by it, because the addresses change and the
+ * skb does not. The address of an skb is recycled at once: a slot is believed only while the key agrees.
  */
 #pragma once
 
@@ -11,21 +11,21 @@ enum {
 };
 
 enum dpt_slot_flag {
-	SLOT_MADE_HERE = 1, /* made in that netns, and no device has received it yet */
-	SLOT_MATCHED = 2,   /* the filter has matched it at some hop */
+	SLOT_MADE_HERE = 1, /* the packet was made in .netns, and no device has received it yet */
+	SLOT_MATCHED = 2,   /* the filter has matched the packet at some hop */
 	SLOT_FLAGS = 3,
 };
 
-/* Of the last hop. */
+/* struct dpt_slot describes the last hop of a packet. */
 struct dpt_slot {
-	__u64 skb; /* 0: it has ended */
+	__u64 skb; /* 0: the skb has ended */
 	__u64 key;
 	__u64 since;
 	__u32 netns;
-	__u32 state; /* hash of the flow, in its last bits enum dpt_slot_flag */
+	__u32 state; /* hash of the flow, with enum dpt_slot_flag in its last bits */
 };
 
-/* One line of a cache, without a lock, as in recent.bpf.h. */
+/* struct dpt_slot_set is one line of a cache, without a lock, as in recent.bpf.h. */
 struct dpt_slot_set {
 	struct dpt_slot ways[SLOT_WAYS];
 };
@@ -45,7 +45,7 @@ static __always_inline struct dpt_slot_set *slots__set(__u64 skb)
 	return bpf_map_lookup_elem(&slots, &index);
 }
 
-/* The number of its way, SLOT_WAYS: it has none. */
+/* Returns the number of the skb's way. SLOT_WAYS: it has none. */
 static __always_inline __u32 slots__find(const struct dpt_slot_set *set, __u64 skb)
 {
 	__u32 found = SLOT_WAYS;

@@ -1,17 +1,18 @@
-/* "Ours too": the addresses and ports under which packets of ours have gone on after NAT. What arrives with them, or
- * with them the other way round, is believed to be ours before NAT has undone them, until their next owner shows.
+/* `translated` has the addresses and ports under which packets of ours have gone on after NAT. A packet that arrives
+ * with them, or with them the other way round, is believed to be ours before NAT has undone them. The belief ends when
+ * the next owner of the addresses and ports shows.
  */
 #pragma once
 
 #include "recent.bpf.h"
 #include "tuple.bpf.h"
 
-#define TRANSLATED_NS 30000000000ULL	 /* conntrack keeps a flow of UDP or echo so long */
-#define RENEW_TRANSLATED_NS 100000000ULL /* `translated_since` is written again after so long: all CPUs read it */
+#define TRANSLATED_NS 30000000000ULL	 /* conntrack keeps a flow of UDP or echo for so long */
+#define RENEW_TRANSLATED_NS 100000000ULL /* `translated_since` is renewed only after so long: all CPUs read it */
 
 enum { TRANSLATED_SETS = 1024 };
 
-/* By their tuple__hash in the direction in which they leave. */
+/* The numbers are tuple__hash of the ends, in the direction in which the packets leave. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, TRANSLATED_SETS);
@@ -19,8 +20,8 @@ struct {
 	__type(value, struct dpt_recent_set);
 } translated __weak SEC(".maps");
 
-/* Whether one of these may have this hash, in either direction: only a "no" is believed. Faded as the marks of skbs
- * are.
+/* translated_marks tells whether an entry of `translated` may have a hash, in either direction; only a "no" is
+ * believed. User space fades these marks as it fades those of skbs.
  */
 __u8 translated_marks[DPT_TRANSLATED_MARKS] __weak __attribute__((aligned(8))) = {};
 
@@ -30,7 +31,7 @@ static __always_inline __u8 *translated__mark(__u64 hash)
 	return &translated_marks[hash >> 50];
 }
 
-/* When one was last written, to RENEW_TRANSLATED_NS; 0: none yet. */
+/* translated_since is the time when an entry was last written, to RENEW_TRANSLATED_NS. 0: there is none. */
 __u64 translated_since __weak = 0;
 
 static __always_inline bool translated__any(__u64 now)
@@ -38,7 +39,9 @@ static __always_inline bool translated__any(__u64 now)
 	return translated_since && now - translated_since < TRANSLATED_NS + RENEW_TRANSLATED_NS;
 }
 
-/* The upper half of a hash, without the direction: all that a slot keeps of it. */
+/* Returns all that a slot keeps of a hash: its upper half, which has no direction, without the bits that a slot uses
+ * for enum dpt_slot_flag.
+ */
 static __always_inline __u32 tuple__half(__u64 hash)
 {
 	return hash >> 32 & ~(__u64)TUPLE_BITS;
@@ -56,7 +59,7 @@ static __always_inline bool translated__is(const struct dpt_recent *way, __u64 h
 	return !((way->number ^ hash) & ~(__u64)TUPLE_BITS);
 }
 
-/* Renews, or joins, in the direction in which it leaves. */
+/* Renews the entry with this hash, or writes it, in the direction in which the packet leaves. */
 static __always_inline void translated__join(__u64 hash, __u64 now)
 {
 	struct dpt_recent_set *set = translated__set(tuple__half(hash));
@@ -91,7 +94,7 @@ static __always_inline void translated__join(__u64 hash, __u64 now)
 enum dpt_translated {
 	TRANSLATED_NOT,
 	TRANSLATED_RETURNS,
-	TRANSLATED_LEAVES, /* in this direction */
+	TRANSLATED_LEAVES, /* the packets of the entry leave in this direction */
 };
 
 static __always_inline enum dpt_translated translated__find(__u64 hash, __u64 now)

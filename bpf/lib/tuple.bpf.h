@@ -1,15 +1,15 @@
-/* From where to where, as hashes. */
+/* A tuple tells from where to where a packet goes, as hashes. */
 #pragma once
 
 #include "packet.bpf.h"
 
-/* In the last bits of a hash of both ends, which is equal for a packet and its answer. */
+/* These bits are the last ones of a hash of both ends; all others are equal for a packet and its answer. */
 enum {
 	TUPLE_FORWARD = 1, /* differs between a packet and its answer */
 	TUPLE_BITS = 3,
 };
 
-/* The ends of a packet's way. */
+/* struct dpt_tuple has a hash of each end of a packet's way. */
 struct dpt_tuple {
 	__u64 source;
 	__u64 destination;
@@ -41,7 +41,7 @@ static __always_inline __u64 tuple__end(const __u8 *address, __u32 port)
 	return hash__mix(hash__mix(port, (__u64)words[0] << 32 | words[1]), (__u64)words[2] << 32 | words[3]);
 }
 
-/* The protocol has ports or an id, and they are here: flows can be told apart. */
+/* Returns whether the protocol has ports or an id, and this packet has them: then flows can be told apart. */
 static __always_inline bool flow__has_ends(const struct dpt_flow *flow)
 {
 	if (flow__is_later_fragment(flow))
@@ -68,7 +68,7 @@ static __always_inline __u64 tuple__hash(const struct dpt_tuple *tuple, __u8 pro
 	return (hash & ~(__u64)TUPLE_BITS) | (tuple->source < tuple->destination ? TUPLE_FORWARD : 0);
 }
 
-/* A TCP connection's first packet: its addresses and ports may have a new owner. */
+/* Returns whether this is the first packet of a TCP connection: its addresses and ports may have a new owner. */
 static __always_inline bool flow__begins(const struct dpt_flow *flow)
 {
 	return flow->protocol == IPPROTO_TCP && tcp__opens(flow->tcp_flags);

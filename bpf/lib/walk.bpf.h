@@ -1,5 +1,5 @@
-/* The way through any headers to the innermost one: IPv4 with options, IPv6 with extension headers, fragments, VXLAN,
- * Geneve, GRE, IPIP. Slow and complete; most packets are read by common.bpf.h.
+/* The walk goes through any headers to the innermost one: IPv4 with options, IPv6 with extension headers, fragments,
+ * VXLAN, Geneve, GRE, IPIP. It is slow and complete; common.bpf.h reads most packets.
  */
 #pragma once
 
@@ -7,8 +7,9 @@
 
 #define MAX_EXTENSION_HEADERS 4
 
-/* Where an IP header stands, and what decides about its packet. Volatile, and in less than eight bytes: the verifiers
- * keep nothing of what is stored so, and walk what follows once for all ways that lead there.
+/* struct dpt_header tells where an IP header stands, and what decides about its packet. The fields are volatile and
+ * have less than eight bytes: the verifiers keep nothing of what is stored so, and walk what follows once for all ways
+ * that lead there.
  */
 struct dpt_header {
 	volatile __u16 offset; /* from the outermost network header */
@@ -22,8 +23,8 @@ struct dpt_header {
 };
 
 struct dpt_walk {
-	struct dpt_header inner; /* innermost */
-	struct dpt_header outer; /* the one around it, where there is one */
+	struct dpt_header inner; /* the innermost header */
+	struct dpt_header outer; /* the header around it; without a tunnel the same header */
 	__u32 tunnel_id;
 	__u16 tunnel_port;
 	__u16 tunnel_kind; /* DPT_TUNNEL_NONE: there is none */
@@ -44,7 +45,7 @@ static __always_inline bool header__is_later_fragment(const struct dpt_header *h
 	return header->fragment & IP_OFFSET_MASK;
 }
 
-/* These two return -1 when there is no such header, else whether an address matches. */
+/* header__read_ipv4 and header__read_ipv6 return -1 when there is no such header, else whether an address matches. */
 static __always_inline int header__read_ipv4(const struct dpt_bytes *bytes, struct dpt_header *header)
 {
 	struct ipv4_header ip;
@@ -90,7 +91,7 @@ static __always_inline int header__read_ipv6(const struct dpt_bytes *bytes, stru
 			header->fragment = field >> 3 | (field & 1) << 13;
 			header->ip_id = load_u32(extension + 4);
 			at += 8;
-			/* What follows is payload, whatever its first byte says. */
+			/* The rest of a later fragment is payload, whatever its first byte says. */
 			if (header__is_later_fragment(header)) {
 				next = extension[0];
 				break;
@@ -105,7 +106,9 @@ static __always_inline int header__read_ipv6(const struct dpt_bytes *bytes, stru
 	return filter__matches_ipv6(ip.source, ip.destination);
 }
 
-/* False when there is no IP header at header->offset. Sets *matches when it belongs to a packet that was asked for. */
+/* Returns false when there is no IP header at header->offset. Sets *matches when the header belongs to a packet that
+ * was asked for.
+ */
 static __always_inline bool header__read(const struct dpt_bytes *bytes, __u16 protocol, struct dpt_header *header,
 					 __u32 *matches)
 {
@@ -136,7 +139,7 @@ static __always_inline bool header__read(const struct dpt_bytes *bytes, __u16 pr
 	return true;
 }
 
-/* Steps over VLAN tags, two at most; returns what is behind them. 0: not in the linear part. */
+/* Steps over VLAN tags, two at most, and returns the EtherType behind them. 0: they are not in the linear part. */
 static __always_inline __u16 tags__skip(const struct dpt_bytes *bytes, __u16 protocol, __u32 *offset)
 {
 #pragma unroll
@@ -153,7 +156,9 @@ static __always_inline __u16 tags__skip(const struct dpt_bytes *bytes, __u16 pro
 	return protocol;
 }
 
-/* What the packet in a tunnel's header, an Ethernet frame or IP itself, begins with. 0: nothing for us. */
+/* Returns the EtherType of the packet in a tunnel, behind the Ethernet header when the tunnel carries frames. 0: there
+ * is nothing for us.
+ */
 static __always_inline __u16 tunnel__inner(const struct dpt_bytes *bytes, __u16 protocol, __u32 *offset)
 {
 	__u8 ethernet[14];
@@ -176,7 +181,7 @@ static __always_inline __u16 tunnel__open_gre(const struct dpt_bytes *bytes, str
 	if (!bytes__read(bytes, at, header, sizeof(header)))
 		return 0;
 	flags = load_u16(header);
-	if (flags & 0x4007) /* with a route, or of another version */
+	if (flags & 0x4007) /* the header has a route, or is of another version */
 		return 0;
 	has_key = flags >> 13 & 1;
 	walk->tunnel_kind = DPT_TUNNEL_GRE;
@@ -209,7 +214,7 @@ static __always_inline __u16 tunnel__open_udp(const struct dpt_bytes *bytes, str
 	return tunnel__inner(bytes, inner, offset);
 }
 
-/* Looks for a packet inside walk->outer. Returns its ETH_P_* and moves *offset to it, 0 when there is none. */
+/* Looks for a packet inside walk->outer. Returns the packet's ETH_P_* and moves *offset to it. 0: there is none. */
 static __always_inline __u16 tunnel__open(const struct dpt_bytes *bytes, struct dpt_walk *walk, __u32 *offset)
 {
 	if (header__is_later_fragment(&walk->outer))
@@ -228,7 +233,9 @@ static __always_inline __u16 tunnel__open(const struct dpt_bytes *bytes, struct 
 	return 0;
 }
 
-/* Walks to the innermost header. False when there is no IP at all. Sets *matches when a header on the way matches. */
+/* Walks to the innermost header. Returns false when there is no IP at all. Sets *matches when a header on the way
+ * matches.
+ */
 static __always_inline bool walk__headers(const struct dpt_bytes *bytes, struct dpt_walk *walk, __u32 *matches)
 {
 	__u32 offset = 0;
@@ -258,7 +265,7 @@ static __always_inline bool walk__is_wanted(const struct dpt_bytes *bytes, const
 
 	if (wanted == WANT_ALL)
 		return true;
-	/* It has no ports: it is ours when the first one is. */
+	/* A later fragment has no ports: it is ours when the first one is. */
 	if (header__is_later_fragment(&walk->inner))
 		return following;
 	if (wanted == WANT_NOTHING || walk->tunnel_kind != DPT_TUNNEL_NONE)
@@ -284,13 +291,13 @@ static __always_inline void header__addresses(const struct dpt_bytes *bytes, con
 	address__of_ipv4(destination, ipv4[1]);
 }
 
-/* Masks in place of conditions: the verifier walks all the ways to the header once for each number that it can tell
+/* Masks stand in for conditions: the verifier walks all the ways to the header once for each number that it can tell
  * apart here, the more so as the number is a size.
  */
 static __always_inline __s64 all_ones_if_negative(__s64 value)
 {
 	value >>= 63;
-	asm volatile("" : "+r"(value)); /* or the compiler makes a condition of it again */
+	asm volatile("" : "+r"(value)); /* without this the compiler makes a condition of it again */
 	return value;
 }
 
@@ -299,23 +306,25 @@ static __always_inline __s64 smaller_of(__s64 a, __s64 b)
 	return b + ((a - b) & all_ones_if_negative(a - b));
 }
 
-/* How many bytes of what the packet carries tell it apart and are in the linear part; 0 or less: none. */
+/* Returns how many bytes of what the packet carries tell it apart and are in the linear part. 0 or less: none. */
 static __always_inline __s64 header__l4_size(const struct dpt_bytes *bytes, const struct dpt_header *header)
 {
 	__s64 there = (__s64)bytes->available - header->l4_offset;
-	/* What a short frame is padded with is behind the packet. */
+	/* The bytes that pad a short frame are behind the packet. */
 	__s64 carried = (__s64)header->length - (header->l4_offset - header->offset);
-	/* Of TCP in more than 64 KiB (BIG TCP) no header tells the length. */
+	/* No header tells the length of a TCP packet of more than 64 KiB (BIG TCP). */
 	__s64 is_tcp = all_ones_if_negative((header->protocol ^ IPPROTO_TCP) - 1);
 	__s64 untold = all_ones_if_negative(carried - 1) & is_tcp;
 	__s64 size = smaller_of((carried & ~untold) | (sizeof(union dpt_l4) & untold), sizeof(union dpt_l4));
-	/* The rest is in pages: how much of it is pulled out of them must not matter much. */
+	/* The rest is in pages. How much of it has been pulled out of them must not matter much: only whole words
+	 * count.
+	 */
 	__s64 is_cut = all_ones_if_negative(there - size);
 
 	return (size & ~is_cut) | (there & ~7 & is_cut);
 }
 
-/* *l4 is cleared before, and zero behind what is there. */
+/* Reads into *l4, which the caller has cleared: it stays zero behind the bytes that are there. */
 static __always_inline void header__l4(const struct dpt_bytes *bytes, const struct dpt_header *header,
 				       struct dpt_seen *seen, union dpt_l4 *l4)
 {

@@ -1,33 +1,39 @@
-/* What the drop-watch counts by and what it counts: key and value of its maps. Plain C, read by both sides. */
+/* The drop-watch counts by struct dpt_kind_key, and counts in struct dpt_kind_count: key and value of its maps. The
+ * file is plain C, because both sides read it.
+ */
 #pragma once
 
 #include "event.h"
 
 enum {
-	DPT_KIND_HAS_REASON = 1, /* .reason means something (since 5.17) */
+	DPT_KIND_HAS_REASON = 1, /* .reason is valid (since 5.17) */
 	DPT_KIND_MULTICAST = 2,	 /* the IP destination is a multicast address or the broadcast one */
 	DPT_KIND_FLOODED = 4,	 /* as DPT_HOP_FLOODED */
-	DPT_KIND_OVER = 8,	 /* TCP: this end of the connection had closed not long ago */
-	DPT_KIND_HALF_OPEN = 16, /* TCP: this end has just answered the same SYN again; told until 5.16 */
+	DPT_KIND_OVER = 8,	 /* TCP: the receiving end of the connection had closed not long ago */
+	DPT_KIND_HALF_OPEN = 16, /* TCP: the receiving end has just answered the same SYN again; told until 5.16 */
 };
 
-/* What losing a TCP segment loses. */
+/* enum dpt_segment says what is lost with a TCP segment. */
 enum dpt_segment {
-	DPT_SEGMENT_UNKNOWN = 0, /* no TCP, or too little of it was read */
-	DPT_SEGMENT_SYN = 1,	 /* asks for a connection */
+	DPT_SEGMENT_UNKNOWN = 0, /* not TCP, or too little of it was read */
+	DPT_SEGMENT_SYN = 1,	 /* the segment asks for a connection */
 	DPT_SEGMENT_SYN_ACK = 2,
 	DPT_SEGMENT_RST = 3,
-	DPT_SEGMENT_EMPTY = 4, /* acknowledges or ends, and carries nothing */
+	DPT_SEGMENT_EMPTY = 4, /* the segment acknowledges or ends, and carries nothing */
 	DPT_SEGMENT_DATA = 5,
 };
 
 enum {
-	DPT_DROPS_KINDS = 2048, /* of one interval, shared out as below; what is more is counted without its kind */
-	/* Of a pod, wherever its packets die but in a stranger's network namespace. */
+	DPT_DROPS_KINDS = 2048, /* kinds of one interval, shared out as below; the rest is counted without its kind */
+	/* A pod's share of the kinds, wherever its packets die but in a stranger's network namespace. */
 	DPT_DROPS_POD_SHARE = 256,
-	/* Without a pod, of a network namespace that user space knows, of the home netns of each device. */
+	/* The share of a network namespace that user space knows, for kinds without a pod; in the home netns each
+	 * device has this share.
+	 */
 	DPT_DROPS_SHARE = 512,
-	/* Of any other, which anybody may have made, and of all of those together. */
+	/* The share of any other network namespace, which anybody may have made; DPT_DROPS_STRANGERS is for all of
+	 * those together.
+	 */
 	DPT_DROPS_STRANGERS_SHARE = 32,
 	DPT_DROPS_STRANGERS = 512,
 	DPT_DROPS_OWNERS = 4096, /* pods, namespaces and devices whose kinds are counted */
@@ -36,28 +42,28 @@ enum {
 	DPT_DROPS_HELPERS = 32,	 /* functions that free packets for others */
 };
 
-/* Addresses of a function. */
+/* struct dpt_range has the addresses of a function's code. */
 struct dpt_range {
 	__u64 begin;
 	__u64 size;
 };
 
-/* Whose kinds are counted together. */
+/* struct dpt_owner says whose kinds are counted together. */
 struct dpt_owner {
-	__u32 netns;		/* 0: a pod's, wherever */
-	__u32 ifindex;		/* in the home netns; 0 in all others */
+	__u32 netns;		/* 0: the kinds are a pod's, wherever, or of no known netns */
+	__u32 ifindex;		/* the device in the home netns; 0 in all others */
 	struct dpt_address pod; /* zero: none is known */
 };
 
-/* Drops that are alike. With location 0 those of an owner whose kinds have used up its share: all but the owner and the
- * netns is zero.
+/* struct dpt_kind_key says in what drops are alike. Location 0 stands for the kinds of an owner that has used up its
+ * share: all fields but the owner's and the netns are zero then.
  */
 struct dpt_kind_key {
-	__u64 location;	      /* return address into the freeing function, helpers that free for others passed over */
-	__u32 reason;	      /* enum skb_drop_reason of the running kernel */
-	__u32 netns;	      /* inode number, 0: not known */
-	__u32 ifindex;	      /* 0: none */
-	__u8 family;	      /* of the innermost header: 4, 6, 0: not IP */
+	__u64 location; /* return address into the freeing function; helpers that free for others are passed over */
+	__u32 reason;	/* enum skb_drop_reason of the running kernel */
+	__u32 netns;	/* inode number, 0: not known */
+	__u32 ifindex;	/* 0: none */
+	__u8 family;	/* of the innermost header: 4, 6, 0: not IP */
 	__u8 packet_type : 3; /* skb->pkt_type */
 	__u8 flags : 5;	      /* DPT_KIND_* */
 	union {
@@ -68,16 +74,16 @@ struct dpt_kind_key {
 				__u8 segment;	/* TCP: enum dpt_segment */
 			} of;
 		} ip;
-		__u16 ethertype; /* of what is not IP, network byte order */
+		__u16 ethertype; /* EtherType of a packet that is not IP, network byte order */
 	} of;
-	struct dpt_address pod; /* the end that is a known pod's, the source first; zero: neither */
+	struct dpt_address pod; /* a known pod's address, of the source first; zero: neither end is one */
 };
 
-/* Of one CPU. */
+/* struct dpt_kind_count has the counts of one CPU. */
 struct dpt_kind_count {
 	__u64 packets;
-	__u64 bytes;   /* of skb->len */
-	__u64 sampled; /* jiffies of the last sample given to the ring */
+	__u64 bytes;   /* sum of skb->len */
+	__u64 sampled; /* jiffies when the last sample was given to the ring */
 };
 
 static inline __u8 dpt_segment_of(const struct dpt_flow *flow)
@@ -101,7 +107,7 @@ static inline __u8 dpt_segment_of(const struct dpt_flow *flow)
 	return flow->length == flow->headers ? DPT_SEGMENT_EMPTY : DPT_SEGMENT_DATA;
 }
 
-/* Tells kinds apart: in a sample's hop.key it stands for its kind. */
+/* The hash tells kinds apart: in a sample's hop.key it stands for the kind of the sample. */
 static inline __u64 dpt_kind_hash(const struct dpt_kind_key *kind)
 {
 	const __u64 *words = (const __u64 *)kind;

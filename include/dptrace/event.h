@@ -1,5 +1,6 @@
-/* What the BPF programs write into the ring and recordings keep: one header and one struct per kind of event.
- * Read by both sides, plain C. Fixed-width fields, explicit padding, multiples of 8 bytes, host byte order unless said.
+/* The BPF programs write these records into the ring, and recordings keep them: one header and one struct per kind of
+ * event. The file is plain C, because both sides read it. Fields have fixed widths and explicit padding, structs are
+ * multiples of 8 bytes, and values have host byte order unless said otherwise.
  */
 #pragma once
 
@@ -20,9 +21,9 @@ enum dpt_event_kind {
 
 enum dpt_hop_flag {
 	DPT_HOP_GSO = 1,     /* the skb stands for several segments */
-	DPT_HOP_MATCHES = 2, /* the filter itself matches, not only what is remembered of the packet */
+	DPT_HOP_MATCHES = 2, /* the filter matches the packet itself, not only what is remembered of it */
 	DPT_HOP_FIRST = 4,   /* the skb was made here: OUTPUT, or the first transmit of a local sender */
-	DPT_HOP_FLOODED = 8, /* of a drop: the device gets other hosts' frames in good order, see place.bpf.h */
+	DPT_HOP_FLOODED = 8, /* in a drop: the device also gets frames for other hosts, see place.bpf.h */
 };
 
 enum dpt_point {
@@ -44,7 +45,7 @@ enum {
 	DPT_NAME_LENGTH = 16,
 };
 
-/* Begins every record. */
+/* struct dpt_event begins every record. */
 struct dpt_event {
 	__u16 kind; /* enum dpt_event_kind */
 	__u16 size; /* bytes of the whole record, this header included */
@@ -52,12 +53,12 @@ struct dpt_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 };
 
-/* IPv6, or IPv4 as ::ffff:a.b.c.d; network byte order. */
+/* struct dpt_address is an IPv6 address, or an IPv4 address as ::ffff:a.b.c.d; network byte order. */
 struct dpt_address {
 	__u8 bytes[16];
 };
 
-/* The innermost IP header and what of layer 4 tells packets apart. */
+/* struct dpt_flow has the innermost IP header, and the fields of layer 4 that tell packets apart. */
 struct dpt_flow {
 	struct dpt_address source;
 	struct dpt_address destination;
@@ -84,7 +85,7 @@ struct dpt_flow {
 	__u8 tcp_flags;
 };
 
-/* The IP header around the innermost one. */
+/* struct dpt_tunnel has the IP header around the innermost one. */
 struct dpt_tunnel {
 	struct dpt_address source;
 	struct dpt_address destination;
@@ -94,10 +95,12 @@ struct dpt_tunnel {
 	__u8 kind;   /* enum dpt_tunnel_kind */
 };
 
-/* A packet at one point of its way. Without a tunnel the record of a plain hop ends before .tunnel. */
+/* struct dpt_hop is a packet at one point of its way. The record of a plain hop ends before .tunnel when the packet is
+ * in no tunnel.
+ */
 struct dpt_hop {
 	struct dpt_event event;
-	__u64 skb;	  /* address of the sk_buff: recycled at once, to be believed only while .key agrees */
+	__u64 skb;	  /* address of the sk_buff, which is recycled at once: believe it only while .key agrees */
 	__u64 key;	  /* hash of what NAT and encapsulation leave alone in the innermost packet */
 	__u32 netns;	  /* inode number, 0: not known at this point */
 	__u32 ifindex;	  /* 0: none */
@@ -123,14 +126,16 @@ struct dpt_drop {
 
 struct dpt_netfilter {
 	struct dpt_hop hop;
-	__u64 function;	 /* of the hook function that decided, 0: all accepted, or not known */
-	__s32 result;	 /* of nf_hook_slow: 1 accepted, 0 stolen or queued, below 0 dropped */
+	__u64 function;	 /* address of the hook function that decided, 0: all accepted, or it is not known */
+	__s32 result;	 /* result of nf_hook_slow: 1 accepted, 0 stolen or queued, below 0 dropped */
 	__u8 hook;	 /* NF_INET_* */
 	__u8 family;	 /* NFPROTO_* */
-	__u16 functions; /* how many are registered at the hook */
+	__u16 functions; /* number of functions that are registered at the hook */
 };
 
-/* consume_skb of an skb that was followed and that no socket had taken: the last that is heard of it. */
+/* struct dpt_end tells that an skb was consumed (consume_skb) which was followed and which no socket had taken: nothing
+ * more is heard of it.
+ */
 struct dpt_end {
 	struct dpt_event event;
 	__u64 skb;
@@ -138,8 +143,9 @@ struct dpt_end {
 	__u64 location; /* return address into the consuming function, 0: not known */
 };
 
-/* Between .since_ns and the event's own time `records` records found no room; 0: not all families of probes were
- * attached. What was under way then may lack hops.
+/* struct dpt_lost tells that `records` records found no room, or were missed because their program was running already,
+ * between .since_ns and the event's own time. 0: not all families of probes were attached then. A packet that was under
+ * way in that time may lack hops.
  */
 struct dpt_lost {
 	struct dpt_event event;
@@ -147,7 +153,7 @@ struct dpt_lost {
 	__u64 records;
 };
 
-/* A network device, written when it is first met. */
+/* struct dpt_device describes a network device. It is written when a program first meets the device. */
 struct dpt_device {
 	struct dpt_event event;
 	__u32 netns;

@@ -23,7 +23,7 @@ Result<OwnedFd> failed(const char* step) {
                              step, std::strerror(errno)));
 }
 
-// As the calling thread's cgroup namespace has it.
+// Mounts the root as the calling thread's cgroup namespace has it.
 Result<OwnedFd> mount_root() {
   const OwnedFd context(static_cast<int>(syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC)));
   if (!context) return failed("fsopen");
@@ -37,9 +37,11 @@ Result<OwnedFd> mount_root() {
   return root;
 }
 
-// The inode number of the hierarchy's root (kernfs gives it first), whatever namespace shows it.
+// kHierarchyRoot is the inode number of the hierarchy's root (kernfs gives it first), whatever
+// namespace shows it.
 constexpr ino_t kHierarchyRoot = 1;
-// Of the namespace that the kernel starts with (PROC_CGROUP_INIT_INO).
+// kFirstNamespace is the inode number of the namespace that the kernel starts with
+// (PROC_CGROUP_INIT_INO).
 constexpr ino_t kFirstNamespace = 0xEFFFFFFB;
 
 bool is_hierarchy_root(const OwnedFd& directory) {
@@ -52,8 +54,8 @@ ino_t namespace_of(const std::string& process) {
   return stat(fmt::format("/proc/{}/ns/cgroup", process).c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
-// Does the calling thread's own cgroup lie below the root of the namespace it is in? Else its path
-// leads up from there.
+// Returns whether the calling thread's own cgroup lies below the root of the namespace it is in. If
+// not, the path of the cgroup leads up from that root.
 bool is_inside() {
   std::ifstream file("/proc/thread-self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -62,7 +64,8 @@ bool is_inside() {
   return false;
 }
 
-// On a thread of its own, so that the process stays where it is.
+// Mounts the root as the namespace of `process` has it. A thread of its own does that, so that the
+// process stays where it is.
 Result<OwnedFd> mount_as(const std::string& process) {
   Result<OwnedFd> root = failure("nothing was mounted");
   std::thread([&] {
@@ -80,7 +83,7 @@ Result<OwnedFd> mount_as(const std::string& process) {
   return root;
 }
 
-// Any process of the first namespace, kernel threads among them; empty: none can be seen.
+// Returns any process of the first namespace, kernel threads among them; empty: none can be seen.
 std::string process_of_first_namespace() {
   std::error_code error;
   std::filesystem::directory_iterator entry("/proc", error);
@@ -103,7 +106,7 @@ Result<CgroupRoot> open_cgroup_root() {
     if (auto root = mount_as(process); root && is_hierarchy_root(*root))
       return CgroupRoot{std::move(*root), {}};
   }
-  // A node that is a container itself: what its first process booted is all of it.
+  // Where the node is a container itself, the cgroups that its first process booted are all of it.
   if (const auto first = namespace_of("1"); first != 0 && first != namespace_of("self")) {
     if (auto root = mount_as("1"); root) return CgroupRoot{std::move(*root), {}};
   }

@@ -1,4 +1,4 @@
-// The root of the cgroup2 hierarchy, wherever it is mounted, if at all.
+// open_cgroup_root() finds the root of the cgroup2 hierarchy, wherever it is mounted, if at all.
 #pragma once
 
 #include <string>
@@ -10,13 +10,15 @@ namespace dptrace {
 
 struct CgroupRoot {
   OwnedFd directory;
-  /// Empty: all sockets of the node are below it. Else which ones are, and what to do about it.
+  /// Says which sockets of the node are below the directory, and what to do about it. Empty: all
+  /// are.
   std::string narrower;
 };
 
-/// A mount of our own that no other process sees and that goes with the descriptor: `ip netns exec`
-/// and containers hide /sys/fs/cgroup. A container has a cgroup namespace of its own, whose root is
-/// the container's cgroup: then a process outside lends its namespace, where one can be seen.
+/// Opens the root in a mount of our own that no other process sees and that goes with the
+/// descriptor: `ip netns exec` and containers hide /sys/fs/cgroup. A container has a cgroup
+/// namespace of its own, whose root is the container's cgroup: then the namespace of a process
+/// outside is entered, where one can be seen.
 Result<CgroupRoot> open_cgroup_root();
 
 }  // namespace dptrace

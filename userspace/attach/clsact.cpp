@@ -28,11 +28,11 @@ namespace dptrace {
 
 namespace {
 
-// Rather early, yet neither one that people write down nor one that "tc filter add" chooses by
-// itself (49152 and below the lowest there is).
+// The priority is rather early, yet neither one that people write down nor one that "tc filter add"
+// chooses by itself (49152, or one below the lowest there is).
 constexpr std::uint32_t kPriority = 3479;
-// Set in a filter's handle when dptrace made the qdisc, so that the last of its filters takes the
-// qdisc along.
+// The bit is set in a filter's handle when dptrace made the qdisc, so that the last of its filters
+// takes the qdisc along.
 constexpr std::uint32_t kMadeQdisc = 0x40000000;
 constexpr std::string_view kProgramPrefix = "dptrace_l";
 
@@ -97,7 +97,7 @@ int remove_filters(std::uint32_t ifindex, const std::set<std::uint32_t>& owners)
                          [&](const TcFilter& filter) { return is_of(filter, owners); });
   };
   const auto removed = static_cast<int>(count(filters->in) + count(filters->out));
-  // Nobody else's is on it: all goes in one step, which others wait for least.
+  // No filter of somebody else is on the qdisc: all goes in one step, which others wait for least.
   if (made_qdisc && !filters->any([&](const TcFilter& filter) { return !is_of(filter, owners); })) {
     remove_clsact_qdisc(ifindex);
     return removed;
@@ -132,7 +132,7 @@ std::vector<std::uint32_t> all_interfaces() {
   return indices;
 }
 
-// Waits in a child process: however the parent dies, its filters are removed at once.
+// Watcher waits in a child process: however the parent dies, its filters are removed at once.
 class Watcher {
  public:
   explicit Watcher(std::uint32_t owner) {
@@ -140,7 +140,7 @@ class Watcher {
     if (pipe2(ends, O_CLOEXEC) != 0) return;
     OwnedFd read_end(ends[0]);
     write_end_ = OwnedFd(ends[1]);
-    // A signal to the group must not meet the child before it has turned away from signals.
+    // A signal to the process group must not meet the child before it ignores signals.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -162,7 +162,7 @@ class Watcher {
   [[noreturn]] static void watch(int read_end, std::uint32_t owner) {
     setsid();
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
-    // Not a name that `pkill dptrace` finds.
+    // The name is none that `pkill dptrace` finds.
     prctl(PR_SET_NAME, "dpt-clean");
     // The parent's BPF objects, sockets and output must not live on here.
     if (dup2(read_end, 0) != 0) _exit(1);
@@ -197,7 +197,8 @@ class Clsact final : public Tc {
     return devices ? std::move(*devices) : std::set<std::uint32_t>();
   }
 
-  // A new netns is the thread's alone and goes with it, and nothing is sent by its loopback device.
+  // The trial is in a new netns, which is the thread's alone and goes with it, and whose loopback
+  // device sends nothing.
   std::string trial() const override {
     std::string refusal;
     std::thread([&] {
@@ -218,8 +219,8 @@ class Clsact final : public Tc {
     const std::uint32_t owner = ownership_->number;
     const auto present = filters_of(ifindex);
     if (!present) return tl::unexpected(present.error());
-    // Theirs would run before ours or after, and with "ok" end the row: the tracepoints see the
-    // device all the same.
+    // Filters of somebody else would run before ours or after, and with "ok" end the row. The
+    // tracepoints see the device all the same.
     if (present->any([](const TcFilter& filter) { return !is_ours(filter); })) {
       return failure("it has tc filters of somebody else");
     }
@@ -235,7 +236,7 @@ class Clsact final : public Tc {
       error = add(ifindex, BPF_TC_EGRESS, l2 ? programs_.l2_out : programs_.l3_out, handle);
     if (error == 0) return {};
     detach(ifindex);
-    // Without a filter nothing tells whose it is.
+    // Without a filter the qdisc has no use.
     if (*qdisc == QdiscMade::kMade) remove_empty_qdisc(ifindex);
     return failure(
         fmt::format("attaching tc programs to interface {}: {}", ifindex, std::strerror(-error)));
@@ -269,7 +270,7 @@ class Clsact final : public Tc {
     const Watcher watcher;
   };
 
-  // Not before there is something to own.
+  // Claims an owner's number, not before there is something to own.
   Result<> claim() {
     if (ownership_) return {};
     auto claim = OwnerClaim::make();
@@ -297,13 +298,13 @@ std::unique_ptr<Tc> make_clsact(TcPrograms programs) { return std::make_unique<C
 Result<int> remove_stale_filters() {
   int removed = 0;
   const auto interfaces = all_interfaces();
-  // A dptrace that attaches after this look is alive, and its filters are not on the lists below.
+  // A dptrace that attaches after this look is alive, and its filters are not in `owners`.
   std::map<std::uint32_t, std::set<std::uint32_t>> owners;
   for (const auto ifindex : interfaces) {
     const auto filters = filters_of(ifindex);
     if (!filters) {
       std::array<char, IF_NAMESIZE> name{};
-      if (if_indextoname(ifindex, name.data()) == nullptr) continue;  // it has just gone
+      if (if_indextoname(ifindex, name.data()) == nullptr) continue;  // the device has just gone
       return tl::unexpected(filters.error());
     }
     filters->any([&](const TcFilter& filter) {

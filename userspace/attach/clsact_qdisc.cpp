@@ -18,7 +18,7 @@ namespace {
 
 using Buffer = std::array<char, 16384>;
 
-// "dptr", in a field that only a queue would look at.
+// The mark is "dptr", in a field that only a queue would look at.
 constexpr int kMark = 0x64707472;
 
 nlmsghdr* put_request(Buffer& buffer, std::uint16_t type, std::uint16_t flags,
@@ -43,7 +43,7 @@ nlmsghdr* put_clsact(Buffer& buffer, std::uint16_t type, std::uint16_t flags,
   return header;
 }
 
-// 0, or an errno.
+// Returns 0 or an errno.
 int talk(Buffer& buffer, nlmsghdr* header, mnl_cb_t on_message, void* context) {
   const auto socket = open_route_netlink();
   if (!socket || mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) return errno;
@@ -84,7 +84,7 @@ int on_attribute(const nlattr* attribute, void* context) {
 
 struct Clsact {
   std::uint32_t ifindex = 0;
-  std::uint32_t owner = 0;  // 0: bears no mark
+  std::uint32_t owner = 0;  // 0: the qdisc bears no mark
 };
 
 int on_qdisc(const nlmsghdr* header, void* context) {

@@ -1,4 +1,4 @@
-// clsact qdiscs of dptrace's making, which can be told from everybody else's even when empty.
+// dptrace makes clsact qdiscs that can be told from everybody else's even when empty.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@ enum class QdiscMade { kMade, kWasThere };
 /// Makes a qdisc that is marked with its owner: by a size table, which a clsact does not use.
 Result<QdiscMade> make_clsact_qdisc(std::uint32_t ifindex, std::uint32_t owner);
 
-/// With all that is attached to it.
+/// Removes the qdisc with all that is attached to it.
 void remove_clsact_qdisc(std::uint32_t ifindex);
 
-/// Devices of this network namespace that have a clsact qdisc, whoever made it.
+/// Returns the devices of this network namespace that have a clsact qdisc, whoever made it.
 Result<std::set<std::uint32_t>> devices_with_clsact();
 
 struct MarkedQdisc {
@@ -25,7 +25,7 @@ struct MarkedQdisc {
   std::uint32_t owner = 0;
 };
 
-/// The qdiscs of all devices of this network namespace that bear a mark.
+/// Returns the clsact qdiscs of all devices of this network namespace that bear a mark.
 Result<std::vector<MarkedQdisc>> marked_qdiscs();
 
 }  // namespace dptrace

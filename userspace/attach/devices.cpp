@@ -18,13 +18,13 @@ namespace dptrace {
 
 namespace {
 
-// It may have gone since it was listed.
+// The device may have gone since it was listed.
 bool is_there(const Link& link) {
   std::array<char, IF_NAMESIZE> name{};
   return if_indextoname(link.index, name.data()) != nullptr;
 }
 
-// Receiving for one of these is no call of its own in the kernel: no tracepoint tells it.
+// The kernel makes no call of its own when one of these receives: no tracepoint tells it.
 bool is_stacked(const Link& link) {
   constexpr std::array<std::string_view, 6> kStacked = {"vlan",   "bond",    "team",
                                                         "macsec", "macvlan", "ipvlan"};
@@ -97,7 +97,7 @@ Result<> Devices::names_are_known() const {
 }
 
 bool Devices::follow() {
-  // One look at everything is cheap and cannot drift, whatever has changed.
+  // All devices are read anew, whatever has changed: that is cheap, and what is known cannot drift.
   bool changed = false;
   std::set<std::uint32_t> suspects;
   changed |= !monitor_.drain([&](const LinkChange& change) {
@@ -106,7 +106,7 @@ bool Devices::follow() {
       return;
     }
     changed = true;
-    // A new one may have its number already.
+    // A new device may have its number already.
     if (change.gone) forget(change.link.index);
   });
   for (const auto index : suspects) check(index);
@@ -124,7 +124,7 @@ void Devices::attach_chosen() {
 }
 
 std::set<std::uint32_t> Devices::find_doorbells(const std::vector<Address>& pods) const {
-  // Who names devices wants programs on no others.
+  // A user who names devices wants programs on no others.
   if (!tc_ || !settings_.by_tcx || !settings_.patterns.empty()) return {};
   const auto& links = topology_.links;
   const auto netns = find_pod_netns(links, pods);
@@ -173,7 +173,8 @@ void Devices::set_uplinks() {
   uplinks_ = std::move(uplinks);
 }
 
-// A crossing is told once: by the tc programs, or where those would not be known, by tracepoints.
+// A crossing is told once: by the tc programs, or by tracepoints where these cannot be told of the
+// tc programs.
 Result<> Devices::cover(const Link& link) {
   auto attached = tc_->attach(link.index, link.has_link_header());
   if (!attached || !settings_.mark_covered || set_home(link.index, DPT_HOME_COVERED, true))
@@ -195,9 +196,9 @@ void Devices::check(std::uint32_t ifindex) {
   if (wrong.empty()) return;
   forget(ifindex);
   const Link* link = topology_.link(ifindex);
-  // The filters of a device that goes are gone after it.
+  // When a device goes, its filters go with it: nobody else took them away.
   if (link == nullptr || !is_there(*link)) return;
-  // Not again: it might be in the way of theirs.
+  // The device gets no programs again: they might be in the way of somebody else's filters.
   refuse(*link, wrong);
 }
 
@@ -218,7 +219,7 @@ void Devices::attach(const Link& link) {
 
 void Devices::attach_some(const std::vector<const Link*>& wanted) {
   const std::size_t most = settings_.alone ? wanted.size() : kMost;
-  // Unless asked for, a look must not cost the node a packet.
+  // To look must not cost the node a packet, unless that is asked for.
   const bool asked_for = settings_.alone || !settings_.patterns.empty();
   const auto undisturbed = asked_for ? std::nullopt : tc_->undisturbed();
   auto links = wanted;

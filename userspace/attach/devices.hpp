@@ -1,5 +1,6 @@
-// The devices of this netns that have tc programs: found at start, followed as pods come and go.
-// They are few, since programs cost time to take away (see Tc), and the tracepoints see all others.
+// Devices chooses the devices of this netns that have tc programs: they are found at start, and
+// followed as pods come and go. They are few, because programs cost time to take away (see Tc), and
+// because the tracepoints see all other devices.
 #pragma once
 
 #include <functional>
@@ -19,9 +20,9 @@
 namespace dptrace {
 
 struct DeviceSettings {
-  std::vector<std::string> patterns{};  ///< of names; none: those that packets of pods pass
-  bool mark_covered = true;             ///< of which devices tc programs tell the crossings
-  /// The tracepoints tell no crossings: programs on every device, whatever they cost.
+  std::vector<std::string> patterns{};  ///< device names; none: devices that pods' packets pass
+  bool mark_covered = true;  ///< tells `home` of which devices tc programs tell the crossings
+  /// The tracepoints tell no crossings: every device gets programs, whatever they cost.
   bool alone = false;
   /// Programs come and go by tcx, which costs the devices nothing.
   bool by_tcx = false;
@@ -29,33 +30,36 @@ struct DeviceSettings {
 
 class Devices {
  public:
-  /// Most that get programs: to take them away takes less than a tenth of a second.
+  /// The most devices that get programs: to take them away takes less than a tenth of a second.
   static constexpr std::size_t kMost = 2;
 
-  /// `home` is told the uplinks and, if wanted, the covered devices, `tunnel_ports` the links of
-  /// this netns. Without `tc` nothing is attached anywhere.
+  /// `home` is told the uplinks and, if wanted, the covered devices; `tunnel_ports` is told the
+  /// links of this netns. Without `tc` nothing is attached anywhere.
   static Result<std::unique_ptr<Devices>> start(std::unique_ptr<Tc> tc, DeviceSettings settings,
                                                 HomeDevices home, TunnelPorts& tunnel_ports);
 
-  /// Becomes readable when links change.
+  /// The descriptor becomes readable when links change.
   int fd() const { return monitor_.fd(); }
-  /// Attaches to what is new, lets go of what is gone. False: nothing had changed.
+  /// Attaches to new devices, and lets go of devices that are gone. Returns false when nothing had
+  /// changed.
   bool follow();
 
-  /// Programs are on the devices that are chosen as `settings` say; so it is at first.
+  /// Puts programs on the devices that are chosen as `settings` say; so it is at first.
   void attach_chosen();
-  /// Where the kernel has tcx: on the doorbells of these addresses, see doorbells(), and on no
-  /// other device. False: on none at all, since there are no doorbells, or too many.
+  /// Puts programs on the doorbells of these addresses, see doorbells(), and on no other device,
+  /// where the kernel has tcx. Returns false when no device has programs, because there are no
+  /// doorbells, or too many.
   bool attach_doorbells(const std::vector<Address>& pods);
-  /// Has one of them gone, as far as the links tell that follow() has seen?
+  /// Returns whether one of the doorbells has gone, as far as the links tell that follow() has
+  /// seen.
   bool has_lost_doorbell() const { return !doorbells_.empty() && attached_ != doorbells_; }
 
   std::size_t attached() const { return attached_.size(); }
-  /// The number of devices with programs and of those that could have some.
+  /// Returns the number of devices with programs and of those that could have some.
   std::size_t wanted() const { return wanted_; }
-  /// Why the first of those that could not be attached to was not; empty: there is none.
+  /// Returns why the first device that could not be attached to was not; empty: there is none.
   const std::string& first_refusal() const { return first_refusal_; }
-  /// Devices that could not be attached to, with the reason, since the last call.
+  /// Returns the devices that could not be attached to since the last call, with the reasons.
   std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
 
  private:
@@ -84,8 +88,8 @@ class Devices {
   std::set<std::uint32_t> uplinks_;
   std::set<std::uint32_t> attached_;
   std::set<std::uint32_t> refused_;
-  std::set<std::uint32_t> doorbells_;  ///< empty: others are attached to, or none
-  bool is_choosing_ = true;            ///< as links come and go
+  std::set<std::uint32_t> doorbells_;  ///< doorbells with programs; empty: other devices, or none
+  bool is_choosing_ = true;            ///< whether devices are chosen as links come and go
   std::size_t wanted_ = 0;
   std::string first_refusal_;
   std::vector<std::string> warnings_;

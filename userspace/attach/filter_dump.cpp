@@ -17,8 +17,8 @@ namespace dptrace {
 
 namespace {
 
-// libmnl's callbacks: attributes come in the order of the message, the kind before what depends on
-// it.
+// libmnl calls back for attributes in the order of the message, where the kind comes before what
+// depends on it.
 int on_option(const nlattr* attribute, void* context) {
   auto& filter = *static_cast<TcFilter*>(context);
   if (mnl_attr_get_type(attribute) == TCA_BPF_NAME) filter.program = mnl_attr_get_str(attribute);
@@ -75,7 +75,7 @@ Result<std::vector<TcFilter>> dump_filters(std::uint32_t ifindex, TcDirection di
     const int more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(length), 1,
                                 mnl_socket_get_portid(socket.get()), on_filter, &filters);
     if (more < 0) {
-      // No clsact qdisc, or no device.
+      // There is no clsact qdisc, or no device.
       if (errno == EINVAL || errno == ENODEV || errno == ENOENT) return filters;
       return failed();
     }

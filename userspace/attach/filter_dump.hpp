@@ -1,4 +1,4 @@
-// The tc filters on a device, as far as telling ours from others' needs.
+// dump_filters() lists the tc filters on a device, as far as telling ours from others' needs.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@ struct TcFilter {
   std::uint32_t handle = 0;
   std::uint16_t priority = 0;
   std::string kind;     ///< `bpf`, `u32`, ...
-  std::string program;  ///< name of a bpf filter
+  std::string program;  ///< the name that a bpf filter has from its program
 };
 
 enum class TcDirection { kIngress, kEgress };
 
-/// Empty when the device has no clsact qdisc.
+/// The list is empty when the device has no clsact qdisc.
 Result<std::vector<TcFilter>> dump_filters(std::uint32_t ifindex, TcDirection direction);
 
 }  // namespace dptrace

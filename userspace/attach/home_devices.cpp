@@ -6,7 +6,7 @@ namespace dptrace {
 
 namespace {
 
-// Programs may read it meanwhile: whole, one way or the other.
+// Programs may read the way meanwhile: they see it whole, before the change or after.
 void store(dpt_home_device& way, dpt_home_device value) {
   std::atomic_ref(way).store(value, std::memory_order_release);
 }
@@ -27,7 +27,7 @@ bool HomeDevices::set(std::uint32_t ifindex, std::uint32_t flags) {
     return true;
   }
   if (own == DPT_HOME_WAYS) return true;
-  // The last one fills the gap.
+  // The last way fills the gap.
   if (own != used - 1) store(ways[own], ways[used - 1]);
   store(ways[used - 1], {});
   return true;

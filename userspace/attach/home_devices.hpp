@@ -1,4 +1,4 @@
-// HomeDevices tells the programs of the devices of the home netns, in memory that they read.
+// HomeDevices tells the BPF programs about the devices of the home netns, in memory that they read.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,13 @@ namespace dptrace {
 
 class HomeDevices {
  public:
-  /// `sets`: DPT_HOME_SETS of them, all zero.
+  /// `sets` are DPT_HOME_SETS, all zero.
   explicit HomeDevices(std::span<dpt_home_set> sets) : sets_(sets) {}
 
-  /// `flags`: enum dpt_home_flag, 0 forgets the device. False: there is no room for it.
+  /// `flags` are enum dpt_home_flag bits; 0 forgets the device. Returns false when there is no room
+  /// for the device.
   bool set(std::uint32_t ifindex, std::uint32_t flags);
-  /// 0: not known.
+  /// Returns the flags of a device; 0: it is not known.
   std::uint32_t flags(std::uint32_t ifindex) const;
 
  private:

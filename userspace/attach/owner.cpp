@@ -15,7 +15,7 @@ namespace dptrace {
 
 namespace {
 
-// Of quotas of nfacct: one that hardly anything is ever said in.
+// The group is that of nfacct's quotas: hardly anything is ever said in it.
 constexpr std::uint32_t kGroup = 1U << 7;
 constexpr const char* kSockets = "/proc/net/netlink";
 
@@ -45,7 +45,7 @@ Result<OwnerClaim> OwnerClaim::make() {
       fmt::format("claiming tc filters by a netfilter netlink socket: {}", std::strerror(errno)));
 }
 
-// `sk               Eth Pid        Groups   Rmem ...`, a line a socket.
+// Each line of the text is a socket: `sk Eth Pid Groups Rmem ...`.
 std::set<std::uint32_t> parse_living_owners(std::string_view text) {
   std::set<std::uint32_t> owners;
   std::istringstream lines{std::string(text)};
@@ -66,7 +66,7 @@ std::set<std::uint32_t> parse_living_owners(std::string_view text) {
 Result<std::set<std::uint32_t>> living_owners() {
   std::ifstream file(kSockets);
   const std::string text(std::istreambuf_iterator<char>(file), {});
-  // Even without sockets it has a line.
+  // The file has a line even without sockets.
   if (text.empty())
     return failure(fmt::format("reading {}: which tc filters are used is not known", kSockets));
   return parse_living_owners(text);

@@ -10,9 +10,10 @@
 
 namespace dptrace {
 
-/// A number that no other living dptrace of this network namespace has, as long as it is held. It
-/// is the port of a netlink socket in a multicast group that takes CAP_NET_ADMIN to join: as
-/// filters, it belongs to a netns and goes with its process, and nobody else can have one.
+/// OwnerClaim holds a number that no other living dptrace of this network namespace has. The number
+/// is the port of a netlink socket in a multicast group that takes CAP_NET_ADMIN to join: like
+/// filters, the port belongs to a netns; it goes with its process, and nobody without that
+/// capability can have one.
 class OwnerClaim {
  public:
   static Result<OwnerClaim> make();
@@ -27,7 +28,7 @@ class OwnerClaim {
 
 constexpr std::uint32_t kMaxOwner = 0x3fffffff;
 
-/// The owners of this network namespace that live.
+/// Returns the owners of this network namespace that live.
 Result<std::set<std::uint32_t>> living_owners();
 /// `text` has the form of /proc/net/netlink.
 std::set<std::uint32_t> parse_living_owners(std::string_view text);

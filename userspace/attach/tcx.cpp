@@ -13,7 +13,7 @@ namespace dptrace {
 
 namespace {
 
-// From the kernel's uapi of 6.6; Debian 12's headers and libbpf are older.
+// These numbers are from the kernel's uapi of 6.6; Debian 12's headers and libbpf are older.
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 constexpr std::uint32_t kBefore = 1U << 3;
@@ -24,7 +24,7 @@ class Tcx final : public Tc {
 
   std::optional<std::set<std::uint32_t>> undisturbed() const override { return std::nullopt; }
 
-  // The devices are tried themselves: it costs them nothing.
+  // The devices are tried themselves, which costs them nothing.
   std::string trial() const override { return {}; }
 
   Result<> attach(std::uint32_t ifindex, bool l2) override {
@@ -39,7 +39,7 @@ class Tcx final : public Tc {
     return {};
   }
 
-  // They are before whatever is there, and nobody has a name to take them away by.
+  // Our programs are before whatever is there, and nobody has a name to take them away by.
   std::string what_is_wrong(std::uint32_t) const override { return {}; }
 
   void detach(std::uint32_t ifindex) override { links_.erase(ifindex); }

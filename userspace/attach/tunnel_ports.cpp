@@ -8,7 +8,7 @@ namespace dptrace {
 
 namespace {
 
-// As the programs know them without being told (packet.bpf.h).
+// Returns the kind that the programs know without being told (packet.bpf.h).
 std::uint8_t usual_kind(std::uint16_t port) {
   if (port == 4789 || port == 8472) return DPT_PORT_VXLAN;
   return port == 6081 ? DPT_PORT_GENEVE : 0;

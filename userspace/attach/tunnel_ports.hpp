@@ -1,4 +1,5 @@
-// UDP ports of VXLAN and Geneve devices, told to the BPF programs as devices come and go.
+// TunnelPorts tells the BPF programs the UDP ports of VXLAN and Geneve devices, as devices come and
+// go.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,10 @@ namespace dptrace {
 
 class TunnelPorts {
  public:
-  /// `ports` has DPT_UDP_PORTS entries. Both are memory that the programs read.
+  /// `ports` has DPT_UDP_PORTS entries. The programs read `ports` and `told`.
   TunnelPorts(std::uint8_t* ports, std::uint32_t* told) : ports_(ports), told_(told) {}
 
-  /// All links of a netns: what was known of it before is no more.
+  /// `links` are all links of a netns: what was known of the netns before is no more.
   void set(std::uint32_t netns, const std::vector<Link>& links);
 
  private:
@@ -24,7 +25,7 @@ class TunnelPorts {
 
   std::uint8_t* ports_;
   std::uint32_t* told_;
-  std::map<std::uint32_t, Kinds> by_netns_;  ///< of those that have any
+  std::map<std::uint32_t, Kinds> by_netns_;  ///< the namespaces that have any such ports
 };
 
 }  // namespace dptrace

@@ -20,10 +20,10 @@ namespace dptrace {
 
 namespace {
 
-// As BELIEF_NS in identity.bpf.h, and something more for records on their way.
+// kForgetNs is BELIEF_NS of identity.bpf.h, and something more for records on their way.
 constexpr std::uint64_t kForgetNs = 36'000'000'000;
 
-// Far longer than a program takes to write a record.
+// The first sleep is far longer than a program takes to write a record.
 constexpr std::chrono::milliseconds kFirstSleep{500};
 
 int fd_of(const bpf_program* program) { return program == nullptr ? -1 : bpf_program__fd(program); }
@@ -37,7 +37,8 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
                                                 SymbolsReading& symbols) {
   std::optional<KernelBtf> types(std::move(btf));
   const auto offers = KernelOffers::ask(*types);
-  // They are waited for as late as can be: before loading where programs are made for functions.
+  // The symbols are waited for as late as can be: before loading only where programs are made for
+  // functions.
   Hooks hooks;
   if (offers.tracing_functions) {
     if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
@@ -52,18 +53,18 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   auto* data = capture->object_.skeleton->bss;
   capture->marks_.emplace(data->marks, data->translated_marks);
   capture->tunnel_ports_.emplace(data->tunnel_ports, &data->tunnel_ports_told);
-  // The ring is read from before anything writes to it; exits are attached before entries.
+  // The ring is there before anything writes to it; exits are attached before entries.
   auto ring = Ring::open(bpf_map__fd(capture->object_.skeleton->maps.ring));
   if (!ring) return tl::unexpected(ring.error());
   capture->ring_ = std::move(*ring);
   capture->families_.emplace(capture->object_, offers);
   capture->may_let_hooks_go_ = offers.functions_again;
-  // clsact forks: no other thread may run then.
+  // clsact forks, and no other thread may run then: the symbols have to be there.
   if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
   if (auto attached = capture->attach_devices(settings, offers); !attached) {
     return tl::unexpected(attached.error());
   }
-  // What is left must see every packet that matters.
+  // The probes that are left in a lower gear must see every packet that matters.
   if (!capture->sees_every_device() || !capture->families_->has("kfree_skb"))
     capture->gearbox_ = Gearbox(0);
   if (auto seeing = capture->sees_anything(); !seeing) return tl::unexpected(seeing.error());
@@ -121,7 +122,7 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
     tc = offers.tcx ? make_tcx(fds) : make_clsact(fds);
     if (settings.load_all) state.why = tc->trial();
   }
-  // What a dptrace left that was killed.
+  // A dptrace that was killed may have left filters.
   if (const auto removed = remove_stale_filters(); !removed && state.why.empty())
     state.why = removed.error().message;
   auto devices = Devices::start(std::move(tc),
@@ -149,9 +150,9 @@ Result<> Capture::attach_devices(const CaptureSettings& settings, const KernelOf
   return {};
 }
 
-// A program that has not seen yet that the reader sleeps wakes nobody. Therefore the first sleep is
-// short. What came into the ring meanwhile is found when the next one begins, and then all programs
-// have seen it.
+// A program that has not seen yet that the reader sleeps does not wake it. Therefore the first
+// sleep is short. Records that came into the ring meanwhile are found when the next sleep begins,
+// and by then all programs have seen that the reader sleeps.
 std::chrono::milliseconds Capture::fall_asleep(std::chrono::milliseconds timeout, Wait wait) {
   const std::uint32_t asleep = wait == Wait::kForOne ? 1 : 0;
   std::atomic_ref sleeps(object_.skeleton->bss->reader_sleeps);
@@ -200,7 +201,7 @@ void Capture::count_lost() {
   lost_ = lost_events(bpf_map__fd(object_.skeleton->maps.counts)) + missed_;
 }
 
-// What was lost after the count is told the next time, with a beginning that is before it.
+// A record that is lost after the count is told the next time, as lost since a time before it.
 bool Capture::tell_lost(std::uint64_t begin_ns, const Receiver& receive) {
   const std::uint64_t lost_before = lost_;
   count_lost();
@@ -214,10 +215,10 @@ void Capture::follow_links() {
   if (!devices_->follow()) return;
   on_links_();
   const std::uint64_t now = monotonic_ns();
-  // An asked-for address may be behind another device now: that is looked into when the node is
-  // measured the next time. Until then all devices are watched.
+  // An asked-for address may be behind another device now: the next measurement of the node looks
+  // into that. Until then all devices are watched.
   if (gearbox_.has_doorbells()) gearbox_.set_doorbells(now, false);
-  // A pod has gone; its successor is to find everything attached.
+  // When a pod has gone, its successor must find everything attached.
   if (devices_->has_lost_doorbell()) gearbox_.follow(now);
 }
 
@@ -240,7 +241,7 @@ bool Capture::shift_gear(const Receiver& receive) {
   if (gear != Gear::kArmed) return true;
   devices_->attach_chosen();
   hook_gear_.ask(now);
-  // What passed meanwhile, or is under way, lacks what the others would have told.
+  // Packets that passed meanwhile, or are under way, lack what the other families would have told.
   return tell_gap({not_armed_since_ns_, monotonic_ns(), 0}, receive);
 }
 
@@ -271,7 +272,7 @@ void Capture::forget_following() {
   auto* data = object_.skeleton->bss;
   for (auto* since_ns : {&data->following, &data->translated_since}) {
     std::atomic_ref shared(*since_ns);
-    // Not if the programs have just renewed it.
+    // The exchange fails if the programs have just renewed the time.
     if (auto since = shared.load(std::memory_order_relaxed);
         since != 0 && complete_until_ > since + kForgetNs)
       shared.compare_exchange_strong(since, 0, std::memory_order_relaxed);

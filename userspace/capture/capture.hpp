@@ -1,4 +1,5 @@
-// A running capture: every probe that this kernel allows, attached; records come out of poll().
+// A Capture runs: it attaches every probe that this kernel allows, and hands over records in
+// poll().
 #pragma once
 
 #include <chrono>
@@ -24,9 +25,9 @@ class Capture {
  public:
   using Receiver = Ring::Receiver;
 
-  /// An error when nothing can be seen at all; a probe that is missing is told in probes(). `btf`
-  /// is gone before programs are loaded: libbpf reads one of its own, and each takes as much memory
-  /// as all the rest.
+  /// Returns an error when nothing can be seen at all; probes() tells which probes are missing.
+  /// `btf` is gone before programs are loaded: libbpf reads a BTF of its own, and each takes as
+  /// much memory as all the rest.
   static Result<std::unique_ptr<Capture>> start(const CaptureSettings& settings, KernelBtf btf,
                                                 SymbolsReading& symbols);
   ~Capture();
@@ -34,32 +35,33 @@ class Capture {
   Capture& operator=(const Capture&) = delete;
 
   enum class Wait {
-    kForMany,  ///< records or all of `timeout`, which costs those who send least
-    kForOne,   ///< until the first record
+    kForMany,  ///< waits for many records or for all of `timeout`, which costs senders least
+    kForOne,   ///< waits until the first record
   };
 
-  /// Forgets what was seen so far, when not everything was attached yet, but for the devices:
-  /// `receive` gets those. What is seen from now on is whole, but for packets under way.
+  /// Forgets what was seen so far, when not everything was attached yet, except for the devices,
+  /// which `receive` gets. What is seen from now on is whole, except for packets under way.
   void begin(const Receiver& receive);
   /// Waits for records, changed links or one of `wake_fds` becoming readable, at most `timeout`,
-  /// and no longer than its own work may wait; then hands over all records there are; before them,
-  /// where any were lost since the last time, one of DPT_EVENT_LOST.
+  /// and no longer than Capture's own work may wait. Then hands over all records there are. Before
+  /// them comes a record of DPT_EVENT_LOST, when any were lost since the last time.
   Result<> poll(std::chrono::milliseconds timeout, Wait wait, std::span<const int> wake_fds,
                 const Receiver& receive);
-  /// CLOCK_MONOTONIC time before which no record is still to come.
+  /// Returns the CLOCK_MONOTONIC time before which no record is still to come.
   std::uint64_t complete_until() const { return complete_until_; }
-  /// As told by DPT_EVENT_LOST since begin(): records that found no room in the ring, and hits that
-  /// the kernel kept from a program which was running.
+  /// Returns how much DPT_EVENT_LOST has told of since begin(): records that found no room in the
+  /// ring, and hits that the kernel kept from a program which was running.
   std::uint64_t lost() const { return lost_ - lost_before_; }
-  /// Those of lost() that the kernel kept from a program.
+  /// Returns the part of lost() that the kernel kept from a program.
   std::uint64_t missed() const { return missed_ - missed_before_; }
 
   ProbeStates probes() const;
-  /// Is it told what each socket of the node takes?
+  /// Returns whether it is told what each socket of the node takes.
   bool sees_sockets() const { return families_->has("socket"); }
-  /// Called when links of the own netns have changed, before the records that follow.
+  /// Sets what is called when links of the own netns have changed, before the records that follow.
   void on_links(std::function<void()> on_links) { on_links_ = std::move(on_links); }
-  /// To be told the links of other network namespaces; those of the own one are followed.
+  /// The caller tells it the links of other network namespaces; Capture follows the links of the
+  /// own one.
   TunnelPorts& tunnel_ports() { return *tunnel_ports_; }
   std::vector<std::string> take_warnings();
   /// Probes the hook functions of modules that were loaded meanwhile.
@@ -71,40 +73,41 @@ class Capture {
   struct Gap {
     std::uint64_t since_ns;
     std::uint64_t until_ns;
-    std::uint64_t records;  ///< that were lost; 0: families were not attached
+    std::uint64_t records;  ///< records that were lost; 0: families were not attached
   };
 
   Result<> attach_devices(const CaptureSettings& settings, const KernelOffers& offers);
-  /// By tracepoints, of every netns.
+  /// Returns whether tracepoints see every device of every netns.
   bool sees_every_device() const;
-  /// Why the kernel did not take a program; empty: it did.
+  /// Returns why the kernel did not take a program; empty: it did.
   std::string refusal(const char* program) const;
   Result<> sees_anything() const;
   void count_lost();
-  /// False when `receive` wants no more.
+  /// Returns false when `receive` wants no more.
   bool tell_lost(std::uint64_t begin_ns, const Receiver& receive);
-  /// `timeout`, or less.
+  /// Tells the programs whether the reader sleeps. Returns how long it may wait: `timeout` or less.
   std::chrono::milliseconds fall_asleep(std::chrono::milliseconds timeout, Wait wait);
   void follow_links();
   void measure(std::uint64_t now_ns);
-  /// These return false when `receive` wants no more.
+  /// These three return false when `receive` wants no more.
   bool shift_gear(const Receiver& receive);
   bool shift_hook_gear(const Receiver& receive);
   static bool tell_gap(const Gap& gap, const Receiver& receive);
-  /// Once nothing was followed for a while, packets that do not match cost less again.
+  /// Forgets when something was last followed, once that is a while ago: packets that do not match
+  /// cost less again.
   void forget_following();
 
   const std::vector<Address> pods_;
   LoadedObject object_;
   std::optional<Families> families_;
   Gearbox gearbox_;
-  Gear gear_ = Gear::kArmed;  ///< what is attached
+  Gear gear_ = Gear::kArmed;  ///< the gear whose families are attached
   HookGear hook_gear_;
   bool may_let_hooks_go_ = false;
   bool probes_hooks_ = true;
-  std::uint64_t hooks_asked_ns_ = 0;      ///< as the programs had it last
-  std::uint64_t followed_ns_ = 0;         ///< as the programs had it last
-  std::uint64_t not_armed_since_ns_ = 0;  ///< of the last time that not all was attached
+  std::uint64_t hooks_asked_ns_ = 0;      ///< the last value of the programs' entries_asked_for
+  std::uint64_t followed_ns_ = 0;         ///< the last value of the programs' `following`
+  std::uint64_t not_armed_since_ns_ = 0;  ///< begin of the last time that not all was attached
   std::optional<TunnelPorts> tunnel_ports_;
   std::optional<Marks> marks_;
   std::unique_ptr<Devices> devices_;
@@ -113,11 +116,11 @@ class Capture {
   ProbeState tc_state_;
   std::vector<std::string> warnings_;
   std::uint64_t complete_until_ = 0;
-  std::uint64_t lost_ = 0;           ///< as counted last
-  std::uint64_t lost_before_ = 0;    ///< likewise, at begin()
-  std::uint64_t missed_ = 0;         ///< of lost_: what the kernel kept from a program
-  std::uint64_t missed_before_ = 0;  ///< likewise, at begin()
-  std::uint64_t lost_since_ns_ = 0;  ///< time before which all that was lost is in lost_
+  std::uint64_t lost_ = 0;           ///< the total when it was last counted
+  std::uint64_t lost_before_ = 0;    ///< lost_ at begin()
+  std::uint64_t missed_ = 0;         ///< part of lost_ that the kernel kept from a program
+  std::uint64_t missed_before_ = 0;  ///< missed_ at begin()
+  std::uint64_t lost_since_ns_ = 0;  ///< all that was lost before this time is in lost_
 };
 
 }  // namespace dptrace

@@ -38,7 +38,7 @@ constexpr Function kNetfilter = {"dptrace_nf_slow", "nf_hook_slow", "fexit",
 constexpr Function kIpsec = {"dptrace_ipsec", "xfrm_output", "fentry",
                              "packets that IPsec takes, to send them encrypted"};
 
-// What could not come back is not let go of.
+// Programs at functions are let go of only where they can be attached again.
 Gear gear_of_functions(const KernelOffers& offers) {
   return offers.functions_again ? Gear::kArmed : Gear::kAlways;
 }
@@ -82,7 +82,7 @@ std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object, const Kernel
 }  // namespace
 
 Families::Families(LoadedObject& object, const KernelOffers& offers) {
-  // Ends are attached before beginnings.
+  // Probes of ends are attached before probes of beginnings.
   add(on_function(object, offers, kNetfilter));
   if (has(kNetfilter.name)) {
     auto hooks = on_hook_functions(object, offers);

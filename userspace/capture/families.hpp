@@ -1,5 +1,5 @@
-// The families of probes of a trace, but for tc, which follows the devices: attached, let go of and
-// reported alike.
+// Families has the families of probes of a trace: all but tc, which follows the devices. They are
+// attached, let go of and reported alike.
 #pragma once
 
 #include <memory>
@@ -15,18 +15,19 @@ namespace dptrace {
 
 class Families {
  public:
-  /// Attaches all that this kernel has.
+  /// Attaches all families that this kernel has.
   Families(LoadedObject& object, const KernelOffers& offers);
 
-  /// Attaches those of the gear and of all lower ones, lets go of the others.
+  /// Attaches the families of the gear and of all lower gears, and lets go of the others.
   void shift(Gear gear);
 
-  /// The probes of hook functions, while their gear has them: see HookProbes::want().
+  /// Says whether the probes of hook functions are wanted while their gear has them: see
+  /// HookProbes::want().
   void want_hook_functions(bool wanted);
 
   bool has(std::string_view name) const;
   ProbeStates states() const;
-  /// Follows the modules of the kernel. Returns warnings.
+  /// Probes the hook functions of kernel modules that were loaded meanwhile. Returns warnings.
   std::vector<std::string> follow_modules();
 
  private:

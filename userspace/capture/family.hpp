@@ -1,4 +1,4 @@
-// A family of probes: what it shows, what its programs are attached to, and what is lost without
+// A Family knows what its probes show, what its programs are attached to, and what is lost without
 // it.
 #pragma once
 
@@ -15,24 +15,27 @@ namespace dptrace {
 
 class Family {
  public:
-  /// `state`: name, mechanism and facts.
+  /// `state` has the name, mechanism and facts.
   Family(ProbeState state, Gear gear) : state_(std::move(state)), gear_(gear) {}
   virtual ~Family() = default;
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
 
-  /// Says in state() whether it is. A family that the kernel refuses costs its facts, nothing else.
+  /// Attaches the family, and says in state() whether it is attached. A family that the kernel
+  /// refuses costs its facts, nothing else.
   void attach();
   void detach();
 
   const ProbeState& state() const { return state_; }
-  /// The lowest gear in which it is attached.
+  /// Returns the lowest gear in which the family is attached.
   Gear gear() const { return gear_; }
 
  protected:
-  /// What it does not see although it is attached, and what to do about it; empty: nothing.
+  /// Attaches the programs. Returns what the family does not see although it is attached, and what
+  /// to do about it; empty: nothing. An error says why it is not attached.
   virtual Result<std::string> put_in_place() = 0;
-  /// Between attach() and detach(), also without a link and where it lacks something.
+  /// Returns true between an attach() that succeeded and detach(), also for a family that has no
+  /// link or lacks something.
   bool is_in_place() const { return in_place_; }
   void keep(BpfLink link) { links_.push_back(std::move(link)); }
 
@@ -43,10 +46,12 @@ class Family {
   std::vector<BpfLink> links_;
 };
 
-/// One program at one place that it names itself: a tracepoint or a function of the kernel.
+/// ProgramFamily is one program at one place that the program names itself: a tracepoint or a
+/// function of the kernel.
 class ProgramFamily final : public Family {
  public:
-  /// `refusal`: why the program was not loaded; empty: it was. `place`: for people.
+  /// `refusal` says why the program was not loaded; empty: it was. `place` names the sort of place,
+  /// for people.
   ProgramFamily(ProbeState state, Gear gear, bpf_program* program, std::string refusal,
                 const char* place)
       : Family(std::move(state), gear),
@@ -62,10 +67,10 @@ class ProgramFamily final : public Family {
   const char* place_;
 };
 
-/// The program that runs for each packet that a socket of the node takes.
+/// SocketFamily is the program that runs for each packet that a socket of the node takes.
 class SocketFamily final : public Family {
  public:
-  /// `program`: none where it was refused.
+  /// `program` is null where it was refused.
   SocketFamily(ProbeState state, bpf_program* program, std::string refusal)
       : Family(std::move(state), Gear::kArmed), program_(program), refusal_(std::move(refusal)) {}
 

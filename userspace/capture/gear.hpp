@@ -1,4 +1,5 @@
-// A gear says which families of probes are attached. Each has all that the ones before it have.
+// A gear says which families of probes are attached. Each gear also has the families of all gears
+// before it.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +7,9 @@
 namespace dptrace {
 
 enum class Gear : std::uint8_t {
-  kAlways,    ///< drops, which cost nothing while there are none
-  kWatching,  ///< what devices of every netns receive and send
-  kArmed,     ///< all
+  kAlways,    ///< the probe of drops, which costs nothing while there are none
+  kWatching,  ///< probes of what devices of every netns receive and send
+  kArmed,     ///< all families
 };
 
 }  // namespace dptrace

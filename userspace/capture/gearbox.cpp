@@ -20,7 +20,7 @@ void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
     if (followed_ns_ == 0) followed_ns_ = now_ns;
     return;
   }
-  // Less than before: a CPU has gone, and its count with it.
+  // The count is less than before when a CPU has gone, and its count with it.
   if (passed > UINT32_MAX / 2) return;
   const double rate = static_cast<double>(passed) * 1e9 / static_cast<double>(passed_ns);
   const auto busy = static_cast<double>(busy_);

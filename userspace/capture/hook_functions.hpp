@@ -1,5 +1,5 @@
-// Which functions netfilter hooks call: probed at their entry, they tell which of them ended a
-// packet.
+// hook_functions() lists the functions that netfilter hooks call: probed at their entry, they tell
+// which of them ended a packet.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,13 @@ struct HookFunction {
   bool has_btf = false;  ///< the kernel knows its arguments: a fentry program can be put on it
 };
 
-/// Those that this kernel has with the modules loaded now, the ones that most often end a packet
-/// first.
+/// Returns the hook functions that this kernel has with the modules loaded now; the functions that
+/// most often end a packet come first. Only with `btf` is .has_btf set.
 std::vector<HookFunction> hook_functions(const Symbols& symbols);
 std::vector<HookFunction> hook_functions(const Symbols& symbols, const KernelBtf& btf);
 
-/// The code of nf_hook_slow, which calls them; of size 0: not known.
+/// Returns the code of nf_hook_slow, which calls the hook functions; its size is 0 when it is not
+/// known.
 dpt_range hook_caller(const Symbols& symbols);
 
 struct Hooks {

@@ -91,7 +91,8 @@ std::string HookProbes::attach_kprobe(const HookFunction& function) {
 }
 
 void HookProbes::note_probed(const HookFunction& function, bool is_probed) {
-  // Without it, what this function or one before it decides is told without a name.
+  // Without an entry in the map, what this function or one before it decides is told without a
+  // name.
   const std::uint8_t one = 1;
   const int map = bpf_map__fd(skeleton_.maps.probed);
   if (is_probed) {
@@ -115,7 +116,7 @@ std::vector<std::string> HookProbes::follow_modules() {
   for (const auto& function : hook_functions(*symbols)) {
     if (is_known(by_fentry_, function.name) || is_known(by_kprobe_, function.name)) continue;
     by_kprobe_.push_back(function);
-    // With the others, when they are wanted again.
+    // The function is probed with the others, when they are wanted again.
     if (!is_in_place() || !wanted_) continue;
     if (const auto why = attach_kprobe(function); !why.empty())
       warnings.push_back(

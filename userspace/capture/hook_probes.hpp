@@ -1,5 +1,5 @@
-// The family that tells which function ended a packet at a netfilter hook: a probe at the entry of
-// each, of modules that are loaded later too.
+// HookProbes is the family that tells which function ended a packet at a netfilter hook. It has a
+// probe at the entry of each hook function, also of modules that are loaded later.
 #pragma once
 
 #include <string>
@@ -12,30 +12,31 @@ namespace dptrace {
 
 class HookProbes final : public Family {
  public:
-  /// `by_fentry`: in the order of the programs that were made for them. `refusal`: why there is no
-  /// kprobe program for the others; empty: there is.
+  /// `by_fentry` is in the order of the programs that were made for its functions. `refusal` says
+  /// why there is no kprobe program for the other functions; empty: there is one.
   HookProbes(ProbeState state, Gear gear, dptrace_bpf& skeleton,
              std::vector<HookFunction> by_fentry, std::vector<HookFunction> by_kprobe,
              std::string refusal);
 
-  /// Are the probes needed all the time? IPVS takes every packet over, and passes it on.
+  /// Returns whether the probes are needed all the time, because IPVS has hook functions: IPVS
+  /// takes every packet over, and passes it on.
   bool has_ipvs() const;
-  /// Lets go of the probes, or attaches them again, while the family is in place: without them the
+  /// Lets go of the probes, or attaches them again, while the family is in place. Without them the
   /// function is told where the stack of a free names it, or where a hook has but one.
   void want(bool wanted);
-  /// Probes the functions of modules that were loaded meanwhile. Returns what could not be, for
-  /// people.
+  /// Probes the functions of modules that were loaded meanwhile. Returns, for people, which
+  /// functions could not be probed.
   std::vector<std::string> follow_modules();
 
  private:
   Result<std::string> put_in_place() override;
-  /// What was entered while the probes were attached the last time.
+  /// Forgets which functions were entered while the probes were attached the last time.
   void forget_entries();
-  /// Returns what is not probed, and why.
+  /// Returns which functions are not probed, and why.
   std::string attach_all();
-  /// Why it could not be; empty: it is.
+  /// Returns why the function could not be probed; empty: it is probed.
   std::string attach_kprobe(const HookFunction& function);
-  /// Whether its entry is told from now on.
+  /// Tells the programs whether the entry of the function is told from now on.
   void note_probed(const HookFunction& function, bool is_probed);
 
   dptrace_bpf& skeleton_;
@@ -43,7 +44,7 @@ class HookProbes final : public Family {
   std::vector<HookFunction> by_kprobe_;
   bool wanted_ = true;
   const std::string refusal_;
-  std::string modules_;  ///< as loaded_modules() had them last
+  std::string modules_;  ///< the last result of loaded_modules()
 };
 
 }  // namespace dptrace

@@ -14,8 +14,9 @@ namespace dptrace {
 
 namespace {
 
-// An empty program on a function that every kernel has: a policy may refuse it although BTF and
-// ftrace are there.
+// Puts an empty program on a function that every kernel has: a policy may refuse it although BTF
+// and ftrace are there. Returns why it could not be attached; empty: it could. `again` tells
+// whether it could be attached a second time.
 std::string ask_for_tracing(const KernelBtf& btf, bool& again) {
   const auto function = btf.function_id("nf_hook_slow");
   if (!function) return "nf_hook_slow is not in the kernel's BTF";
@@ -43,7 +44,8 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   offers.drop_reasons = btf.tracepoint_arguments("kfree_skb") >= 3;
   offers.consume_locations = btf.tracepoint_arguments("consume_skb") >= 2;
   offers.tcx = btf.has_enumerator("bpf_attach_type", "BPF_TCX_INGRESS");
-  // Commands of the same age as the verifiers that are meant (6.9, 6.17): asking takes too long.
+  // BPF_PROG_STREAM_READ_BY_FD (6.17) and BPF_TOKEN_CREATE (6.9) are of the same age as the
+  // verifiers that are meant: to ask the verifiers themselves takes too long.
   offers.direct_reads = btf.has_enumerator("bpf_cmd", "BPF_PROG_STREAM_READ_BY_FD");
   offers.casts = btf.function_id("bpf_rdonly_cast").has_value();
   offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");

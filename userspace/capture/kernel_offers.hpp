@@ -11,18 +11,18 @@ namespace dptrace {
 struct KernelOffers {
   bool drop_reasons = false;  ///< kfree_skb has the reason as its third argument (5.17)
   bool consume_locations =
-      false;         ///< consume_skb says from where as its second argument (6.3 to 6.5)
-  bool tcx = false;  ///< 6.6
+      false;         ///< consume_skb has the location as its second argument (6.3 to 6.5)
+  bool tcx = false;  ///< tc programs may be attached by tcx (6.6)
   bool tracing_functions = false;  ///< fentry and fexit programs load and attach
-  bool functions_again = false;    ///< and may be attached again when they were detached (5.13)
-  std::string tracing_refusal;     ///< why not
-  bool xfrm_output = false;        ///< it has this function, whose arguments are known
-  bool inet_rtx_syn_ack = false;   ///< likewise
+  bool functions_again = false;    ///< they may be attached again after they were detached (5.13)
+  std::string tracing_refusal;     ///< why there are no .tracing_functions
+  bool xfrm_output = false;        ///< the kernel has this function, and its arguments are known
+  bool inet_rtx_syn_ack = false;   ///< the same of this function
   bool kprobes = false;
   bool direct_reads = false;  ///< tracing programs may read through untrusted pointers (6.17)
   bool casts = false;         ///< tracing programs may read a number as a pointer to a struct (6.2)
-  /// The verifier is done in time with the larger form of the network programs (identity.bpf.h):
-  /// measured on 6.12; 6.1 gives up.
+  /// The verifier is done in time with the larger form of the network programs (READ_BOTH_WAYS in
+  /// identity.bpf.h): measured on 6.12; 6.1 gives up.
   bool large_network_programs = false;
 
   static KernelOffers ask(const KernelBtf& btf);

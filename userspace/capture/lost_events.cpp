@@ -12,7 +12,7 @@ namespace dptrace {
 
 namespace {
 
-// Layout of struct dpt_counts in emit.bpf.h.
+// Counts has the layout of struct dpt_counts in emit.bpf.h.
 struct Counts {
   std::uint64_t written;
   std::array<std::uint64_t, DPT_EVENT_END + 1> lost;

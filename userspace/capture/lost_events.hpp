@@ -1,4 +1,4 @@
-// Events that the BPF programs could not tell are counted by them and by the kernel.
+// The BPF programs and the kernel count the events that could not be told.
 #pragma once
 
 #include <cstdint>
@@ -7,15 +7,16 @@ struct bpf_object;
 
 namespace dptrace {
 
-/// Records that found no room in the ring: of all kinds and CPUs, since the programs were loaded.
-/// `counts` is the map of that name.
+/// Returns how many records found no room in the ring: of all kinds and CPUs, since the programs
+/// were loaded. `counts` is the descriptor of the map of that name.
 std::uint64_t lost_events(int counts);
 
-/// Runs of a program that the kernel left out because the same program was running on that CPU: it
-/// counts them since 5.12 for fentry and fexit, since 6.1 for tracepoints too.
+/// Returns how many runs of a program the kernel left out because the same program was running on
+/// that CPU. The kernel counts these runs since 5.12 for fentry and fexit, and since 6.1 for
+/// tracepoints too. `program` is a descriptor.
 std::uint64_t missed_runs(int program);
 
-/// Of all programs of the object that are loaded.
+/// Returns the sum of these runs for all programs of the object that are loaded.
 std::uint64_t missed_runs(const bpf_object& object);
 
 }  // namespace dptrace

@@ -8,7 +8,7 @@ namespace dptrace {
 
 namespace {
 
-// Not what a program has just renewed.
+// The exchange fails for a mark that a program has just renewed.
 template <typename Mark, typename Older>
 void fade_all(std::span<Mark> marks, Older older) {
   for (auto& mark : marks) {

@@ -1,5 +1,5 @@
-// The marks that the BPF programs leave on skbs of ours (bpf/lib/marks.bpf.h) and on what NAT
-// has made of their packets (bpf/lib/translated.bpf.h), faded with time.
+// Marks fades the marks that the BPF programs leave on skbs of ours (bpf/lib/marks.bpf.h) and on
+// what NAT has made of their packets (bpf/lib/translated.bpf.h).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ class Marks {
   Marks(std::span<std::uint32_t> skbs, std::span<std::uint8_t> translated)
       : skbs_(skbs), translated_(translated) {}
 
-  /// To be called now and then, with CLOCK_MONOTONIC. A mark is kept for `period_ns` at least and
-  /// twice that at most.
+  /// Call it now and then, with CLOCK_MONOTONIC. A mark is kept for `period_ns` at least and twice
+  /// that at most.
   void fade(std::uint64_t now_ns, std::uint64_t period_ns);
 
  private:

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kLogTail = 2000;
 constexpr std::string_view kOnHookFunction = "dptrace_hook_";
 
-// libbpf talks through a plain function; what it said last explains a failure.
+// libbpf talks through a plain function; the last that it said explains a failure.
 std::string& libbpf_log() {
   static std::string log;
   return log;
@@ -73,7 +73,8 @@ void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const Ker
   bpf_map__set_max_entries(skeleton.maps.ring, static_cast<std::uint32_t>(settings.ring_bytes));
 }
 
-// Making a qdisc for them would cost the node packets: see Devices.
+// Returns whether the tc programs are loaded. They are not where every device would need a new
+// qdisc: making one would cost the node packets, see Devices.
 bool wants_tc(const dptrace_bpf& skeleton, const CaptureSettings& settings,
               const KernelOffers& offers, const Refusals& refusals) {
   if (offers.tcx || settings.load_all || !settings.interfaces.empty()) return true;
@@ -82,7 +83,8 @@ bool wants_tc(const dptrace_bpf& skeleton, const CaptureSettings& settings,
   return devices && !devices->empty();
 }
 
-// To verify them takes a sixth of the start, and few nodes have such devices.
+// Returns whether the programs for devices without a link header are loaded: to verify them takes a
+// sixth of the start, and few nodes have such devices.
 bool wants_l3(const dptrace_bpf& skeleton, const CaptureSettings& settings,
               const Refusals& refusals) {
   if (settings.load_all || !settings.interfaces.empty()) return true;
@@ -129,7 +131,7 @@ bool is_large(const dptrace_bpf& skeleton, std::string_view name) {
 void place_hook_functions(LoadedObject& object, const KernelOffers& offers, const Hooks& hooks) {
   auto& skeleton = *object.skeleton;
   const auto& refusals = object.refusals;
-  // Without it they would tell nothing.
+  // Without the program at nf_hook_slow, those at hook functions would tell nothing.
   if (!offers.tracing_functions || is_refused(refusals, skeleton.progs.dptrace_nf_slow)) return;
   bpf_program__set_autoload(skeleton.progs.dptrace_nf_slow, true);
   std::memcpy(&skeleton.rodata->hook_caller, &hooks.caller, sizeof hooks.caller);
@@ -149,7 +151,7 @@ void place_hook_functions(LoadedObject& object, const KernelOffers& offers, cons
       object.by_kprobe.push_back(function);
     }
   }
-  // Also when there is none yet: modules are loaded later.
+  // The kprobe program is loaded although no function may need it yet: modules are loaded later.
   if (kprobes) bpf_program__set_autoload(skeleton.progs.dptrace_hook, true);
 }
 
@@ -169,12 +171,12 @@ Result<> load(dptrace_bpf& skeleton) {
                   std::strerror(-error), log_tail()));
 }
 
-// What only one of the two, trace and watch, uses costs the other nothing.
+// Maps that only the trace or only the watch uses cost the other nothing.
 void leave_out(std::initializer_list<bpf_map*> maps) {
   for (auto* map : maps) bpf_map__set_autocreate(map, false);
 }
 
-// What the watch alone needs, and what was refused.
+// Leaves out the maps that the watch alone needs, and the programs that were refused.
 void leave_out(const LoadedObject& object) {
   const auto& maps = object.skeleton->maps;
   leave_out({maps.watch_counts_even, maps.watch_counts_odd, maps.watch_other, maps.watch_pods,
@@ -185,7 +187,7 @@ void leave_out(const LoadedObject& object) {
   }
 }
 
-// The number of a fentry program of netfilter.bpf.c; SIZE_MAX: it is none of them.
+// Returns the number of a fentry program of netfilter.bpf.c; SIZE_MAX: the program is none of them.
 std::size_t hook_function_slot(std::string_view program) {
   std::size_t slot = SIZE_MAX;
   if (program.starts_with(kOnHookFunction)) {
@@ -251,7 +253,7 @@ Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOf
       large = false;
       continue;
     }
-    // Each of them stands for the function that it was put on.
+    // A fentry program stands for the hook function that it was put on.
     if (const auto slot = hook_function_slot(refusal->program); slot < object.by_fentry.size())
       refusal->program = object.by_fentry[slot].name;
     if (!refusals.emplace(refusal->program, refusal->why).second)

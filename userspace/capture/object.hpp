@@ -1,4 +1,5 @@
-// The BPF object: opened, told the settings, loaded with the programs that this kernel can run.
+// The BPF object is opened here, told the settings, and loaded with the programs that this kernel
+// can run.
 #pragma once
 
 #include <vector>
@@ -12,8 +13,9 @@
 
 namespace dptrace {
 
-/// The form of each that the kernel's verifier takes. Those of tc are all there or none is, but for
-/// those of devices without a link header.
+/// NetworkPrograms has the form of each network program that the kernel's verifier takes; null: the
+/// program is not loaded. The programs of tc are all there or none is, except that those for
+/// devices without a link header may be missing alone.
 struct NetworkPrograms {
   bpf_program* l2_in = nullptr;
   bpf_program* l2_out = nullptr;
@@ -26,15 +28,16 @@ struct LoadedObject {
   Skeleton skeleton;
   NetworkPrograms network;
   std::vector<HookFunction> by_fentry;  ///< hook functions whose entry a fentry program tells
-  std::vector<HookFunction> by_kprobe;  ///< to be probed by the kprobe program
+  std::vector<HookFunction> by_kprobe;  ///< hook functions that the kprobe program probes
   Refusals refusals;                    ///< what is not loaded, by its program or hook function
 };
 
-/// Without the programs that this kernel does not take: each costs its facts.
+/// Loads the object without the programs that this kernel does not take: each of these costs its
+/// facts.
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
                                  const Hooks& hooks);
 
-/// With the drop-watch alone.
+/// Loads the object with the programs of the drop-watch alone.
 Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers);
 
 }  // namespace dptrace

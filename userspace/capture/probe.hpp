@@ -1,4 +1,4 @@
-// The probes: what each is for, and whether this kernel and this user have it.
+// ProbeState says what a probe is for, and whether this kernel and this user have it.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@ struct ProbeState {
   std::string name;       ///< `tcx`, `kfree_skb`, `nf_hook_slow`, ...
   std::string mechanism;  ///< `tp_btf`, `tcx`, `clsact`, `fexit`, `kprobe`, `cgroup`
   bool attached = false;
-  std::string facts;  ///< what it tells, for people
-  std::string why;    ///< when it is missing: the reason and the remedy
+  std::string facts;  ///< what the probe tells, for people
+  std::string why;    ///< when the probe is missing: the reason and the remedy
 };
 
 using ProbeStates = std::vector<ProbeState>;

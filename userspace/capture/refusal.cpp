@@ -29,7 +29,8 @@ std::string reason_of(int error) {
 }  // namespace
 
 std::optional<Refusal> refusal_of(std::string_view libbpf_log) {
-  // The last word about it; before come the verifier's, in which anything may stand.
+  // libbpf's own words about the program come last; before them comes the verifier's log, in which
+  // anything may stand.
   const auto end = libbpf_log.rfind(kEnd);
   if (end == std::string_view::npos) return {};
   const auto begin = libbpf_log.rfind(kBegin, end);

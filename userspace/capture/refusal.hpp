@@ -1,4 +1,4 @@
-// Programs that the kernel does not take: which one it was, and why.
+// A refusal tells which program the kernel did not take, and why.
 #pragma once
 
 #include <map>
@@ -15,10 +15,10 @@ struct Refusal {
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
-/// Reasons by the program's name.
+/// The reasons by the name of the program, or of the hook function that it was put on.
 using Refusals = std::map<std::string, std::string>;
 
-/// Of an object that did not load, by what libbpf said. Nothing when it was no single program.
+/// Returns why an object did not load, by what libbpf said. Nothing when it was no single program.
 std::optional<Refusal> refusal_of(std::string_view libbpf_log);
 
 }  // namespace dptrace

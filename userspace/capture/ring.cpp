@@ -14,12 +14,13 @@ namespace dptrace {
 
 namespace {
 
-// Before each record: its size with two flags, and a page offset that is the kernel's own.
+// A header is before each record: its size with two flags, and a page offset that is the kernel's
+// own.
 constexpr std::size_t kHeader = BPF_RINGBUF_HDR_SZ;
 
 std::uint64_t round_up(std::uint64_t size) { return (size + 7) / 8 * 8; }
 
-// The kernel counts in unsigned long, which the two of us share.
+// Positions are the kernel's unsigned long, which has the same size here.
 std::uint64_t load(const std::byte* position) {
   return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(position), __ATOMIC_ACQUIRE);
 }
@@ -67,7 +68,7 @@ bool Ring::empty() const { return load(producer_.data()) == load(consumer_.data(
 
 void Ring::read(const Receiver& receive) {
   epoll_event woken{};
-  epoll_wait(wake_ups_.get(), &woken, 1, 0);  // readable again with the next wake-up
+  epoll_wait(wake_ups_.get(), &woken, 1, 0);  // fd() becomes readable again with the next wake-up
   auto* const read_to = reinterpret_cast<std::uint64_t*>(consumer_.data());
   const std::uint64_t end = load(producer_.data());
   bool wanted = true;

@@ -1,4 +1,4 @@
-// The ring buffer that BPF programs write records into, read from this side.
+// Ring reads the ring buffer that BPF programs write records into.
 #pragma once
 
 #include <cstddef>
@@ -14,23 +14,25 @@
 
 namespace dptrace {
 
-/// Unlike libbpf's reader it maps the records once, not twice, which is half the memory that
+/// Unlike libbpf's reader, Ring maps the records once, not twice, which halves the memory that
 /// dptrace is seen to use; and read() ends although the programs go on writing.
 class Ring {
  public:
-  /// Takes one record, which is valid until it returns; false stops the reading.
+  /// A receiver takes one record, which is valid until the receiver returns; false stops the
+  /// reading.
   using Receiver = std::function<bool(std::span<const std::byte>)>;
 
-  /// Of a BPF_MAP_TYPE_RINGBUF, which must outlive it.
+  /// Opens the ring of a BPF_MAP_TYPE_RINGBUF map, which must outlive the Ring.
   static Result<std::unique_ptr<Ring>> open(int map);
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  /// Becomes readable when a program thinks it is time, not with every record.
+  /// The descriptor becomes readable when a program thinks it is time, not with every record.
   int fd() const { return wake_ups_.get(); }
-  /// Is there nothing to be read?
+  /// Returns whether there is nothing to be read.
   bool empty() const;
-  /// Hands over the records there were when it was called, up to one that is still being written.
+  /// Hands over the records that there were when it was called, up to one that is still being
+  /// written.
   void read(const Receiver& receive);
 
  private:
@@ -38,12 +40,12 @@ class Ring {
   std::span<const std::byte> record(std::uint64_t position, std::size_t size);
 
   OwnedFd wake_ups_;  ///< epoll, edge-triggered
-  std::size_t size_;  ///< of the records' area, a power of two
-  Mapping consumer_;  ///< a page that begins with the position up to which was read
-  Mapping
-      producer_;  ///< a page that begins with the position up to which was reserved; the records
+  std::size_t size_;  ///< bytes of the records' area, a power of two
+  Mapping consumer_;  ///< a page that begins with the position up to which records were read
+  Mapping producer_;  ///< a page that begins with the position up to which room was reserved; the
+                      ///< records
   const std::byte* records_;
-  std::vector<std::byte> joined_;  ///< a record whose end is at the beginning of the area
+  std::vector<std::byte> joined_;  ///< a copy of a record whose end is at the beginning of the area
 };
 
 }  // namespace dptrace

@@ -1,4 +1,4 @@
-// The BPF object as values that clean up after themselves.
+// The BPF object and its links are values that clean up after themselves.
 #pragma once
 
 #include <bpf/bpf.h>
@@ -11,7 +11,7 @@
 #include "os/deleter.hpp"
 #include "os/owned_fd.hpp"
 
-// It uses the types of these without including them.
+// The skeleton uses the types of the headers above without including them.
 #include "dptrace.skel.h"
 
 namespace dptrace {

@@ -16,17 +16,17 @@ enum class CounterSource : std::uint8_t {
   kUdp,
 };
 
-/// As LossCounter::group says it.
+/// Returns the name that LossCounter::group has for the source.
 std::string_view group_name(CounterSource source);
 
 struct CounterReading {
-  std::string_view name;    ///< of static storage
-  std::uint32_t index = 0;  ///< of the device; 0: of the netns or of the machine
-  std::uint32_t cpu = 0;    ///< those of all CPUs are one counter
-  /// The handle of the qdisc that counts: another one began at 0.
+  std::string_view name;    ///< name in static storage
+  std::uint32_t index = 0;  ///< ifindex of the device; 0: of the netns or of the machine
+  std::uint32_t cpu = 0;    ///< the readings of all CPUs are one counter
+  /// The handle of the qdisc that counts; a qdisc with another handle began at 0.
   std::uint32_t generation = 0;
   std::uint64_t value = 0;
-  /// Wraps at 2^32, else at 2^64, which is never.
+  /// The counter wraps at 2^32; if false, at 2^64, which is never.
   bool is_32_bit = false;
 };
 

@@ -7,7 +7,8 @@ namespace dptrace {
 
 namespace {
 
-// A dump may pass over a device while others come and go: one that is missing once is not gone.
+// A dump may pass over a device while other devices come and go: a device that is missing once is
+// not gone.
 constexpr unsigned kGoneAfter = 2;
 
 auto counter_of(const CounterReading& reading) { return std::tie(reading.index, reading.name); }
@@ -18,7 +19,8 @@ auto key_of(const CounterReading& reading) {
 std::uint64_t rise(const CounterReading& before, const CounterReading& now) {
   if (now.generation != before.generation) return now.value;
   if (now.value >= before.value) return now.value - before.value;
-  // Wrapped around, unless that would be half of all there is: then it began again at 0.
+  // The counter has wrapped around, unless that would be half of all there is: then it began again
+  // at 0.
   const auto wrapped = static_cast<std::uint32_t>(now.value - before.value);
   return now.is_32_bit && wrapped < (1U << 31) ? wrapped : now.value;
 }

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kSoftnetDropped = 1;
 constexpr std::size_t kSoftnetCpu = 12;
 
-// Cuts off what comes before `end`, and `end`.
+// Cuts off the text before `end`, and `end` itself. Returns the text before `end`.
 std::string_view take_until(std::string_view& text, char end) {
   const std::size_t length = std::min(text.find(end), text.size());
   const std::string_view taken = text.substr(0, length);

@@ -30,7 +30,7 @@ constexpr std::array<Field, 7> kFields = {{
     {"rx_fifo_errors", offsetof(rtnl_link_stats64, rx_fifo_errors)},
 }};
 
-// Kernels append fields; nothing for one that the message does not reach.
+// Kernels append fields to messages. Returns false for a field that the message does not reach.
 template <typename T>
 bool read_field(const nlattr* attribute, std::size_t offset, T& value) {
   if (mnl_attr_get_payload_len(attribute) < offset + sizeof value) return false;
@@ -39,7 +39,7 @@ bool read_field(const nlattr* attribute, std::size_t offset, T& value) {
   return true;
 }
 
-// Both requests have a header shorter than this.
+// A request fits into so many bytes with the header of either dump.
 constexpr std::size_t kRequestBytes = 64;
 
 template <typename Header>

@@ -8,7 +8,7 @@ namespace dptrace {
 
 namespace {
 constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
-// Of a netns that may be a stranger's; it may have any number.
+// The limit is for a netns that may be a stranger's, which may have any number of devices.
 constexpr std::size_t kMostDevices = 1024;
 }  // namespace
 
@@ -54,7 +54,7 @@ void LossCounters::search(bool created_later) {
   for (const auto& [inode, place] : found) netns_.try_emplace(inode, created_later);
 }
 
-// The own one, and as many others as may be, after those that had their turn.
+// Plans a visit to the own netns, and to as many others as may be, after those that had their turn.
 std::vector<LossCounters::Visit> LossCounters::plan(std::size_t visits) {
   std::vector<Visit> planned(1);
   planned.front().inode = home_;
@@ -67,7 +67,7 @@ std::vector<LossCounters::Visit> LossCounters::plan(std::size_t visits) {
     Visit visit;
     visit.inode = next->first;
     auto file = finder_.open(visit.inode);
-    if (!file) continue;  // ending; the next search tells
+    if (!file) continue;  // the netns is ending; the next search tells
     visit.file = std::move(*file);
     planned.push_back(std::move(visit));
   }
@@ -81,7 +81,7 @@ void LossCounters::look(std::size_t visits) {
 
   std::vector<Visit> planned = plan(visits);
   Result<> entered;
-  // A thread of its own goes from one to the next, so that the process stays where it is.
+  // A thread of its own goes from one netns to the next, so that the process stays where it is.
   std::thread([&] {
     for (Visit& visit : planned) {
       if (visit.file) {

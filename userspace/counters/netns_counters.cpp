@@ -22,7 +22,8 @@ namespace dptrace {
 
 namespace {
 
-// Each of these is a packet that TCP did not take. ListenDrops has those of ListenOverflows in it.
+// Each of these counts packets that TCP did not take. ListenDrops has those of ListenOverflows in
+// it.
 constexpr std::array<std::string_view, 11> kTcpExt = {
     "ListenOverflows", "ListenDrops",      "TCPBacklogDrop", "PFMemallocDrop",
     "TCPMinTTLDrop",   "TCPReqQFullDrop",  "TCPOFODrop",     "TCPZeroWindowDrop",
@@ -34,10 +35,10 @@ constexpr std::array<std::string_view, 4> kUdp6 = {"Udp6RcvbufErrors", "Udp6Sndb
                                                    "Udp6InCsumErrors", "Udp6MemErrors"};
 constexpr std::array<std::string_view, 3> kConntrack = {"drop", "early_drop", "insert_failed"};
 
-// Below the calling thread's netns: /proc/net is that of the process.
+// The path is below the calling thread's netns: /proc/net is that of the process.
 constexpr std::string_view kProcNet = "/proc/thread-self/net/";
 
-// Whole, or nothing with errno.
+// Reads the file whole. Returns false, with errno, when it cannot.
 bool read_file(const std::string& path, std::string& text) {
   const OwnedFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return false;
@@ -86,7 +87,7 @@ Result<std::vector<CounterReading>> read_udp(const Result<std::string>& snmp) {
   append(readings, parse_netstat(*snmp, "Udp", kUdp));
   std::string snmp6;
   const auto path = proc_net("snmp6");
-  // Not there without IPv6.
+  // The file is not there without IPv6.
   if (read_file(path, snmp6)) {
     append(readings, parse_snmp6(snmp6, kUdp6));
   } else if (errno != ENOENT) {

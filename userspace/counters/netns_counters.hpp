@@ -1,4 +1,4 @@
-// The counters of losses of one network namespace.
+// These functions read the counters of losses of one network namespace.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,25 @@
 
 namespace dptrace {
 
-/// The counters of one source, or why it could not be read.
+/// SourceReading has the counters of one source, or says why it could not be read.
 struct SourceReading {
   CounterSource source;
   Result<std::vector<CounterReading>> readings;
 };
 
-/// Of the calling thread's netns: all sources but kSoftnet, which is the machine's. Loads no module
-/// into the kernel: conntrack's counters are none where it is not.
+/// Reads all sources of the calling thread's netns, but kSoftnet, which is the machine's. Loads no
+/// module into the kernel: conntrack has no counters where its module is not loaded. Of devices and
+/// qdiscs the first `most_devices` are told.
 std::vector<SourceReading> read_netns_counters(std::size_t most_devices);
 
 SourceReading read_softnet_counters();
 
-/// By all CPUs of the machine, a count that wraps around; 0: it cannot be read.
+/// Returns how many packets all CPUs of the machine have received, a count that wraps around; 0: it
+/// cannot be read.
 std::uint32_t packets_received();
 
-/// Tells this netns from one that had its inode number before; 0 before 5.14, which cannot.
+/// Returns a number that tells this netns from one that had its inode number before; 0 before 5.14,
+/// which has no such number.
 std::uint64_t netns_cookie();
 
 }  // namespace dptrace

@@ -1,4 +1,5 @@
-// Bytes to Event: the one way in for the live ring, recordings and the fuzzer.
+// decode() makes an Event of bytes: it is the one way in for the live ring, recordings and the
+// fuzzer.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,8 @@
 
 namespace dptrace {
 
-/// One record, as the kernel wrote it. Pure; every length is checked, what is beyond the record is
-/// never read.
+/// Decodes one record, as the kernel wrote it. The function is pure; it checks every length, and
+/// never reads what is beyond the record.
 Result<Event> decode(std::span<const std::byte> record);
 
 }  // namespace dptrace

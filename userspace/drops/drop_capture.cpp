@@ -18,7 +18,7 @@ namespace dptrace {
 
 namespace {
 
-// Kinds read by one system call.
+// One system call reads so many kinds.
 constexpr std::uint32_t kBatch = 256;
 
 std::size_t cpus() { return static_cast<std::size_t>(libbpf_num_possible_cpus()); }
@@ -160,7 +160,7 @@ void DropCapture::set_netns(const std::set<std::uint32_t>& netns) {
   for (const auto inode : netns_) {
     if (!netns.contains(inode)) bpf_map_delete_elem(map, &inode);
   }
-  // Without room for it, it has the share of a stranger.
+  // A netns for which there is no room has the share of a stranger.
   for (const auto inode : netns) {
     if (!netns_.contains(inode)) bpf_map_update_elem(map, &inode, &one, BPF_ANY);
   }
@@ -172,8 +172,9 @@ int DropCapture::counts_map(std::uint32_t epoch) const {
   return bpf_map__fd((epoch & 1) != 0 ? maps.watch_counts_odd : maps.watch_counts_even);
 }
 
-// Every program that runs when an array of maps is written has ended when the system call returns
-// (5.0): for the sake of those who then take the old map for unused, as is done here.
+// Waits until all programs have ended that are running now. They have when the system call that
+// writes to an array of maps returns (5.0): the kernel waits for the sake of those who then take
+// the old map for unused, as is done here.
 Result<> DropCapture::wait_for_programs() {
   const std::uint32_t zero = 0;
   const int map = bpf_map__fd(skeleton_->maps.watch_other);
@@ -248,7 +249,7 @@ Result<DropCounts> DropCapture::stop(const Receiver& receive) {
   counts.begin_ns = begin_ns_;
   counts.end_ns = begin_ns_ = monotonic_ns();
   if (auto waited = wait_for_programs(); !waited) return tl::unexpected(waited.error());
-  // The other one is empty: no program could still write to it when it was drained.
+  // The other map is empty: no program could still write to it when it was drained.
   if (auto drained = drain(skeleton_->bss->watch_epoch, counts); !drained)
     return tl::unexpected(drained.error());
   finish(counts, receive);

@@ -1,5 +1,5 @@
-// A running drop-watch: every drop on the node is counted in the kernel by its kind; read() ends an
-// interval. Nothing is lost between readings, however far apart they are.
+// A DropCapture is a running drop-watch: every drop on the node is counted in the kernel by its
+// kind, and read() ends an interval. Nothing is lost between readings, however far apart they are.
 #pragma once
 
 #include <cstdint>
@@ -25,43 +25,44 @@ class DropCapture {
  public:
   using Receiver = Ring::Receiver;
 
-  /// Of the settings, where to put tc programs means nothing here. `btf` is gone before programs
-  /// are loaded, see Capture::start().
+  /// The settings about tc programs mean nothing here. `btf` is gone before programs are loaded,
+  /// see Capture::start().
   static Result<std::unique_ptr<DropCapture>> load(const CaptureSettings& settings, KernelBtf btf);
   DropCapture(const DropCapture&) = delete;
   DropCapture& operator=(const DropCapture&) = delete;
 
-  /// The addresses by which drops are told apart from now on. False: there are more than the kernel
-  /// was given room for, and some are left out.
+  /// Sets the addresses by which drops are told apart from now on. Returns false when there are
+  /// more than the kernel was given room for: then some are left out.
   bool set_pods(const std::set<Address>& pods);
 
-  /// Network namespaces that root has made, of pods first: the others, which anybody may have made,
-  /// get what those leave.
+  /// Sets the network namespaces that root has made, those of pods first. Other namespaces, which
+  /// anybody may have made, get the share that these leave.
   void set_netns(const std::set<std::uint32_t>& netns);
 
-  /// Functions that free packets for others: a kind's location is then in their caller. The first
-  /// DPT_DROPS_HELPERS of them.
+  /// Sets functions that free packets for others: a kind's location is then in their caller. Only
+  /// the first DPT_DROPS_HELPERS functions are used.
   void pass_over(const std::vector<dpt_range>& functions);
 
-  /// Counts from now on; with the pods and functions that were set before.
+  /// Counts from now on, with the pods and functions that were set before.
   Result<> start();
 
   ProbeStates probes() const;
 
-  /// To be told the links of other network namespaces.
+  /// The caller tells it the links of other network namespaces.
   TunnelPorts& tunnel_ports() { return *tunnel_ports_; }
-  /// Becomes readable when links of this netns change.
+  /// The descriptor becomes readable when links of this netns change.
   int links_fd() const { return links_->fd(); }
   /// Tells the programs the tunnels' ports as they are now.
   void follow_links();
 
-  /// Becomes readable when samples should be taken before the interval is over.
+  /// The descriptor becomes readable when samples should be taken before the interval is over.
   int ring_fd() const { return ring_->fd(); }
-  /// Hands over the samples there are.
+  /// Hands over the samples that there are.
   void take_samples(const Receiver& receive) { ring_->read(receive); }
-  /// Ends the interval: what was counted in it, its samples to `receive`.
+  /// Ends the interval. Returns what was counted in it, and hands its samples to `receive`.
   Result<DropCounts> read(const Receiver& receive);
-  /// As read(), but detaches first: exact to the last drop. To be followed by nothing.
+  /// Does what read() does, but detaches first: the counts are exact to the last drop. Nothing may
+  /// be called after it.
   Result<DropCounts> stop(const Receiver& receive);
 
  private:
@@ -76,7 +77,7 @@ class DropCapture {
   Skeleton skeleton_;
   BpfLink link_;
   BpfLink states_link_;
-  BpfLink requests_link_;  ///< kernels without reasons only
+  BpfLink requests_link_;  ///< only on kernels without reasons
   std::unique_ptr<Ring> ring_;
   std::optional<TunnelPorts> tunnel_ports_;
   std::optional<LinkMonitor> links_;
@@ -86,9 +87,9 @@ class DropCapture {
   std::uint64_t begin_ns_ = 0;
   bool is_filtered_ = false;
   DropCount uncounted_;             ///< as of the last reading
-  std::uint64_t missed_ = 0;        ///< likewise
-  std::uint64_t samples_lost_ = 0;  ///< likewise
-  // Of one reading, kept for the next.
+  std::uint64_t missed_ = 0;        ///< as of the last reading
+  std::uint64_t samples_lost_ = 0;  ///< as of the last reading
+  // These hold what one reading reads, and are kept for the next.
   std::vector<dpt_kind_key> keys_;
   std::vector<dpt_kind_count> values_;
 };

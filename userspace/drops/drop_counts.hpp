@@ -10,7 +10,7 @@ namespace dptrace {
 
 struct KindCount {
   DropKind kind;
-  std::uint64_t id = 0;  ///< as DropRow has it
+  std::uint64_t id = 0;  ///< the number that DropRow::id has
   DropCount count;
 };
 
@@ -19,8 +19,8 @@ struct DropCounts {
   std::uint64_t end_ns = 0;
   std::vector<KindCount> kinds;
   DropCount other;                    ///< drops that could not be told apart
-  std::uint64_t samples_lost = 0;     ///< in this interval too
-  std::uint64_t not_examined = 0;     ///< likewise
+  std::uint64_t samples_lost = 0;     ///< samples that found no room in this interval
+  std::uint64_t not_examined = 0;     ///< drops in this interval that the program was not shown
   std::vector<LossCounter> counters;  ///< as DropTable has them
 };
 

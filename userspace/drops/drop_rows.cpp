@@ -122,8 +122,8 @@ DropRow& DropRows::row_of_new(const KindCount& kind, std::uint64_t begin_ns) {
   return table_.rows.emplace_back(std::move(row));
 }
 
-// A sample is written after its drop was counted: what has no row yet is of the interval that has
-// just begun.
+// A sample is written after its drop was counted: a sample that has no row yet is of the interval
+// that has just begun.
 void DropRows::take_samples() {
   std::vector<Waiting> still;
   for (auto& waiting : waiting_) {
@@ -165,13 +165,15 @@ void DropRows::fold_oldest(std::uint64_t now_ns) {
     times.reserve(rows.size());
     for (const auto& row : rows) times.push_back(row.last_ns);
     const auto last = times.begin() + static_cast<std::ptrdiff_t>(limits_.rows);
-    // The first beyond the limit goes, and with it what is no younger.
+    // The first row beyond the limit goes, and with it all rows that are no younger.
     std::nth_element(times.begin(), last, times.end(), std::greater<>());
     oldest = std::max(oldest, *last + 1);
-    // Never what was counted just now: an interval has fewer kinds than there may be rows.
+    // A row that was counted just now never goes: an interval has fewer kinds than there may be
+    // rows.
     oldest = std::min(oldest, now_ns);
   }
-  // In place: the room for a copy of all rows, taken each time, makes the heap grow at random.
+  // Rows are erased in place: the room for a copy of all rows, taken each time, makes the heap grow
+  // at random.
   std::erase_if(rows, [&](const DropRow& row) {
     if (row.last_ns < oldest) fold(row);
     return row.last_ns < oldest;

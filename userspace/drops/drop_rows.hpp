@@ -1,4 +1,5 @@
-// Counts of intervals to a table of drops. No clock, no I/O, bounded memory.
+// DropRows makes a table of drops from the counts of intervals. It has no clock, no I/O, and
+// bounded memory.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +12,14 @@
 
 namespace dptrace {
 
-/// A sample's record as a value; its hop.key is the id of its kind.
+/// Returns a sample's record as a value; its hop.key is the id of its kind.
 DropSample to_sample(const dpt_drop& record);
 
 struct DropRowLimits {
-  std::size_t rows = 4096;  ///< beyond so many, those not seen for longest are folded
+  std::size_t rows = 4096;  ///< the most rows; beyond, rows not seen for longest are folded
   std::uint64_t idle_ns = 3600'000'000'000;  ///< rows not seen for so long are folded
-  std::size_t row_samples = 16;              ///< kept of a row ...
-  std::size_t samples = 8192;                ///< ... and beyond so many of all rows one of each
+  std::size_t row_samples = 16;              ///< the most samples that a row keeps
+  std::size_t samples = 8192;                ///< the most of all rows; beyond, a row keeps one
 };
 
 class DropRows {
@@ -27,9 +28,9 @@ class DropRows {
   explicit DropRows(const Names& names, DropRowLimits limits = {})
       : names_(names), limits_(limits) {}
 
-  /// A packet of the kind `id`, which may be counted in an interval yet to come.
+  /// Adds a sample of the kind `id`, which may be counted in an interval yet to come.
   void add_sample(std::uint64_t id, DropSample sample);
-  /// Ends an interval. The table is good until the next call.
+  /// Ends an interval. Returns the table, which is good until the next call.
   const DropTable& add(const DropCounts& counts);
 
   const DropTable& table() const { return table_; }
@@ -49,7 +50,7 @@ class DropRows {
   struct Waiting {
     std::uint64_t id = 0;
     DropSample sample;
-    bool waited = false;  ///< through one interval already
+    bool waited = false;  ///< the sample has waited through one interval
   };
 
   const Names& names_;

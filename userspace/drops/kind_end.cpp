@@ -23,7 +23,7 @@ Freed freed_of(const DropKind& kind, const Names& names) {
 }
 
 End end_of(const DropKind& kind, const Names& names) {
-  // Nothing is known of folded kinds: they count as losses, as those that found no room at all.
+  // Nothing is known of folded kinds: they count as losses, like kinds that found no room at all.
   return kind.folded ? End::kLoss : end_of(freed_of(kind, names));
 }
 

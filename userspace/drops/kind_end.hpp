@@ -1,4 +1,5 @@
-// A kind of drops before the rules of verdict/: it tells less than a packet that is followed.
+// These functions put a kind of drops before the rules of verdict/: a kind tells less than a packet
+// that is followed.
 #pragma once
 
 #include "drops/drop_table.hpp"
@@ -10,7 +11,7 @@ namespace dptrace {
 
 Freed freed_of(const DropKind& kind, const Names& names);
 
-/// The end of the packets of this kind: lost, or freed without loss.
+/// Returns the end of the packets of this kind: they are lost, or freed without loss.
 End end_of(const DropKind& kind, const Names& names);
 
 }  // namespace dptrace

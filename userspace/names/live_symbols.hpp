@@ -28,9 +28,9 @@ class LiveSymbols {
   LiveSymbols(Symbols symbols, Sources sources)
       : sources_(std::move(sources)), symbols_(std::move(symbols)) {}
 
-  /// As Symbols::find(). Each call reads the list of modules. When the list has changed, all
-  /// symbols are read again (some 50 ms), at most once a second; until then nothing is found. For
-  /// an address that no symbol covers they are read again at most once in ten seconds.
+  /// Finds a symbol as Symbols::find() does. Each call reads the list of modules. When the list has
+  /// changed, all symbols are read again (some 50 ms), at most once a second; until then nothing is
+  /// found. For an address that no symbol covers they are read again at most once in ten seconds.
   std::optional<Symbol> find(std::uint64_t return_address);
 
  private:

@@ -37,7 +37,7 @@ class Namer {
   /// Forgets what the last call found gone and what is still gone. A caller that cannot say what it
   /// needs calls this; it must not need anything for longer than the time between two calls.
   void forget_gone();
-  /// What exists on the node now. The search reads all processes.
+  /// Tells what exists on the node now. The search reads all processes.
   Presence presence();
   /// Describes all devices of all network namespaces, so that none is asked for while packets wait.
   /// The kernel takes some 0.2 ms for each namespace.

@@ -31,7 +31,7 @@ class Symbols {
   std::optional<Symbol> find(std::uint64_t return_address) const;
   /// The address of a function; the lowest when several functions have that name.
   std::optional<std::uint64_t> address(std::string_view name) const;
-  /// What loaded_modules() returned before the symbols were read.
+  /// The text that loaded_modules() returned before the symbols were read.
   const std::string& modules() const { return modules_; }
   /// The address ranges of all functions whose names are wanted.
   std::vector<dpt_range> ranges(bool is_wanted(std::string_view name)) const;

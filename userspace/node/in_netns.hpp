@@ -68,7 +68,7 @@ std::invoke_result_t<Function&> ask_within(std::chrono::milliseconds patience, F
   return std::move(*desk->answer);
 }
 
-/// As ask_within(), but the thread enters `netns` first; the process stays where it is.
+/// Does what ask_within() does, but the thread enters `netns` first; the process stays where it is.
 template <typename Function>
 std::invoke_result_t<Function&> in_netns(OwnedFd netns, std::chrono::milliseconds patience,
                                          Function function) {

@@ -70,7 +70,7 @@ struct DumpRequest {
 /// that something changed meanwhile. `strictly`: the kernel must understand each attribute.
 int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, bool strictly = false);
 
-/// As run_dump(), for a request that is made from `request`.
+/// Runs run_dump() on a netlink message that is made from `request`.
 int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);
 
 std::string dump_error(const char* what, int error);

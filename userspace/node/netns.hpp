@@ -66,7 +66,7 @@ class NetnsFinder {
   const std::vector<std::string>& directories() const { return places_.named; }
   /// All network namespaces that exist now; searches the machine, regardless of `pause`.
   const std::map<std::uint32_t, NetnsPlace>& find_all();
-  /// What the last search found, and how many searches there were.
+  /// The namespaces that the last search found, and how many searches there were.
   const std::map<std::uint32_t, NetnsPlace>& found() const { return found_; }
   std::uint64_t searches() const { return searches_; }
   /// The inode number of the netns for which the netns `inode` has the number `nsid`

@@ -25,7 +25,7 @@ namespace {
 // The ring is read this often. With 8 MiB it holds the events of this time from two cores that do
 // nothing but send; reading it more often would waste CPU time.
 constexpr std::chrono::milliseconds kPollInterval{50};
-// What the kernel was too busy to tell about pods is asked again after this time.
+// A question about pods that the kernel was too busy to answer is asked again after this time.
 constexpr std::chrono::milliseconds kPostponedInterval{500};
 constexpr std::uint64_t kBurstEvents = 10'000;
 constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;

@@ -105,7 +105,7 @@ class Timeline {
   std::list<Live> displaced_;  ///< to be handed over at the next advance
   /// Datagrams that were told as dropped, while the kernel still has other fragments of them.
   std::list<Live> told_;
-  std::size_t all_hops_ = 0;       ///< of the packets in live_
+  std::size_t all_hops_ = 0;       ///< number of hops of all packets in live_
   std::size_t usual_hops_ = 12;    ///< number of hops of the packet that was told last
   std::uint64_t lossy_until_ = 0;  ///< CLOCK_MONOTONIC; a packet that began by then may lack hops
   Incomplete lossy_why_ = Incomplete::kNo;

@@ -33,8 +33,8 @@ std::span<const std::uint64_t> dropping_stack(const Drop& drop, const Names& nam
 /// helper, the first frame of the stack that is not in one.
 std::uint64_t dropping_location(const Drop& drop, const Names& names);
 
-/// As dropping_location(), but only helpers that free for others are passed over. The drop-watch
-/// counts by this location.
+/// The location by which the drop-watch counts. It differs from dropping_location() in that only
+/// helpers that free for others are passed over.
 std::uint64_t freeing_location(const Drop& drop, const Names& names);
 
 /// An address in the netfilter hook function that dropped the packet and freed it itself. 0 when no

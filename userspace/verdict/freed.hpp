@@ -13,8 +13,7 @@
 namespace dptrace {
 
 struct Freed {
-  std::string
-      function;  ///< that freed the packet, not a helper that frees for others; may be empty
+  std::string function;  ///< the freeing function or, behind a helper, its caller; may be empty
   std::string reason = "NOT_SPECIFIED";  ///< NOT_SPECIFIED also on kernels without reasons
   bool has_reason = true;                ///< the kernel tells reasons
   std::uint8_t family = 0;               ///< 4, 6; 0: not IP

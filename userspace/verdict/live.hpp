@@ -38,7 +38,7 @@ struct Branch {
   std::uint64_t key = 0;
   Tuple tuple;  ///< as last seen
   Range range;
-  InterfaceId first;  ///< where it was seen first, as this skb
+  InterfaceId first;  ///< device at which this skb was seen first
   InterfaceId last;
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;

@@ -9,7 +9,7 @@ namespace dptrace {
 
 struct Judgement {
   Verdict verdict = Verdict::kUnfinished;
-  const LiveDrop* drop = nullptr;  ///< for kDropped: the drop that decided
+  const LiveDrop* drop = nullptr;  ///< the drop that decided, for kDropped
   bool nobody_wanted =
       false;  ///< kUnfinished, and no more events will come: a packet to many that nobody wanted
   bool unanswered = false;     ///< kUnfinished: a listener has it, and has not answered

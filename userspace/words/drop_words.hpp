@@ -34,7 +34,7 @@ void append_drop_interface(Buffer& out, InterfaceId id, const Names& names, cons
 /// The pod's `namespace/name`, or the address.
 void append_drop_pod(Buffer& out, const Address& address, const Names& names, std::uint64_t at_ns);
 
-/// What is known of a loss whose reason says nothing: `ip_error: no route, ...`; empty when nothing
+/// A sentence about a loss whose reason says nothing: `ip_error: no route, ...`; empty when nothing
 /// is known.
 std::string drop_site_words(const DropRow& row, const Names& names);
 

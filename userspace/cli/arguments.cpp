@@ -9,7 +9,7 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::size_t kNearEnough = 2;  // letters to change
+constexpr std::size_t kNearEnough = 2;  // letters that differ
 constexpr std::string_view kVersion = "--version";
 
 std::size_t distance(std::string_view from, std::string_view to) {
@@ -66,7 +66,8 @@ class Arranger {
     }
   }
 
-  // Of an option of any command: which one it is going to be is not known yet.
+  // True when the option takes the next word. All commands are searched, because which command it
+  // is going to be is not known yet.
   bool takes_next(const std::string& word) const {
     if (word.find('=') != std::string::npos) return false;
     return std::any_of(commands_.begin(), commands_.end(), [&](const ListedCommand& command) {
@@ -76,7 +77,8 @@ class Arranger {
     });
   }
 
-  // `-vc`: the option that a next word could belong to; nothing when its value is there already.
+  // The option in `-vc` to which a next word could belong; empty when its value is already in the
+  // word.
   static std::string last_of(const ListedCommand& command, const std::string& word) {
     for (std::size_t i = 1; i + 1 < word.size(); ++i) {
       const ListedOption* option = find(command, {'-', word[i]});
@@ -134,7 +136,7 @@ class Arranger {
     return {};
   }
 
-  // The next word, as the value of an option that ends its own.
+  // Takes the next word as the value of an option that ends its own word.
   Result<std::string> next_value(const ListedOption& option, const std::string& name,
                                  const std::vector<std::string>& arguments) {
     if (at_ + 1 >= arguments.size())
@@ -147,7 +149,7 @@ class Arranger {
     return value;
   }
 
-  // Said in full, so that a value can look like anything.
+  // Adds the option as `--name=value`, so that a value can look like anything.
   Result<> add(const ListedOption& option, const std::string& name, const std::string& value) {
     if (value.empty())
       return failure(fmt::format("{} has an empty value: it takes {}", name, option.value));
@@ -172,7 +174,7 @@ class Arranger {
     return value ? add(*option, name, *value) : tl::unexpected(value.error());
   }
 
-  // `-v`, `-c5`, `-vc 5`
+  // Takes a word of short options: `-v`, `-c5`, `-vc 5`.
   Result<> take_short(const std::string& word, const std::vector<std::string>& arguments) {
     for (std::size_t i = 1; i < word.size(); ++i) {
       const std::string name = {'-', word[i]};
@@ -240,8 +242,8 @@ class Arranger {
   const ListedCommand* command_ = nullptr;
   std::size_t command_at_ = SIZE_MAX;
   std::size_t at_ = 0;
-  bool is_end_ = false;             // behind "--" there are no options
-  std::vector<std::string> first_;  ///< before a command
+  bool is_end_ = false;             // "--" was met, behind which there are no options
+  std::vector<std::string> first_;  ///< options before a command
   std::vector<std::string> options_;
   std::vector<std::string> operands_;
   std::vector<std::string> seen_;

@@ -1,5 +1,5 @@
-// The words of a command line, looked at one by one before their values are: what is wrong is named
-// as the user wrote it.
+// The words of a command line are checked one by one before their values are, so that an error
+// names a word as the user wrote it.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace dptrace {
 
-/// The same command line with the options of a command behind its name, wherever they stood, or
-/// what is wrong with it. `arguments` are without the program's name.
+/// Puts the options of a command behind its name, wherever they stood; an error says what is wrong
+/// with the command line. `arguments` do not include the program's name.
 Result<std::vector<std::string>> arrange(const std::vector<std::string>& arguments,
                                          const std::vector<ListedCommand>& commands);
 

@@ -1,4 +1,4 @@
-// `dptrace check`: what this kernel and this user allow, and what cannot be seen without it.
+// `dptrace check` tells what this kernel and this user allow, and what cannot be seen without it.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -21,8 +21,8 @@ struct Finding {
   std::string name;
   bool ok = false;
   bool required = true;
-  std::string facts;   ///< what it is good for
-  std::string remedy;  ///< when missing
+  std::string facts;   ///< what can be seen with it
+  std::string remedy;  ///< what to do when it is missing
 };
 
 using Findings = std::vector<Finding>;
@@ -53,7 +53,7 @@ void check_netns(Findings& findings) {
                "true)"});
 }
 
-// The probes are tried for real, on a filter that no packet matches.
+// Attaches the probes for real, with a filter that no packet matches.
 void check_probes(Findings& findings, Prerequisites& node) {
   CaptureSettings settings;
   settings.pods.push_back(Address::parse("::").value());
@@ -112,7 +112,7 @@ std::string as_text(const Findings& findings, bool can_run) {
   return text;
 }
 
-// JSON is JSON, whatever comes.
+// Bytes that are not UTF-8 are replaced, so that the line is always valid JSON.
 std::string as_line(const nlohmann::ordered_json& object) {
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }

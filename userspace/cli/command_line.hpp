@@ -1,4 +1,4 @@
-// The command line as a command.
+// parse_command_line() makes a command of the command line.
 #pragma once
 
 #include <variant>
@@ -7,8 +7,8 @@
 
 namespace dptrace {
 
-/// The command, or the exit status when the command line was answered (--help) or refused on
-/// standard error.
+/// Returns the command, or the exit status when the command line was answered (--help) or refused
+/// on standard error.
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv);
 
 }  // namespace dptrace

@@ -1,4 +1,5 @@
-// `dptrace completion SHELL`: completion made from the option list itself, so that it cannot drift.
+// `dptrace completion SHELL` prints completion that is made from the option list itself, so that
+// the two cannot differ.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,7 +19,8 @@ void print(std::string& out, fmt::format_string<Values...> format, Values&&... v
   fmt::format_to(std::back_inserter(out), format, std::forward<Values>(values)...);
 }
 
-/// `tcp|udp|N` to `tcp udp`: words in capitals stand for something to think of.
+/// Makes `tcp udp` of `tcp|udp|N`. Words in capitals stand for a value that the user makes up, and
+/// are left out.
 std::string choices(const std::string& value) {
   std::string words;
   std::size_t start = 0;
@@ -131,7 +133,7 @@ std::string zsh_values(const ListedOption& option) {
 void print_zsh_arguments(std::string& out, const ListedCommand& command) {
   for (const auto& option : command.options) {
     for (const auto& name : option.names) {
-      // A long option takes its value behind "=" too.
+      // A long option also takes its value behind "=".
       const bool assigned = !option.value.empty() && name.starts_with("--");
       print(out, "      '*{}{}[{}]{}' \\\n", name, assigned ? "=" : "", zsh_quoted(option.help),
             zsh_values(option));

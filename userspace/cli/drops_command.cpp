@@ -1,4 +1,4 @@
-// `dptrace drops`: the drop-watch.
+// `dptrace drops` is the drop-watch.
 #include "cli/commands.hpp"
 #include "cli/version.hpp"
 #include "os/ready_file.hpp"
@@ -10,7 +10,7 @@ namespace dptrace {
 
 namespace {
 
-// Null where none are asked for.
+// The server of metrics; null when none are asked for.
 Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command) {
   if (!command.metrics) return nullptr;
   return MetricsServer::start({.address = *command.metrics,
@@ -24,7 +24,7 @@ Result<std::unique_ptr<MetricsServer>> serve_metrics(const DropsCommand& command
 int run_drops(const DropsCommand& command) {
   stop::take_signals();
   if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
-  // First: an address in use is told at once.
+  // The server starts first, so that an address in use is told at once.
   const auto metrics = serve_metrics(command);
   if (!metrics) return fail(metrics.error());
   const auto status = watch_drops(command, metrics->get());

@@ -1,4 +1,4 @@
-// The commands and options that the command line takes, as data.
+// The option list has the commands and options that the command line takes, as data.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct ListedCommand {
   std::string name;  ///< empty: the options that stand before any command
   std::string help;
   std::vector<ListedOption> options;
-  std::vector<std::string> operands;  ///< `FILE`: words that it needs beside its options
+  std::vector<std::string> operands;  ///< words that the command needs beside its options
 };
 
 std::vector<ListedCommand> list_options();

@@ -252,7 +252,7 @@ std::string contradiction(const DropsCommand& drops) {
   return port_contradiction(drops.capture);
 }
 
-// Also one that is not there yet, or that has several names.
+// True when both paths name one file, also when it does not exist yet, or has several names.
 bool is_same_file(const std::string& one, const std::string& other) {
   if (one.empty() || other.empty()) return false;
   std::error_code none;
@@ -287,7 +287,7 @@ int refuse(const std::string& message) {
   return kUsage;
 }
 
-// The grammar: the app writes into the commands beside it.
+// The grammar of the command line: its app writes into the commands.
 struct Grammar {
   TraceCommand trace;
   TraceCommand explicit_trace;

@@ -1,4 +1,4 @@
-// `dptrace show FILE`: a recording, printed as the live trace would have been.
+// `dptrace show FILE` prints a recording as the live trace would have been printed.
 #include "cli/commands.hpp"
 #include "decode/decode.hpp"
 #include "record/reader.hpp"

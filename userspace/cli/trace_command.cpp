@@ -1,4 +1,4 @@
-// `dptrace --pod-ip IP`: the live trace.
+// `dptrace --pod-ip IP` is the live trace.
 #include "cli/commands.hpp"
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"
@@ -9,7 +9,7 @@ namespace dptrace {
 
 int run_trace(const TraceCommand& command) {
   stop::take_signals();
-  // First: a bad path is told at once.
+  // The paths are checked first, so that a bad one is told at once.
   if (const auto ready = check_ready_file(command.ready_file); !ready) return fail(ready.error());
   std::optional<record::Target> target;
   if (!command.write_file.empty()) {

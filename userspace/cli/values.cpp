@@ -13,7 +13,7 @@ namespace {
 
 struct Number {
   std::uint64_t value;
-  std::string_view unit;  // what follows it
+  std::string_view unit;  // text behind the number
 };
 
 std::optional<Number> parse_number(std::string_view text) {

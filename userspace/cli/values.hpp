@@ -1,4 +1,4 @@
-// Texts of the command line to values: 16M, 10s, icmp.
+// These functions make values of texts on the command line: 16M, 10s, icmp.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@ namespace dptrace {
 
 /// `4096`, `512K`, `16M`, `1G` (powers of 1024); nothing for any other text.
 std::optional<std::uint64_t> parse_size(std::string_view text);
-/// Digits only.
+/// A number of digits only; nothing for any other text.
 std::optional<std::uint64_t> parse_count(std::string_view text);
 /// `500ms`, `10s`, `2m`, `1h`; nothing for any other text, and for 0.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);

@@ -6,8 +6,8 @@ namespace dptrace {
 
 namespace {
 
-// Takes the text before the next `end` away, and `end` with it; all of the text where there is
-// none.
+// Takes the text before the next `end`, and `end` itself, from the front of `text`; takes all of
+// the text when there is no `end`.
 std::string_view take_until(std::string_view& text, std::string_view end) {
   const auto at = text.find(end);
   const auto taken = text.substr(0, at);
@@ -46,7 +46,8 @@ bool lists_close(std::string_view value) {
   return false;
 }
 
-// A path, or as to a proxy with scheme and host before it.
+// The path of a request's target, which is a path or, as sent to a proxy, has scheme and host
+// before it.
 std::optional<std::string> path_of(std::string_view target) {
   if (!is_visible(target)) return {};
   if (const std::string_view scheme = "http://"; target.substr(0, scheme.size()) == scheme) {
@@ -77,11 +78,11 @@ std::optional<HttpRequest> parse_http_request(std::string_view head) {
     const auto value = trimmed(line);
     if (is_same(name, "Connection")) request.keeps_open &= !lists_close(value);
     if (is_same(name, "Authorization")) {
-      // Two would be read in two ways, by a proxy and here.
+      // A proxy and this server might each take another one of two such headers.
       if (!request.authorization.empty()) return {};
       request.authorization = value;
     }
-    // A body follows, which nothing here reads: it must not be taken for the next request.
+    // A body would follow, which nothing here reads; it must not be taken for the next request.
     if (is_same(name, "Transfer-Encoding")) request.keeps_open = false;
     if (is_same(name, "Content-Length")) request.keeps_open &= value == "0";
   }

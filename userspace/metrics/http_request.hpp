@@ -1,5 +1,5 @@
-// The head of an HTTP request, as far as one is needed to answer it. Pure: what clients send is
-// anything.
+// HttpRequest has the head of an HTTP request, as far as the answer needs it. The parser is pure,
+// because clients may send anything.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,12 @@ namespace dptrace {
 
 struct HttpRequest {
   std::string method;
-  std::string path;             ///< without what a `?` begins
+  std::string path;             ///< without the part that a `?` begins
   bool keeps_open = false;      ///< another request may follow on the connection
-  std::string authorization{};  ///< the header's value; empty: there is none
+  std::string authorization{};  ///< value of the Authorization header; empty: there is none
 };
 
-/// Of all lines up to the empty one. Nothing: it is no request of HTTP 1.
+/// Parses all lines up to the empty one. Nothing when they are no request of HTTP 1.
 std::optional<HttpRequest> parse_http_request(std::string_view head);
 
 }  // namespace dptrace

@@ -18,8 +18,10 @@ namespace dptrace {
 
 namespace {
 
-constexpr int kAtOnce = 16;  // connections taken before others are looked after
-// A connection that waits for a request keeps its place so long, also when others need it.
+constexpr int kAtOnce =
+    16;  // most connections accepted in a row before those already open are served
+// A connection that waits for a request keeps its place at least this long, also when others need
+// it.
 constexpr std::chrono::seconds kLeastWait{1};
 constexpr timeval kPause{1, 0};
 
@@ -77,7 +79,7 @@ HttpLimits with_reserve(HttpLimits limits) {
   return limits;
 }
 
-// Header that tells a client how to get another answer.
+// The header that tells a client how to get another answer.
 const char* remedy_of(int status) {
   switch (status) {
     case 401:
@@ -91,8 +93,8 @@ const char* remedy_of(int status) {
   }
 }
 
-// The request is read away: a connection that is closed with bytes unread is reset, and the client
-// may lose the answer.
+// Answers without TLS and ends. The request is read first: a connection that is closed with unread
+// bytes is reset, and the client may lose the answer.
 void tell_and_end(int client, std::string_view answer) {
   char unread[4096];
   (void)!recv(client, unread, sizeof unread, MSG_DONTWAIT);
@@ -108,7 +110,7 @@ struct HttpServer::Connection {
   enum class State {
     kReading,
     kAnswering,
-    kEnding,  // all is sent, and what still comes is dropped until the client ends it
+    kEnding,  // all is sent; what still comes is dropped until the client ends the connection
   };
 
   HttpServer& server;
@@ -132,7 +134,7 @@ HttpServer::HttpServer(OwnedFd listening, HttpService service, HttpLimits limits
       listening_(std::move(listening)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       base_(event_base_new()) {
-  // libevent would tell of clients that break off; they are not our user's affair.
+  // libevent would report clients that break off, which are no concern of our user.
   event_set_log_callback([](int, const char*) {});
   if (!base_) return;
   const auto on_stop = [](evutil_socket_t, short, void* base) {
@@ -170,7 +172,7 @@ void HttpServer::accept_some() {
     if (!client) {
       const bool is_short =
           errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-      // It stays readable: asking on would take a whole processor.
+      // The socket stays readable, so asking on would take a whole processor.
       if (is_short) pause_accepting();
       return;
     }
@@ -195,7 +197,8 @@ void HttpServer::pause_accepting() {
   event_add(resume_event_.get(), &kPause);
 }
 
-// The oldest come first.
+// Makes room for a connection by closing the oldest one that has waited for a request for
+// kLeastWait. False when there is none.
 bool HttpServer::make_room(const Peer& peer) {
   const auto has = of_peer_.find(peer);
   const bool is_peer_full = has != of_peer_.end() && has->second >= limits_.per_address;
@@ -210,20 +213,21 @@ bool HttpServer::make_room(const Peer& peer) {
   return true;
 }
 
-// Owns the client where it is one.
+// The stream of a client, which it owns; null when there is none.
 bufferevent* HttpServer::begin(int client) {
   if (service_.encrypt == nullptr)
     return bufferevent_socket_new(base_.get(), client, BEV_OPT_CLOSE_ON_FREE);
   SSL* tls = service_.encrypt(service_.context);
   if (tls == nullptr) return nullptr;
-  // Frees the connection itself when it fails.
+  // bufferevent_openssl_socket_new() frees the TLS connection itself when it fails.
   bufferevent* stream = bufferevent_openssl_socket_new(
       base_.get(), client, tls, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-  // Head and body are records of their own: the second would wait for word of the first.
+  // Head and body are two TLS records. Without TCP_NODELAY the second would wait until the client
+  // acknowledges the first.
   const int yes = 1;
   setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  // HTTP tells the length of requests and answers: an end of the connection without TLS's own is
-  // one.
+  // HTTP tells the length of requests and answers, so a connection may end without the end that TLS
+  // itself has.
   if (stream != nullptr) bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
   return stream;
 }
@@ -260,7 +264,7 @@ void HttpServer::add(OwnedFd client, const Peer& peer) {
   await(connection);
 }
 
-// The time for the next answer begins: however a client divides it, it gets no more.
+// Starts the time for the next answer; a client gets no more of it, however it divides it.
 void HttpServer::await(Connection& connection) {
   const timeval time = to_timeval(limits_.time);
   connection.state = Connection::State::kReading;
@@ -330,11 +334,12 @@ void HttpServer::written(Connection& connection) {
   if (connection.client_is_done) return close(connection);
   if (connection.keeps_open) {
     await(connection);
-    read(connection);  // the next request may be there already
+    read(connection);  // the next request may have come already
     return;
   }
   connection.state = Connection::State::kEnding;
-  if (SSL* tls = connection.tls()) SSL_shutdown(tls);  // says so; nobody waits for the client's
+  if (SSL* tls = connection.tls())
+    SSL_shutdown(tls);  // tells the client; its own shutdown is not waited for
   shutdown(connection.fd(), SHUT_WR);
   read(connection);
 }
@@ -343,8 +348,8 @@ void HttpServer::ended(Connection& connection, short what) {
   if ((what & BEV_EVENT_CONNECTED) != 0) return;  // the handshake is over
   const auto error = bufferevent_get_openssl_error(connection.stream.get());
   if (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST) tell_and_end(connection.fd(), kPlain);
-  // It has said all that it wants to say, and waits for the answer. Of TLS it cannot end one
-  // direction alone.
+  // The client has said all that it wants to say, and waits for the answer. With TLS it cannot end
+  // one direction alone.
   const bool waits =
       connection.state == Connection::State::kAnswering && connection.tls() == nullptr;
   if ((what & BEV_EVENT_EOF) == 0 || !waits) return close(connection);

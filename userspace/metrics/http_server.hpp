@@ -1,5 +1,5 @@
-// An HTTP server for few clients among many: what one connection may take of time and memory is
-// bounded, and so is how many there are, of one address and of all.
+// HttpServer serves few clients, whom many others may disturb. It bounds the time and memory that
+// one connection may take, and the number of connections, of one address and of all.
 #pragma once
 
 #include <event2/bufferevent.h>
@@ -23,9 +23,10 @@ namespace dptrace {
 
 struct HttpLimits {
   std::size_t connections = 64;
-  std::size_t per_address = 16;      ///< IPv6: of a /64
-  std::size_t request_bytes = 8192;  ///< line and headers
-  /// From a connection, with its handshake, or the last answer to the next answer.
+  std::size_t per_address = 16;      ///< for IPv6, per /64
+  std::size_t request_bytes = 8192;  ///< for the request line and the headers
+  /// The time for the first answer from the connection on, with its handshake, and then from each
+  /// answer to the next.
   std::chrono::milliseconds time{10'000};
 };
 
@@ -35,28 +36,28 @@ struct HttpAnswer {
   SharedText body;
 };
 
-/// A service answers requests. The thread that runs the server calls it.
+/// A service answers requests. It is called by the thread that runs the server.
 struct HttpService {
   HttpAnswer (*answer)(void* context, const HttpRequest& request, const Peer& peer);
-  /// TLS for a new connection, whose owner is then the server. Null: it is dropped. The function
-  /// itself is null where connections are plain.
+  /// Makes TLS for a new connection; the server owns the result. When it returns null the
+  /// connection is dropped. The pointer itself is null when connections are plain.
   SSL* (*encrypt)(void* context);
   void* context;
 };
 
 class HttpServer {
  public:
-  /// `listening` does not block. Descriptors beyond what the process may have are not taken: most
-  /// of them are left to others.
+  /// `listening` is non-blocking. The server does not use up the descriptors that the process may
+  /// have: most of them are left to others.
   HttpServer(OwnedFd listening, HttpService service, HttpLimits limits = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   bool is_ready() const;
-  /// Serves until stop(). To be called once, by the one thread that touches any of it meanwhile.
+  /// Serves until stop(). To be called once, by the only thread that touches the server meanwhile.
   void run();
-  /// Any thread may.
+  /// Ends run(); any thread may call it.
   void stop();
 
  private:

@@ -24,7 +24,7 @@ std::optional<ListenAddress> ListenAddress::parse(std::string_view text) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
   const auto ip = Address::parse(host);
-  // IPv6 needs its brackets: `::1:9435` is an address without a port.
+  // An IPv6 address needs brackets, because `::1:9435` is an address without a port.
   if (!port || !ip || bracketed == ip->is_ipv4()) return std::nullopt;
   return ListenAddress{*ip, *port};
 }

@@ -1,4 +1,4 @@
-// A server listens at an address of this machine and a port.
+// A listen address is an address of this machine and a port, at which a server listens.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,9 @@ struct ListenAddress {
   Address ip;
   std::uint16_t port = 0;
 
-  /// `127.0.0.1:9435`, `[::1]:9435`; a port alone is one of the IPv4 loopback. Nothing for names,
-  /// port 0 and an address left out: what is open to others is asked for by its address.
+  /// Parses `127.0.0.1:9435` or `[::1]:9435`; a port alone is one of the IPv4 loopback address.
+  /// Nothing for names, for port 0, and when the address is empty: a user has to name the address
+  /// that opens the port to others.
   static std::optional<ListenAddress> parse(std::string_view text);
 
   std::string text() const;

@@ -69,13 +69,13 @@ bool listens_at(int fd, const ListenAddress& address) {
          std::memcmp(&wire.v6.sin6_addr, bytes, sizeof wire.v6.sin6_addr) == 0;
 }
 
-// 0 when the variable is not a number.
+// The number in an environment variable; 0 when it is not a number.
 int number_in(const char* variable) {
   const char* text = std::getenv(variable);
   return text == nullptr ? 0 : std::atoi(text);
 }
 
-// The one of sd_listen_fds(3) that listens there.
+// The socket that a service manager has passed (sd_listen_fds(3)) and that listens at `address`.
 std::optional<OwnedFd> passed_socket(const ListenAddress& address) {
   constexpr int kFirst = 3;
   if (number_in("LISTEN_PID") != getpid()) return std::nullopt;
@@ -101,7 +101,7 @@ Result<OwnedFd> listen_on(const ListenAddress& address) {
   OwnedFd fd(socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return failed();
   const int yes = 1;
-  // The port of a process that has just ended can be had at once.
+  // With SO_REUSEADDR the port of a process that has just ended can be used at once.
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (!is_ipv4) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
   if (bind_to(fd.get(), address) != 0 || listen(fd.get(), kBacklog) != 0) return failed();

@@ -1,4 +1,5 @@
-// Labels tell the series of a metric apart. None is an address or a port: those have no bound.
+// Labels tell the series of a metric apart. No label is an address or a port, because these have no
+// bound.
 #pragma once
 
 #include <string>
@@ -11,23 +12,26 @@
 
 namespace dptrace {
 
-/// Name and value, in the order that they are written in.
+/// Names and values, in the order in which they are written.
 using MetricLabels = std::vector<std::pair<std::string_view, std::string>>;
 
-/// reason, cause, interface, protocol, namespace, pod. What is not known is empty; kinds that
-/// differ only by location, ICMP type or address have the same.
+/// The labels of a kind: reason, cause, interface, protocol, namespace, pod. A label is empty when
+/// its value is not known. Kinds that differ only by location, ICMP type or address have the same
+/// labels.
 MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t at_ns = kLatest);
 
-/// Of the drops whose kinds found no room: `other` for all that a kind would have told.
+/// The labels of drops whose kinds found no room: `other` for everything that a kind would have
+/// told.
 MetricLabels other_drop_labels();
 
-/// group, name, interface, namespace, pod.
+/// The labels of a counter: group, name, interface, namespace, pod.
 MetricLabels counter_labels(const LossCounter& counter, const Names& names);
 
-/// `namespace/name`; empty: they tell none.
+/// The pod that labels tell, `namespace/name`; empty when they tell none.
 std::string pod_of_labels(const MetricLabels& labels);
 
-/// `other` for the interface, the pod and a protocol without a name: few enough of them remain.
+/// The labels with `other` for the interface, the pod and a protocol without a name. Few enough
+/// sets of labels remain.
 MetricLabels collapsed(MetricLabels labels);
 
 }  // namespace dptrace

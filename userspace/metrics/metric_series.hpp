@@ -1,4 +1,5 @@
-// Counters by label set, of which there is a bounded number: pods come and go for weeks.
+// MetricSeries has counters by label set. The number of sets is bounded, because pods come and go
+// for weeks.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 
 namespace dptrace {
 
-/// `Count` adds with +=.
+/// `Count` is added with +=.
 template <typename Count>
 class MetricSeries {
  public:
@@ -18,23 +19,23 @@ class MetricSeries {
     Count count{};
     std::uint64_t risen_ns = 0;
     bool is_collapsed = false;
-    std::set<InterfaceId> places;  ///< where it was counted
-    bool has_more_places = false;  ///< than are remembered
+    std::set<InterfaceId> places;  ///< places where it was counted
+    bool has_more_places = false;  ///< there were more than kPlaces
   };
 
   static constexpr std::size_t kPlaces = 16;
-  /// A series that has ended is kept for so long: for the scrape that is due.
+  /// A series that has ended is kept this long after its last rise, for the scrape that is due.
   static constexpr std::uint64_t kEndAfterNs = 60'000'000'000;
 
-  /// No scrape can have missed the last value of a series that has not risen for so long: intervals
-  /// are seconds to a minute, and Prometheus looks back five.
+  /// A series that has not risen for this long may be forgotten, as no scrape can have missed its
+  /// last value: intervals are seconds to a minute, and Prometheus looks back five minutes.
   static constexpr std::uint64_t kForgetAfterNs = 900'000'000'000;
 
   explicit MetricSeries(std::size_t limit) : limit_(limit) {}
 
-  /// Counts for the series of `labels`, or, when it is new and there is no room, for the collapsed
-  /// one. Room is made of series that have not risen for long; should they come again they begin at
-  /// 0, which is a restart to Prometheus.
+  /// Adds to the series of `labels` or, when that is new and there is no room, to the collapsed
+  /// one. Room is made by forgetting series that have not risen for long. Such a series begins at 0
+  /// when it comes again, which Prometheus takes for a restart.
   void add(const MetricLabels& labels, InterfaceId place, const Count& count,
            std::uint64_t now_ns) {
     auto found = series_.find(labels);
@@ -52,7 +53,7 @@ class MetricSeries {
     }
   }
 
-  /// Forgets the series for which `is_over(labels, series)`.
+  /// Forgets the series that have ended: those for which `is_over(labels, series)` is true.
   template <typename IsOver>
   void end(std::uint64_t now_ns, IsOver is_over) {
     std::erase_if(series_, [&](const auto& entry) {
@@ -82,7 +83,8 @@ class MetricSeries {
   }
 
   void forget(std::uint64_t now_ns) {
-    if (now_ns == forgot_ns_) return;  // once a reading is enough: it visits them all
+    if (now_ns == forgot_ns_)
+      return;  // once for each reading is enough, because it visits all series
     forgot_ns_ = now_ns;
     std::erase_if(series_, [now_ns](const auto& entry) {
       return !entry.second.is_collapsed && now_ns - entry.second.risen_ns > kForgetAfterNs;
@@ -91,7 +93,7 @@ class MetricSeries {
 
   const std::size_t limit_;
   Map series_;
-  std::size_t collapsed_ = 0;  // of them: these do not count against the limit
+  std::size_t collapsed_ = 0;  // number of collapsed series, which do not count against the limit
   std::uint64_t collapses_ = 0;
   std::uint64_t forgot_ns_ = 0;
 };

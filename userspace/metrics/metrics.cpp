@@ -19,7 +19,7 @@ ClientMetric metric(const MetricLabels& labels) {
   return metric;
 }
 
-// A double holds integers up to 2^53 exactly: eight petabytes.
+// A double holds integers exactly up to 2^53; as bytes these are eight petabytes.
 ClientMetric counter(const MetricLabels& labels, std::uint64_t value) {
   ClientMetric counter = metric(labels);
   counter.counter.value = static_cast<double>(value);

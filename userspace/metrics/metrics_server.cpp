@@ -37,7 +37,7 @@ MetricsServer::~MetricsServer() {
 
 Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const Settings& settings) {
   std::unique_ptr<MetricsServer> server(new MetricsServer(settings));
-  // Certificates before the first client, and while files can be opened.
+  // Certificates are loaded before the first client comes, and while files can be opened.
   if (auto loaded = server->load_access(); !loaded)
     return tl::unexpected(std::move(loaded.error()));
   if (auto listening = server->listen(settings.limits); !listening)
@@ -72,7 +72,7 @@ Result<> MetricsServer::listen(const HttpLimits& limits) {
   return {};
 }
 
-// Thread has the arguments of the serving thread, and whether it could be confined.
+// Thread has the arguments of the serving thread, and tells whether the thread could be confined.
 struct MetricsServer::Thread {
   HttpServer& http;
   Result<> confined;
@@ -81,7 +81,8 @@ struct MetricsServer::Thread {
   static void* run(void* given) {
     auto& start = *static_cast<Thread*>(given);
     HttpServer& http = start.http;
-    // Capabilities and filters are each thread's own, and what clients say is read by this one.
+    // This thread reads what clients send, so it is this thread that is confined: capabilities and
+    // filters are each thread's own.
     start.confined = confine_to_serving();
     const bool is_confined = start.confined.has_value();
     start.is_told.release();
@@ -90,10 +91,10 @@ struct MetricsServer::Thread {
   }
 };
 
-// Not by std::thread: see SharedText.
+// The thread is not a std::thread, for the reason in shared_text.hpp.
 Result<> MetricsServer::answer_in_background() {
   Thread start{*http_, {}};
-  // Signals are the main thread's; a new thread inherits the mask.
+  // The main thread handles signals, so the new thread, which inherits the mask, gets none.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -140,7 +141,7 @@ std::optional<std::string> MetricsServer::renew_access() {
   return {};
 }
 
-// Once for all who will ask: however often they do, it costs the same.
+// The text is written once for all clients, so their number does not change its cost.
 void MetricsServer::write_text() {
   SharedText text(metrics_.text());
   const std::lock_guard lock(mutex_);

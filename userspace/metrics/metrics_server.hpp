@@ -1,6 +1,6 @@
-// Metrics over HTTP: /metrics for Prometheus, /healthz for who looks after the process. Answers on
-// a thread of its own, so that neither waits for the other; that thread has given up all that it
-// could do harm with before it reads a client's first byte.
+// MetricsServer serves metrics over HTTP: /metrics for Prometheus, /healthz for whoever looks after
+// the process. A thread of its own answers, so that neither thread waits for the other. That thread
+// gives up everything that it could do harm with before it reads a client's first byte.
 #pragma once
 
 #include <pthread.h>
@@ -22,34 +22,36 @@ namespace dptrace {
 class MetricsServer {
  public:
   struct Settings {
-    ListenAddress address;                ///< port 0: any that is free
-    std::chrono::nanoseconds patience{};  ///< /healthz is well while the last table is no older
+    ListenAddress address;                ///< port 0: any port that is free
+    std::chrono::nanoseconds patience{};  ///< /healthz is well while the last table is not older
     std::string version;
-    std::string web_config{};  ///< its path; empty: plain HTTP, for whoever comes
+    std::string web_config{};  ///< path of the web configuration; empty: plain HTTP, for everybody
     HttpLimits limits{};
   };
-  /// For tables that are due every `interval` and may be late, as on a node that is busy.
+  /// The patience for tables that are due every `interval`, and that may be late on a busy node.
   static std::chrono::nanoseconds patience_for(std::chrono::nanoseconds interval);
 
-  /// Listens and answers from now on.
+  /// Begins to listen and to answer.
   static Result<std::unique_ptr<MetricsServer>> start(const Settings& settings);
-  /// Cuts short what is being answered.
+  /// Cuts short the answers that are under way.
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
 
-  /// With the port that was taken.
+  /// The address with the port that was taken.
   const ListenAddress& address() const { return address_; }
 
-  // One thread may call these.
-  /// Counting has begun: /healthz is well from now on.
+  // The following functions are for one thread.
+  /// To be called when counting has begun: /healthz is well from now on.
   void begin(const ProbeStates& probes);
-  /// As Metrics has these three; what has ended is gone with the next update.
+  /// The next three do what those of Metrics do. A series that end() has ended is gone with the
+  /// next update().
   void update(const DropTable& table, const Names& names);
   void end(const Presence& presence, std::uint64_t now_ns) { metrics_.end(presence, now_ns); }
   std::optional<std::string> take_warning();
-  /// To be called about every second: takes what the files of TLS and passwords say once they have
-  /// changed. What is wrong with them, for the user; what was good before goes on.
+  /// To be called about every second: loads the files of TLS and passwords again when they have
+  /// changed. Returns a warning for the user when something is wrong with them; the former settings
+  /// stay in force then.
   std::optional<std::string> renew_access();
 
  private:
@@ -68,10 +70,10 @@ class MetricsServer {
 
   ListenAddress address_;
   const std::chrono::nanoseconds patience_;
-  Metrics metrics_;  // not the thread's that answers: that one hands out what was written of it
+  Metrics metrics_;  // not for the answering thread, which hands out the text that is written of it
   std::optional<WebAccessFile> access_file_;
-  WebAccess access_;  // once it runs, of the thread that answers
-  std::mutex mutex_;  // of the three below
+  WebAccess access_;  // belongs to the answering thread once that runs
+  std::mutex mutex_;  // protects the three members below
   SharedText text_;
   std::optional<Clock::time_point> updated_;
   std::optional<WebAccess> renewed_;

@@ -1,5 +1,6 @@
-// A text that many connections send at their own pace and that is there once. Counted without a
-// virtual function: see test_privileges.cpp for what a sanitizer does about those.
+// SharedText is a text of which there is one copy, and which many connections send at their own
+// pace. It counts its holders without a virtual function: test_privileges.cpp tells what a
+// sanitizer does about virtual functions.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// An IPv4 or IPv6 address as the wire has it: sixteen bytes, IPv4 mapped into ::ffff:0:0/96.
+// Address is an IPv4 or IPv6 address as the wire has it: sixteen bytes, IPv4 mapped into
+// ::ffff:0:0/96.
 #pragma once
 
 #include <cstring>
@@ -16,7 +17,7 @@ struct Address {
   Address() = default;
   explicit Address(const dpt_address& wire) : bytes(wire) {}
 
-  /// Nothing when `text` is neither an IPv4 nor an IPv6 address.
+  /// The address that `text` spells; nothing when it is neither an IPv4 nor an IPv6 address.
   static std::optional<Address> parse(std::string_view text);
 
   bool is_ipv4() const;

@@ -1,4 +1,5 @@
-// An end says what the kernel's free of a packet means: a loss, or which kind of none.
+// An end says what the kernel's free of a packet means: a loss, or one of the ends that are no
+// loss.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,12 @@ namespace dptrace {
 enum class End : std::uint8_t {
   kLoss,
   kTaken,     ///< a protocol handler had understood it
-  kCopy,      ///< a part, a copy, a leftover: says nothing of the packet
-  kUnwanted,  ///< for others: a flood, a multicast, a broadcast that nobody here wants
+  kCopy,      ///< a part, a copy, a leftover: the free says nothing about the packet
+  kUnwanted,  ///< meant for others: a flood, or a multicast or broadcast that nobody here wants
   kClosed,    ///< its reader had closed, or the connection was over
 };
 
-/// As JSON names it: `loss`, `taken`, `copy`, `unwanted`, `closed`.
+/// The name in JSON: `loss`, `taken`, `copy`, `unwanted`, `closed`.
 std::string_view end_name(End end);
 
 }  // namespace dptrace

@@ -1,4 +1,4 @@
-// A decoded record: what the kernel said, as a value of its kind.
+// An event is a decoded record: what the kernel told, as a value of its kind.
 #pragma once
 
 #include <variant>

@@ -17,7 +17,7 @@ struct Character {
   bool valid = false;
 };
 
-// The first of `text`, which is not empty.
+// Decodes the first character of `text`, which is not empty.
 Character decode_first(std::string_view text) {
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
   const unsigned char lead = byte(0);
@@ -35,7 +35,8 @@ Character decode_first(std::string_view text) {
   return {code, length, true};
 }
 
-// Control characters, line and paragraph separators, and what turns the direction of writing.
+// True for control characters, line and paragraph separators, and characters that turn the
+// direction of writing.
 bool commands(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c || code == 0x200e ||
          code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);

@@ -1,5 +1,5 @@
-// Numbers and addresses are given to others when those who had them have ended: who had them
-// before, so that a packet keeps the names that were right when it was seen.
+// Former knows who had a number or an address before. They are given to others when their owners
+// have ended, and a packet keeps the names that were right when it was seen.
 #pragma once
 
 #include <algorithm>
@@ -11,16 +11,17 @@
 
 namespace dptrace {
 
-/// As the time of a look-up: whoever has it last.
+/// This time asks for the present owner.
 inline constexpr std::uint64_t kLatest = UINT64_MAX;
 
 template <typename Key, typename Value>
 class Former {
  public:
-  /// By the time (CLOCK_MONOTONIC) from which the key was another's.
+  /// The former owners of a key, each by the time (CLOCK_MONOTONIC, ns) from which the key was
+  /// another's.
   using Owners = std::map<std::uint64_t, Value>;
 
-  /// Null: who has it now, had it then.
+  /// The former owner at that time; null when the present owner had the key already.
   const Value* at(const Key& key, std::uint64_t at_ns) const {
     if (owners_.empty()) return nullptr;
     const auto owners = owners_.find(key);

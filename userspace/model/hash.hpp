@@ -1,4 +1,5 @@
-// Hashes of several values: each is mixed into what those before it gave.
+// A hash of several values is made step by step: mix() adds one value to the hash of those before
+// it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A network device of some network namespace, and what it is to the node.
+// An interface is a network device of some network namespace, with what it is to the node.
 #pragma once
 
 #include <compare>
@@ -17,9 +17,9 @@ struct InterfaceId {
 
 enum class Role : std::uint8_t { kPod, kBridge, kOverlay, kUplink, kLoopback, kOther };
 
-/// As JSON names it: `pod`, `bridge`, `overlay`, `uplink`, `loopback`, `other`.
+/// The name in JSON: `pod`, `bridge`, `overlay`, `uplink`, `loopback`, `other`.
 std::string_view role_name(Role role);
-/// kOther for a name that is none.
+/// The role of that name; kOther when there is none.
 Role role_from_name(std::string_view name);
 
 struct Interface {
@@ -28,9 +28,9 @@ struct Interface {
   std::string kind;  ///< the kernel's link kind; `device` for a physical one, `loopback` for lo
   Role role = Role::kOther;
   std::uint32_t mtu = 0;
-  std::uint32_t peer_netns = 0;  ///< of a veth: netns of its other end, 0: not known
-  /// Index of the bridge, bond or datapath in its netns that it is a port of; 0: none, or not
-  /// known.
+  std::uint32_t peer_netns = 0;  ///< netns of a veth's other end, 0: not known
+  /// Index of the bridge, bond or datapath, in the same netns, of which this device is a port; 0:
+  /// none, or not known.
   std::uint32_t master = 0;
 
   friend bool operator==(const Interface&, const Interface&) = default;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kLowestKernelAddress = 1ULL << 63;
 
-// Both bounds of what a netns has in a map by InterfaceId.
+// The range of entries of one netns in a map by InterfaceId: first, and one behind the last.
 template <typename Map>
 auto of_netns(Map& map, std::uint32_t inode) {
   return std::make_pair(map.lower_bound(InterfaceId{inode, 0}),
@@ -74,7 +74,7 @@ std::string Names::function(std::uint64_t address) const {
 
 std::string Names::location(std::uint64_t address) const {
   const auto found = symbols.find(address);
-  // In recordings addresses are numbers that say nothing.
+  // In recordings addresses are numbers without a meaning.
   if (found == symbols.end() && address < kLowestKernelAddress) return "an unknown function";
   if (found == symbols.end()) return fmt::format("{:#x}", address);
   return fmt::format("{}+{:#x}", found->second.name, address - found->second.start);

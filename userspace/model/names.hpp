@@ -1,5 +1,5 @@
-// The names behind the numbers in events: collected on the traced node, kept by recordings, read by
-// every output.
+// Names has the names behind the numbers in events. They are collected on the traced node, kept in
+// recordings, and read by every output.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct Netns {
   friend bool operator==(const Netns&, const Netns&) = default;
 };
 
-/// A netns that ended, and whose number is another's now.
+/// A former netns has ended, and its number is now that of another netns.
 struct FormerNetns {
   Netns netns;
   std::map<std::uint32_t, Interface> interfaces;  ///< by index
@@ -37,29 +37,31 @@ struct FormerNetns {
 struct Names {
   std::string node_name;
   std::string kernel_release;
-  /// Added to CLOCK_MONOTONIC it gives nanoseconds since 1970.
+  /// Added to a time of CLOCK_MONOTONIC it gives nanoseconds since 1970.
   std::int64_t wall_clock_offset_ns = 0;
   std::uint32_t home_netns = 0;  ///< the netns dptrace ran in
-  /// Not all sockets tell what they take: that none was heard to take a packet proves nothing.
+  /// True when not all sockets tell what they take. Then a packet may have been taken by a socket
+  /// although no record says so.
   bool sockets_unseen = false;
   std::map<InterfaceId, Interface> interfaces;
   std::map<std::uint32_t, Netns> netns;
   std::map<Address, std::string> pods;           ///< `namespace/name` by address
   std::map<std::uint32_t, std::string> reasons;  ///< drop reasons, without SKB_DROP_REASON_
-  std::map<std::uint64_t, Symbol> symbols;       ///< by the address that was looked up
+  std::map<std::uint64_t, Symbol> symbols;       ///< key: the address that was looked up
   Former<std::uint32_t, FormerNetns> former_netns;
-  Former<Address, std::string> former_pods;  ///< empty: an address that was no pod's
+  Former<Address, std::string> former_pods;  ///< an empty name: the address was no pod's
 
-  // These give the owner of a number or an address at a time (CLOCK_MONOTONIC), the event's.
+  // These functions give the owner that a number or an address had at a time (CLOCK_MONOTONIC, ns),
+  // that of an event.
 
-  /// Null when the interface was never met.
+  /// The interface; null when it was never met.
   const Interface* interface(InterfaceId id, std::uint64_t at_ns = kLatest) const;
-  /// Null when nothing is known of it.
+  /// The netns; null when nothing is known of it.
   const Netns* netns_at(std::uint32_t inode, std::uint64_t at_ns) const;
-  /// `namespace/name`; empty: no pod's, or not known.
+  /// The pod's `namespace/name`; empty when it is no pod's, or not known.
   std::string_view pod_of_netns(std::uint32_t inode, std::uint64_t at_ns) const;
   std::string_view pod_of_address(const Address& address, std::uint64_t at_ns) const;
-  /// The pod that the interface is in, or whose other end it is.
+  /// The pod that the interface is in, or whose veth it is the other end of.
   std::string_view pod_of(InterfaceId id, std::uint64_t at_ns) const;
 
   /// From `since_ns` on the number means another netns, of which nothing is known yet.
@@ -67,10 +69,10 @@ struct Names {
   /// From `since_ns` on the address is this pod's.
   void begin_pod(const Address& address, std::string pod, std::uint64_t since_ns);
 
-  /// `ip_error`, or empty when not known.
+  /// The name of the function, `ip_error`; empty when it is not known.
   std::string function(std::uint64_t address) const;
-  /// `ip_error+0x7e`, or the address in hexadecimal when not known; `an unknown function` where it
-  /// is none of the kernel's, as in recordings.
+  /// The place in a function, `ip_error+0x7e`. When it is not known: the address in hexadecimal, or
+  /// `an unknown function` when it is no address of the kernel's, as in recordings.
   std::string location(std::uint64_t address) const;
 };
 

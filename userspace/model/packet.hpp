@@ -1,4 +1,4 @@
-// A packet and its way through the node: what the timeline makes of events and the outputs print.
+// A packet has its way through the node: the timeline makes it of events, and the outputs print it.
 #pragma once
 
 #include <algorithm>
@@ -19,10 +19,10 @@ enum class Incomplete : std::uint8_t { kNo, kEventsLost, kNotArmed };
 enum class Verdict : std::uint8_t { kDelivered, kLeftNode, kDropped, kStolen, kUnfinished };
 inline constexpr std::size_t kVerdicts = 5;
 
-/// As JSON names it: `delivered`, `left-node`, `dropped`, `stolen`, `unfinished`.
+/// The name in JSON: `delivered`, `left-node`, `dropped`, `stolen`, `unfinished`.
 std::string_view verdict_name(Verdict verdict);
 
-/// As JSON names it (`tc-ingress`, ...); empty for a value this version does not know.
+/// The name in JSON (`tc-ingress`, ...); empty for a value that this version does not know.
 std::string_view point_name(std::uint8_t point);
 
 /// A netfilter hook and its verdict on the packet.
@@ -40,11 +40,12 @@ struct Hop {
   std::uint64_t skb = 0;
   std::uint32_t cpu = 0;
   std::uint32_t length = 0;  ///< skb->len at this point
-  /// Kernel address inside the function that this hop is about; 0: none.
+  /// A kernel address inside the function that this hop is about; 0: none.
   std::uint64_t function = 0;
   InterfaceId interface;
   dpt_flow flow{};
-  /// Which of the packet's skbs: 0 the first, then its copies and parts as they were met.
+  /// The packet's skb: 0 is the first, then its copies and parts follow in the order in which they
+  /// were met.
   std::uint16_t branch = 0;
   std::uint8_t point = 0;  ///< enum dpt_point
   bool new_flow = false;   ///< the tuple differs from that of the hop before (NAT)
@@ -65,18 +66,18 @@ struct Part {
 struct Drop {
   std::uint64_t time_ns = 0;
   std::uint64_t location = 0;           ///< return address into the freeing function
-  std::optional<std::uint32_t> reason;  ///< nothing on kernels without reasons
+  std::optional<std::uint32_t> reason;  ///< nothing: a kernel without reasons
   InterfaceId interface;
   std::vector<std::uint64_t> stack;  ///< return addresses, innermost first
   bool loss = true;                  ///< false: one of the ends that are no loss (shown by --all)
-  std::optional<Part> part;          ///< that died, where it was not the whole packet
-  bool copy = false;                 ///< a copy died: of a flood, a multicast, a mirror
+  std::optional<Part> part;          ///< the part that died; nothing: the whole packet
+  bool copy = false;                 ///< what died was a copy: of a flood, a multicast, a mirror
   std::optional<dpt_tunnel> tunnel;  ///< the packet died inside this outer one
 };
 
 /// The end of one of the copies of a packet that went to many: a flood, a multicast.
 struct Copy {
-  InterfaceId interface;  ///< where it was seen last
+  InterfaceId interface;  ///< device at which it was seen last
   Verdict verdict = Verdict::kUnfinished;
 
   friend bool operator==(const Copy&, const Copy&) = default;
@@ -86,33 +87,37 @@ struct Packet {
   std::uint64_t id = 0;
   Verdict verdict = Verdict::kUnfinished;
   std::vector<Hop> hops;     ///< in time order, never empty
-  std::optional<Drop> drop;  ///< the one that decided
-  /// All losses of parts or copies, where there was another than `drop`; else empty.
+  std::optional<Drop> drop;  ///< the drop that decided
+  /// All losses of parts or copies, if there is another than `drop`; else empty.
   std::vector<Drop> drops;
-  std::vector<Copy> copies;  ///< that ended apart from each other; empty: there was but one way
+  std::vector<Copy>
+      copies;  ///< copies that ended in different places; empty: there was only one way
   Incomplete incomplete = Incomplete::kNo;
-  bool retransmission = false;  ///< of TCP data that an earlier packet had carried
-  /// The largest number of parts (GSO segments, fragments) that any one device saw of it; 0: whole.
+  bool retransmission = false;  ///< it carries TCP data that an earlier packet had carried
+  /// The largest number of parts (GSO segments, fragments) of the packet that any one device saw;
+  /// 0: whole.
   std::uint32_t segments = 0;
-  std::optional<Part::Kind> part_kind;  ///< of those parts; nothing: not known
+  std::optional<Part::Kind> part_kind;  ///< kind of those parts; nothing: not known
   std::uint32_t left_out = 0;           ///< events beyond what is kept of one packet
   bool reader_closed = false;  ///< delivered, but to a connection that its reader had closed
   bool unanswered = false;     ///< unfinished: asked a listener for a connection, in vain so far
   bool nobody_wanted = false;  ///< a multicast or broadcast that all who got it threw away
-  /// packet_id of the packet that GRO merged this one into, 0: none.
+  /// The id of the packet into which GRO merged this one, 0: none.
   std::uint64_t merged_into = 0;
 
-  /// Of the first hop that has one: the hook that drops a packet may know nothing of it any more.
+  /// The flow of the first hop that has one: the hook that drops a packet may not know its flow any
+  /// more.
   const dpt_flow& flow() const;
   std::uint64_t start_ns() const { return hops.front().time_ns; }
-  /// Of the last hop or, when it died after that, of the drop.
+  /// The time of the last hop or, when the packet died after it, of the drop.
   std::uint64_t end_ns() const {
     return drop ? std::max(drop->time_ns, hops.back().time_ns) : hops.back().time_ns;
   }
   std::uint64_t duration_ns() const { return end_ns() - start_ns(); }
 };
 
-/// Was the packet lost, or a part of it, or the copy that one of its receivers should have had?
+/// True when the packet was lost, or a part of it, or the copy that one of its receivers should
+/// have had.
 bool lost_anything(const Packet& packet);
 
 }  // namespace dptrace

@@ -1,4 +1,4 @@
-// Presence lists what exists on a node at a time, for those who may forget what has ended.
+// Presence lists what exists on a node at a time, for code that may forget what has ended.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,13 @@ namespace dptrace {
 
 struct Presence {
   std::uint32_t home_netns = 0;
-  std::set<std::uint32_t> home_devices;  ///< by index
-  std::set<std::uint32_t> netns;         ///< those that a name or a process leads to
-  bool has_all_netns = false;            ///< false: others' processes could not be looked at
+  std::set<std::uint32_t> home_devices;  ///< indices
+  std::set<std::uint32_t> netns;         ///< inodes of those to which a name or a process leads
+  bool has_all_netns = false;            ///< false: not all processes could be looked at
   std::set<std::string> pods;            ///< `namespace/name`
 
-  /// False also for a place without a netns (0), and where it cannot be told.
+  /// True when the place has ended. False also for a place without a netns (0), and when it is not
+  /// known.
   bool is_over(InterfaceId place) const {
     if (place.netns == 0 || home_netns == 0) return false;
     if (place.netns != home_netns) return has_all_netns && !netns.contains(place.netns);

@@ -1,4 +1,4 @@
-// Success or an error that says what failed, on what, why, and what to do.
+// A result is a success, or an error that says what failed, on what, why, and what to do.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct Error {
 template <typename T = void>
 using Result = tl::expected<T, Error>;
 
-/// `return failure("reading {}: {}", file, why)` needs fmt; this takes the finished text.
+/// Makes an error of a finished text, as fmt::format() gives it.
 inline tl::unexpected<Error> failure(std::string message) {
   return tl::unexpected<Error>(Error{std::move(message)});
 }

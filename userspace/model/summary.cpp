@@ -17,7 +17,7 @@ std::string drop_key(const Drop& drop, const Names& names) {
 void Summary::count(const Packet& packet, const Names& names) {
   ++packets[static_cast<std::size_t>(packet.verdict)];
   if (packet.verdict != Verdict::kDropped && dptrace::lost_anything(packet)) ++lost_copies;
-  // Eighteen segments that die of one reason are one packet.
+  // Eighteen segments of a packet that die for one reason count as one packet.
   std::set<std::string> reasons;
   if (packet.drop) reasons.insert(drop_key(*packet.drop, names));
   for (const Drop& drop : packet.drops) {

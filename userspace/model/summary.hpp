@@ -1,4 +1,4 @@
-// The figures at the end of a trace.
+// Summary has the figures at the end of a trace.
 #pragma once
 
 #include <array>
@@ -13,18 +13,19 @@ namespace dptrace {
 
 struct Summary {
   std::array<std::uint64_t, kVerdicts> packets{};  ///< shown packets by verdict
-  /// Shown packets that were not lost, of which one receiver's copy was.
+  /// Shown packets that were not dropped, but one of whose receivers lost its copy.
   std::uint64_t lost_copies = 0;
-  /// By reason name (by function where there is none): packets that lost anything for it.
+  /// The number of packets that lost anything, by the name of the reason, or of the function where
+  /// there is none.
   std::map<std::string, std::uint64_t> drops;
   std::uint64_t events = 0;
   std::uint64_t events_lost = 0;
-  std::uint64_t forgotten = 0;  ///< packets ended early because too many were being followed
+  std::uint64_t forgotten = 0;  ///< packets told early because too many were being followed
   std::uint64_t duration_ns = 0;
 
-  /// A packet was shown.
+  /// Counts a shown packet.
   void count(const Packet& packet, const Names& names);
-  /// Was anything of a shown packet lost?
+  /// True when anything of a shown packet was lost.
   bool lost_anything() const {
     return packets[static_cast<std::size_t>(Verdict::kDropped)] != 0 || lost_copies != 0;
   }

@@ -11,11 +11,12 @@ constexpr std::size_t kMaxUnknown = 4096;
 }  // namespace
 
 std::optional<Symbol> LiveSymbols::find(std::uint64_t return_address) {
-  // An address behind a module's last function may belong to a module that was loaded since.
+  // An address behind a module's last function may belong to a module that was loaded later, so the
+  // list of modules is compared first.
   if (sources_.modules() != symbols_.modules() && !renew(kPauseAfterModules)) return {};
   if (auto symbol = symbols_.find(return_address)) return symbol;
   if (return_address == 0 || unknown_.contains(return_address)) return {};
-  // A BPF program, which is on no list.
+  // The address may belong to a BPF program, which is on no list of modules.
   if (!renew(kPauseAfterUnknown)) return {};
   auto symbol = symbols_.find(return_address);
   if (!symbol && unknown_.size() < kMaxUnknown) unknown_.insert(return_address);

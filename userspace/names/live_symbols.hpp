@@ -1,5 +1,5 @@
-// The kernel's symbols, read again when modules have come: functions of those that were loaded
-// later have names, and none is taken for a neighbour's.
+// LiveSymbols has the kernel's symbols and reads them again when modules have been loaded:
+// functions of a later module have names, and are not taken for functions of a neighbour.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@ class LiveSymbols {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Calls that ask the machine; tests replace them.
+  /// These calls ask the machine; tests replace them.
   struct Sources {
     std::function<std::string()> modules = loaded_modules;
     std::function<Result<Symbols>()> load = Symbols::load;
@@ -28,9 +28,9 @@ class LiveSymbols {
   LiveSymbols(Symbols symbols, Sources sources)
       : sources_(std::move(sources)), symbols_(std::move(symbols)) {}
 
-  /// As Symbols::find(). Costs a look at the list of modules, and reading all symbols (some 50 ms)
-  /// when it has changed, not more than once a second; nothing when that is not over yet. Reading
-  /// them for an address that none of them covers is done once in ten seconds.
+  /// Finds a symbol as Symbols::find() does. Each call reads the list of modules. When the list has
+  /// changed, all symbols are read again (some 50 ms), at most once a second; until then nothing is
+  /// found. For an address that no symbol covers they are read again at most once in ten seconds.
   std::optional<Symbol> find(std::uint64_t return_address);
 
  private:
@@ -39,7 +39,7 @@ class LiveSymbols {
   const Sources sources_;
   Symbols symbols_;
   std::optional<Clock::time_point> renewed_;
-  std::unordered_set<std::uint64_t> unknown_;  ///< of no symbol as they are now
+  std::unordered_set<std::uint64_t> unknown_;  ///< addresses that none of `symbols_` covers
 };
 
 }  // namespace dptrace

@@ -15,13 +15,13 @@ namespace dptrace {
 
 namespace {
 
-// A netns whose devices could not be told is not asked for again before this time has passed.
+// A netns is not asked for its devices again before this time has passed.
 constexpr std::chrono::seconds kPause{1};
 
 constexpr std::uint32_t kLoopbackIndex = 1;
 
-// Links, addresses and routes that are asked for in other network namespaces, and what is kept of
-// the devices of a stranger's.
+// kMostOfOthers bounds the links, addresses and routes (each) that are read in another netns.
+// kKeptOfStrangers bounds the devices that are kept of a stranger's netns.
 constexpr std::size_t kMostOfOthers = 4096;
 constexpr std::size_t kKeptOfStrangers = 64;
 constexpr std::size_t kMostPostponed = 4096;
@@ -32,7 +32,8 @@ std::string kind_of(const dpt_device& device) {
   return device.type == kArphrdLoopback ? "loopback" : "device";
 }
 
-// As of now; clocks that are set meanwhile are not known of.
+// The offset is that of this moment: a clock that was set between an event and this call is not
+// corrected for.
 std::int64_t realtime_ahead_ns() { return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC); }
 
 std::uint64_t to_monotonic(std::int64_t realtime_ns) {
@@ -43,7 +44,7 @@ std::int64_t to_realtime(std::uint64_t monotonic_ns) {
   return static_cast<std::int64_t>(monotonic_ns) + realtime_ahead_ns();
 }
 
-// Packets wait for their end no longer.
+// No packet waits longer than this for its end, so names that ended before are not needed.
 constexpr std::uint64_t kFormerNs = 300'000'000'000;
 
 }  // namespace
@@ -64,7 +65,7 @@ void Namer::see(const Event& event) {
     if (end->location != 0) name_address(end->location);
   } else if (const auto* netfilter = std::get_if<dpt_netfilter>(&event)) {
     see_place({netfilter->hop.netns, netfilter->hop.ifindex});
-    // The address of a function itself, not one behind a call.
+    // The hook's address is that of the function itself, not one behind a call.
     if (netfilter->function != 0) name_address(netfilter->function, 1);
   }
 }
@@ -97,7 +98,7 @@ void Namer::keep(const std::set<InterfaceId>& interfaces, const std::set<Address
   std::erase_if(names_.pods, [&](const auto& entry) {
     return !pods.contains(entry.first) && !pods_.addresses().contains(entry.first);
   });
-  // A namespace that was forgotten may be met again at once.
+  // A namespace that was forgotten may be met again at once, and must then be described again.
   described_.clear();
   forget_former();
 }
@@ -162,7 +163,7 @@ std::set<std::uint32_t> Namer::trusted_netns() const {
   return trusted;
 }
 
-// Of other namespaces that are there still, the devices are few and go with them.
+// A device of another namespace goes with its namespace: these have few devices.
 bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
                     const std::map<std::uint32_t, NetnsPlace>& netns) const {
   if (id.netns != names_.home_netns) return !netns.contains(id.netns);
@@ -172,16 +173,18 @@ bool Namer::is_gone(InterfaceId id, const NetnsTopology* home,
 void Namer::see_place(InterfaceId id) {
   if (id.index == 0 || id.netns == 0 || names_.interfaces.contains(id)) return;
   describe(id.netns, id.index);
-  // In every netns, also in one that cannot be entered, this is the first device.
+  // Index 1 is the loopback device in every netns, also in one that cannot be entered.
   if (id.index == kLoopbackIndex && !names_.interfaces.contains(id))
     names_.interfaces[id] = {id, "lo", "loopback", Role::kLoopback};
 }
 
 void Namer::see_device(const dpt_device& device) {
   const InterfaceId id{device.netns, device.ifindex};
-  name_netns(device.netns);  // before: of another netns than the one that is known
+  name_netns(
+      device.netns);  // before `interfaces`: the number may be of another netns than the known one
   auto& interface = names_.interfaces[id];
-  // The kernel's own word, good also for a device that is gone before it could be asked for.
+  // The record is the kernel's own, and good also for a device that went before it could be asked
+  // for.
   interface.id = id;
   interface.name = clean_name(device.name);
   interface.kind = kind_of(device);
@@ -190,7 +193,8 @@ void Namer::see_device(const dpt_device& device) {
   describe(device.netns, device.ifindex);
 }
 
-// Only root gives names. What has none and is no pod's, anybody may have made.
+// Only root gives names to network namespaces. A netns that has no name and is no pod's may have
+// been made by anybody.
 bool Namer::is_strangers(std::uint32_t netns) {
   if (netns == names_.home_netns) return false;
   const auto known = names_.netns.find(netns);
@@ -226,7 +230,7 @@ void Namer::describe(std::uint32_t netns, std::uint32_t wanted) {
 void Namer::take_topology(std::uint32_t netns, const NetnsTopology& topology,
                           std::uint32_t wanted) {
   on_links_(netns, topology.links);
-  netns_finder_.follow_names();  // numbers of peers are used again, too
+  netns_finder_.follow_names();  // numbers of peers are used again as well
   names_.netns[netns].is_node = is_node_like(topology);
   wired_.insert(netns);
   const bool strange = is_strangers(netns);
@@ -235,7 +239,7 @@ void Namer::take_topology(std::uint32_t netns, const NetnsTopology& topology,
   for (std::size_t i = 0; i < described.size(); ++i) {
     Interface interface = described[i];
     const Link& link = topology.links[i];
-    // A stranger has as many as it likes: those that were not met are not needed.
+    // A stranger may make as many devices as it likes; those that no event has met are not needed.
     if (strange && interface.id.index != wanted && !names_.interfaces.contains(interface.id) &&
         ++kept > kKeptOfStrangers)
       continue;
@@ -244,8 +248,8 @@ void Namer::take_topology(std::uint32_t netns, const NetnsTopology& topology,
   }
 }
 
-// Describes the namespaces that had to wait, while there is time. One that is asked for again
-// meanwhile is described first.
+// Describes the namespaces that had to wait, as long as there is time. A namespace that is asked
+// for again meanwhile is described before its turn.
 void Namer::describe_postponed() {
   const auto now = std::chrono::steady_clock::now();
   time_.forget(now);
@@ -259,7 +263,7 @@ void Namer::describe_postponed() {
     const auto wanted = std::move(waiting->second);
     waiting = postponed_.erase(waiting);
     described_.erase(netns);
-    // One look serves all devices of the netns, but for those beyond what is kept.
+    // Describing a netns serves all its devices, except for those beyond what is kept.
     describe(netns, *wanted.begin());
   }
 }
@@ -272,22 +276,23 @@ void Namer::describe_all() {
 
 void Namer::links_changed() { described_.erase(names_.home_netns); }
 
-// A veth that leads to another node, or to what is wired like one, leads to no pod.
+// A veth that leads to another node, or to a netns that is wired like a node's, does not lead to a
+// pod.
 void Namer::find_peer(Interface& interface, const Link& link) {
   const std::uint32_t peer = netns_finder_.find_nsid(interface.id.netns, link.peer_nsid);
   if (peer == 0) return;
   interface.peer_netns = peer;
   name_netns(peer);
-  // The end that a pod has of its own veth stays a pod's.
+  // A pod's own end of its veth keeps the role of a pod's.
   if (interface.role != Role::kPod || !names_.netns[interface.id.netns].is_node) return;
   if (!names_.netns[peer].pod.empty()) return;
   if (!wired_.contains(peer)) describe(peer);
   if (names_.netns[peer].is_node) interface.role = Role::kOther;
 }
 
-// The one door for what a netns is called. The number of one that ended is soon another's: what it
-// was called stays that of the packets from before. While there is no other, it keeps the name and
-// the pod that it had.
+// Every name of a netns is set here. The number of a netns that ended is soon used for another one;
+// packets from before keep the former name. As long as no other netns has the number, the netns
+// keeps the name and the pod that it had.
 bool Namer::name_netns(std::uint32_t netns) {
   if (netns == 0) return false;
   const auto place = netns_finder_.find(netns);
@@ -309,16 +314,17 @@ bool Namer::name_netns(std::uint32_t netns) {
   return since_ns.has_value();
 }
 
-// When the netns that the number means now was made, where that is another than the one that is
-// known.
+// The time when the netns that has the number now was made, if that is another netns than the known
+// one.
 std::optional<std::uint64_t> Namer::since_of_another(std::uint32_t netns, const NetnsPlace& place) {
   const auto made = made_.find(netns);
   const std::int64_t known_ns = made == made_.end() ? 0 : made->second;
   if (place.made_ns == known_ns) return {};
-  // It has lost its name: its own, or it is another that never had one.
+  // The netns has no name any more: it has lost it, or the number is now that of another netns that
+  // never had one.
   if (place.made_ns == 0) return to_monotonic(clock_ns(CLOCK_REALTIME));
   const std::uint64_t since_ns = to_monotonic(place.made_ns);
-  // It was there before the first event, and was only not found under its name yet.
+  // The netns existed before the first event, and was only not found under its name until now.
   if (known_ns == 0 && since_ns <= start_ns_) return {};
   return since_ns;
 }
@@ -349,7 +355,7 @@ void Namer::refresh_pods() {
   const bool is_first = !std::exchange(pods_read_, true);
   if (!std::exchange(pods_changed_, false)) return;
   for (const auto& [address, pod] : pods_.addresses()) name_pod(address, pod, is_first);
-  std::set<std::uint32_t> inodes;  // naming them may read the pods anew
+  std::set<std::uint32_t> inodes;  // a copy, because name_netns() may read the pods anew
   for (const auto& [netns, pod] : pods_.netns()) inodes.insert(netns);
   for (const auto netns : inodes) {
     if (name_netns(netns)) describe(netns);
@@ -367,8 +373,8 @@ bool Namer::has_postponed() const {
   return !postponed_.empty() || pods_.is_settling() || netns_finder_.is_settling();
 }
 
-// A pod that is found before the first event was there all along, whatever the clock of its file
-// system says: that may be another machine's.
+// A pod that is found before the first event has been there all along. The time of its file is not
+// asked then: the clock of the file system may be that of another machine.
 void Namer::name_pod(const Address& address, const std::string& pod, bool is_first) {
   const auto known = names_.pods.find(address);
   if (known != names_.pods.end() && known->second == pod) return;

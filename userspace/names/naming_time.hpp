@@ -1,5 +1,5 @@
-// NamingTime bounds how long names are looked for: others choose how much they make in their
-// network namespaces, and must not cost the watch its time.
+// NamingTime bounds how long names are looked for: others choose how much they create in their
+// network namespaces, and this must not cost the watch its time.
 #pragma once
 
 #include <algorithm>
@@ -14,18 +14,18 @@ class NamingTime {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Of all namespaces of strangers together: a tenth of the time, and so much at once.
+  /// All namespaces of strangers together get a tenth of the time, and at most this much at once.
   static constexpr std::chrono::milliseconds kAtOnce{200};
   static constexpr int kShare = 10;
-  /// A netns that took longer is let alone for so many times as long.
+  /// A netns that took longer than kLittle is not asked again for kPauses times as long as it took.
   static constexpr std::chrono::milliseconds kLittle{20};
   static constexpr int kPauses = 4;
 
-  /// No answer is waited for longer: what asks goes on in the background.
+  /// An answer is waited for no longer than this; the question goes on in the background.
   static constexpr std::chrono::milliseconds kWait{250};
   static constexpr std::chrono::milliseconds kWaitForStrangers{50};
 
-  /// May it be asked about now?
+  /// True when the netns may be asked about now.
   bool allows(std::uint32_t netns, bool is_strangers, Clock::time_point now) {
     const auto next = next_.find(netns);
     if (next != next_.end() && now < next->second) return false;

@@ -18,13 +18,14 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Longer than the steps of file systems' clocks and than the writing of a result.
+// This is longer than the steps of file systems' clocks, and than writing a result takes.
 constexpr std::int64_t kSettledNs = 100'000'000;
-// A result is some kilobytes; what is far longer is none.
+// A result has some kilobytes; a file that is far longer is none.
 constexpr std::size_t kLongestFile = 1 << 20;
 constexpr std::size_t kMostValues = 10'000;
 constexpr std::size_t kLongestPath = 255;
-// Of one directory; a node has some hundreds of pods, and the kernel side room for so many.
+// The most files of one directory: a node has some hundreds of pods, and the programs in the kernel
+// have room for this many.
 constexpr std::size_t kMostFiles = 16'384;
 
 bool is_fresh(std::int64_t modified_ns) {
@@ -42,7 +43,7 @@ std::string text_of(const Json& object, const char* name) {
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
-// cniArgs: [["K8S_POD_NAME", "web-0"], ...]
+// Finds an argument in `"cniArgs": [["K8S_POD_NAME", "web-0"], ...]`.
 std::string argument(const Json& cache, std::string_view name) {
   const Json* arguments = member(cache, "cniArgs");
   if (arguments == nullptr || !arguments->is_array()) return {};
@@ -54,7 +55,8 @@ std::string argument(const Json& cache, std::string_view name) {
   return {};
 }
 
-// containerd has the pod's own loopback configured by a plugin too.
+// containerd has a plugin configure the pod's own loopback too, whose addresses are not the pod's
+// alone.
 bool is_loopback(const Address& address) {
   return address == Address::parse("::1") || (address.is_ipv4() && address.bytes.bytes[12] == 127);
 }
@@ -64,7 +66,7 @@ void append_address(const std::string& with_prefix, std::vector<Address>& addres
   if (address && !is_loopback(*address)) addresses.push_back(*address);
 }
 
-// Of CNI 0.3 and later, and of 0.2: {"ip4":{"ip":"10.0.0.2/24"}}.
+// CNI 0.3 and later has `ips`; 0.2 has {"ip4":{"ip":"10.0.0.2/24"}}.
 std::vector<Address> result_addresses(const Json& result) {
   std::vector<Address> addresses;
   if (const Json* ips = member(result, "ips"); ips != nullptr && ips->is_array()) {
@@ -86,8 +88,8 @@ std::string sandbox(const Json& result) {
   return {};
 }
 
-// Container runtimes keep network namespaces in these folders. To open a path that leads elsewhere,
-// to a file system that a tenant runs perhaps, could take for ever.
+// Container runtimes keep network namespaces in these folders. Opening a path that leads elsewhere,
+// for example to a file system that a tenant runs, might never return.
 bool leads_to_netns(std::string_view path) {
   constexpr std::array<std::string_view, 3> kPlaces = {"/run/", "/var/run/", "/proc/"};
   return path.size() <= kLongestPath && path.find("/../") == std::string_view::npos &&
@@ -141,7 +143,8 @@ const std::string* Pods::by_address(const Address& address) const {
 const std::string* Pods::by_netns(std::uint32_t inode) const {
   const auto found = by_netns_.find(inode);
   if (found == by_netns_.end()) return nullptr;
-  // A result may be left behind when its netns is gone, and the number another's.
+  // A result may be left behind when its netns is gone; the number may then be that of another
+  // netns.
   return netns_of_file(netns_files_.at(inode).path) == inode ? &found->second : nullptr;
 }
 
@@ -159,7 +162,7 @@ std::int64_t Pods::since(const Address& address, std::int64_t after_ns) const {
 
 bool Pods::is_unchanged(Directory& directory) {
   struct stat status {};
-  // No container runtime yet, or no longer.
+  // There is no container runtime yet, or none any more.
   if (stat(directory.path.c_str(), &status) != 0) {
     directory.modified_ns = -1;
     return directory.files.empty();
@@ -189,7 +192,8 @@ bool Pods::read(Directory& directory) {
     const auto before = directory.files.find(path);
     const bool is_known = before != directory.files.end() && before->second.size == file.size &&
                           before->second.modified_ns == file.modified_ns;
-    // libcni writes in place: a length that is reached within one step of the clock says little.
+    // libcni writes its files in place: within one step of the clock, an equal length does not
+    // prove that the file is complete.
     const bool is_settled = !is_fresh(file.modified_ns);
     if (is_known && (before->second.pod || is_settled)) {
       file = before->second;
@@ -198,7 +202,8 @@ bool Pods::read(Directory& directory) {
       changed |= file.pod.has_value();
     }
     if (file.pod) {
-      // Of a netns that is gone the number may be another's; the result was left behind.
+      // The number of a netns that is gone may be that of another one, when its result was left
+      // behind.
       const auto netns = netns_of_file(file.pod->netns_path);
       changed |= netns != file.netns;
       file.netns = netns;
@@ -222,8 +227,8 @@ void Pods::index() {
       if (file.pod) files.push_back(&file);
     }
   }
-  // Of files for one address, those whose netns is gone were left behind, by a reboot for instance;
-  // else the latest.
+  // Several files may have the same address. Those whose netns is gone were left behind, for
+  // instance by a reboot, and count least; of the others the latest counts most.
   std::sort(files.begin(), files.end(), [](const File* a, const File* b) {
     return std::make_pair(a->netns != 0, a->modified_ns) <
            std::make_pair(b->netns != 0, b->modified_ns);

@@ -1,4 +1,4 @@
-// Pods knows the pod that an address or a network namespace belongs to, from the results that
+// Pods knows the pod that an address or a network namespace belongs to. It reads the results that
 // libcni caches for container runtimes.
 #pragma once
 
@@ -19,32 +19,35 @@ struct Pod {
   std::string netns_path;  ///< empty: the plugin did not tell
 };
 
-/// Of one file of the cache (kind cniCacheV1). Nothing when it is malformed, cut short, or of no
-/// pod.
+/// The pod of one file of the cache (kind cniCacheV1). Nothing when the file is malformed, cut
+/// short, or of no pod.
 std::optional<Pod> parse_cni_result(std::string_view json);
 
 class Pods {
  public:
-  /// Reads the folders of libcni's own choice (containerd, CRI-O) and of cri-dockerd.
+  /// Reads the folders that libcni chooses itself (containerd, CRI-O) and that of cri-dockerd.
   Pods() : Pods({"/var/lib/cni/results", "/var/lib/cni/cache/results"}) {}
   explicit Pods(const std::vector<std::string>& directories);
 
-  /// Reads what is new since the last time; costs one stat a directory while pods neither come nor
-  /// go. True when something changed.
+  /// Reads what is new since the last call; while pods neither come nor go this costs one stat()
+  /// for each directory. True when something changed.
   bool refresh();
-  /// The last refresh() may have been too early for what has just come: one more is due soon.
+  /// True when the last refresh() may have been too early for a new file, so that another one is
+  /// due soon.
   bool is_settling() const;
   std::vector<std::string> directories() const;
 
-  /// `namespace/name`; null when it is none of this node's pods.
+  /// `namespace/name`; null when the address or netns is none of this node's pods.
   const std::string* by_address(const Address& address) const;
   const std::string* by_netns(std::uint32_t inode) const;
 
   const std::map<Address, std::string>& addresses() const { return by_address_; }
-  /// CLOCK_REALTIME since when the address is its pod's: when its netns was made or, where that is
-  /// not known or before `after_ns`, the plugin's result written.
+  /// The time (CLOCK_REALTIME, ns) since when the address is its pod's: the time when its netns was
+  /// made or, where that is not known or not after `after_ns`, the time when the plugin's result
+  /// was written.
   std::int64_t since(const Address& address, std::int64_t after_ns) const;
-  /// CLOCK_REALTIME of when the result of the netns's pod was written; 0: there is none.
+  /// The time (CLOCK_REALTIME, ns) when the result of the netns's pod was written; 0 when there is
+  /// none.
   std::int64_t netns_written(std::uint32_t inode) const;
   const std::map<std::uint32_t, std::string>& netns() const { return by_netns_; }
 
@@ -59,7 +62,7 @@ class Pods {
   struct Directory {
     std::string path;
     std::int64_t modified_ns = -1;
-    bool unsettled = false;             // something may yet change that its time does not show
+    bool unsettled = false;             // something may still change without changing `modified_ns`
     std::map<std::string, File> files;  // by name
   };
 

@@ -19,7 +19,8 @@ namespace dptrace {
 namespace {
 
 constexpr const char* kFile = "/proc/kallsyms";
-// Farther from its start than any function is long: a module that was loaded later.
+// An address farther than this from the start of a function is not in it, because no function is
+// that long: it belongs to a module that was loaded later.
 constexpr std::uint64_t kLongestFunction = 64 * 1024;
 
 constexpr std::string_view kRemedy =
@@ -27,12 +28,13 @@ constexpr std::string_view kRemedy =
 
 bool is_text(char type) { return type == 't' || type == 'T' || type == 'w' || type == 'W'; }
 
-// Padding before functions and type hashes (6.2): half of all symbols, and nothing runs there.
+// Padding before functions and type hashes (6.2) make up half of all symbols, and no code runs
+// there.
 bool is_padding(std::string_view name) {
   return name.starts_with("__pfx_") || name.starts_with("__cfi_");
 }
 
-// Ends a region of text, where no function begins.
+// True for a symbol that ends a region of text: no function begins there.
 bool is_end(std::string_view name) { return name == "_etext" || name == "_einittext"; }
 
 int hexadecimal(char digit) {
@@ -47,7 +49,8 @@ struct Line {
   std::string_view name;
 };
 
-// `ffffffff81c0f4e0 t ip_error`, for a module's followed by a tab and `[module]`.
+// A line is `ffffffff81c0f4e0 t ip_error`; a tab and `[module]` follow the name of a module's
+// function.
 std::optional<Line> parse_line(std::string_view text) {
   Line line;
   std::size_t at = 0;
@@ -69,7 +72,7 @@ class Symbols::Builder {
  public:
   Builder() { symbols_.names_.push_back('\0'); }
 
-  /// Returns what is left behind the last whole line.
+  /// Returns the text behind the last whole line.
   std::string_view add_lines(std::string_view text) {
     for (;;) {
       const std::size_t end = text.find('\n');
@@ -114,7 +117,8 @@ class Symbols::Builder {
     auto& entries = symbols_.entries_;
     auto& names = symbols_.names_;
     const auto lower = [](const Entry& a, const Entry& b) { return a.address < b.address; };
-    // Stable: of several names for one address the kernel itself prints the first.
+    // The sort is stable, so of several names for one address the first stays first, which the
+    // kernel itself prints.
     std::stable_sort(entries.begin(), entries.end(), lower);
     std::string in_order(1, '\0');
     in_order.reserve(names.size());
@@ -131,7 +135,8 @@ class Symbols::Builder {
   bool sorted_ = true;
 };
 
-// `nf_tables 352256 0 - Live 0xffffffffc0a1b000`: use counts and users change all the time.
+// A line is `nf_tables 352256 0 - Live 0xffffffffc0a1b000`. Only the name and the address are
+// taken, because use counts and users change all the time.
 std::string loaded_modules() {
   std::ifstream file("/proc/modules");
   std::string modules, line;
@@ -145,9 +150,10 @@ std::string loaded_modules() {
   return modules;
 }
 
-// The kernel shows addresses to whoever may see them when the file is opened. A service manager may
-// open it for a service, as its standard input, which then needs no CAP_SYSLOG. That is then of
-// another mount of procfs.
+// The kernel shows the addresses to a reader who was allowed to see them when the file was opened.
+// A service manager may open the file for a service, as its standard input; the service then needs
+// no CAP_SYSLOG. The file is then of another mount of procfs, so its kind of file system and its
+// name are checked.
 bool is_symbols(int fd) {
   struct statfs system {};
   std::array<char, 64> path{};

@@ -1,4 +1,4 @@
-// The functions of the running kernel and its modules by address, from /proc/kallsyms.
+// Symbols has the functions of the running kernel and its modules by address, from /proc/kallsyms.
 #pragma once
 
 #include <cstdint>
@@ -14,24 +14,26 @@
 
 namespace dptrace {
 
-/// Names and addresses of the modules there are: differs when one has come or gone.
+/// Names and addresses of the loaded modules. The text differs when a module has come or gone.
 std::string loaded_modules();
 
 class Symbols {
  public:
-  /// As the kernel is now; to be loaded again to see modules that come later.
+  /// Reads the symbols of the kernel as it is now. Modules that are loaded later need another
+  /// load().
   static Result<Symbols> load();
   /// `text` has the form of /proc/kallsyms, `modules` that of loaded_modules().
   static Result<Symbols> parse(std::string_view text, std::string modules = {});
 
-  /// The function that a return address belongs to: the instruction before it decides, as the call
-  /// may be the last one of a function. For the address of the function itself, pass one more.
+  /// The function that a return address belongs to. The byte before the address decides, because a
+  /// call may be the last instruction of a function. For the address of a function itself, pass the
+  /// address plus 1.
   std::optional<Symbol> find(std::uint64_t return_address) const;
-  /// Of a function, the lowest when there are several of that name.
+  /// The address of a function; the lowest when several functions have that name.
   std::optional<std::uint64_t> address(std::string_view name) const;
-  /// As loaded_modules() had them before the symbols were read.
+  /// The text that loaded_modules() returned before the symbols were read.
   const std::string& modules() const { return modules_; }
-  /// Of all functions whose names are wanted.
+  /// The address ranges of all functions whose names are wanted.
   std::vector<dpt_range> ranges(bool is_wanted(std::string_view name)) const;
   std::size_t size() const { return entries_.size(); }
 
@@ -42,18 +44,18 @@ class Symbols {
   };
   class Builder;
 
-  std::vector<Entry> entries_;  // by address, and therefore by offset too
-  std::string names_;           // each between two zero bytes
+  std::vector<Entry> entries_;  // in order of address, and therefore of `name` too
+  std::string names_;           // each name is between two zero bytes
   std::string modules_;
 };
 
-/// Reads them in a thread of its own: the kernel takes as long to print them as to load all
+/// Reads the symbols in a thread of its own: the kernel takes as long to print them as to load all
 /// programs.
 class SymbolsReading {
  public:
   SymbolsReading() : pending_(std::async(std::launch::async, &Symbols::load)) {}
 
-  /// Waits until they are read.
+  /// Waits until the symbols are read.
   Result<Symbols>& wait();
 
  private:

@@ -1,4 +1,4 @@
-// Capabilities tells which of those that dptrace can use this process has.
+// Capabilities tells which of the capabilities that dptrace can use this process has.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct Capability {
   std::uint8_t number = 0;  ///< CAP_*
   std::string_view name;
   std::string_view purpose;  ///< what dptrace cannot do without it
-  bool required = false;     ///< else only some facts are lost
+  bool required = false;     ///< false: without it only some facts are lost
 };
 
 class Capabilities {
@@ -24,14 +24,14 @@ class Capabilities {
   /// `status` has the form of /proc/self/status.
   static Result<Capabilities> parse(std::string_view status);
 
-  /// All that dptrace can use.
+  /// All capabilities that dptrace can use.
   static const std::vector<Capability>& used();
 
   bool holds(std::uint8_t capability) const { return (effective_ >> capability & 1) != 0; }
   /// CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON too, as in the kernel.
   bool has(std::uint8_t capability) const;
   std::vector<Capability> missing() const;
-  /// `CAP_BPF, CAP_PERFMON`; empty when all are there.
+  /// The missing ones as text, `CAP_BPF, CAP_PERFMON`; empty when none is missing.
   std::string missing_names() const;
 
  private:

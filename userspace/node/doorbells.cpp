@@ -19,7 +19,7 @@ bool is_veth_to(const Link& home, std::int32_t nsid) {
   return home.kind == "veth" && home.peer_elsewhere && home.peer_nsid == nsid;
 }
 
-// False: something else leads out of the netns, too.
+// Returns false when something else leads out of the netns, too.
 bool add_doorbells(const std::vector<Link>& home, const PodNetns& pod,
                    std::set<std::uint32_t>& found) {
   for (const auto& inside : pod.links) {
@@ -56,7 +56,7 @@ Result<std::vector<PodNetns>> find_pod_netns(const std::vector<Link>& home,
   for (const auto& link : home) {
     if (link.peer_nsid >= 0 && is_veth_to(link, link.peer_nsid)) nsids.insert(link.peer_nsid);
   }
-  // As many as a pod may have at most; a stranger's netns may have any number.
+  // A pod has at most this many links or addresses; a stranger's netns may have any number.
   constexpr std::size_t kMost = 256;
   std::vector<PodNetns> pods;
   for (const auto nsid : nsids) {

@@ -1,5 +1,5 @@
-// The doorbells of addresses are those ends in this netns of pods' veths through which goes all
-// that enters or leaves the network namespaces which have the addresses.
+// A doorbell of an address is the end of a pod's veth in this netns. All packets that enter or
+// leave the netns that has the address go through its doorbells.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,18 @@ namespace dptrace {
 
 /// A netns that has some of the addresses.
 struct PodNetns {
-  std::int32_t nsid = -1;  ///< as the own netns numbers it
+  std::int32_t nsid = -1;  ///< the number that the own netns has for it
   std::vector<Link> links;
   std::vector<InterfaceAddress> addresses;
 };
 
-/// Indices of links among `home`; none when an address is of no netns, or when its netns has
-/// another way out.
+/// The indices of the links in `home` that are doorbells of `asked`. Empty when no netns has one of
+/// the addresses, or when its netns has another way out.
 std::set<std::uint32_t> doorbells(const std::vector<Link>& home, const std::vector<PodNetns>& pods,
                                   const std::vector<Address>& asked);
 
-/// Those of `asked` that are beyond the veths of `home`, the links of the calling thread's netns.
+/// The network namespaces behind the veths of `home` that have some of the addresses in `asked`.
+/// `home` has the links of the calling thread's netns.
 Result<std::vector<PodNetns>> find_pod_netns(const std::vector<Link>& home,
                                              const std::vector<Address>& asked);
 

@@ -1,5 +1,5 @@
 // Work in another network namespace may be slow: its tenants can keep the kernel busy there, and
-// the lock of all namespaces held. Callers give it up after their own patience.
+// the lock of all namespaces held. Each caller gives up waiting after a time of its own choice.
 #pragma once
 
 #include <chrono>
@@ -17,17 +17,19 @@
 
 namespace dptrace {
 
-/// A visit is the right of one of the few threads that may be in other namespaces at once.
+/// A visit is the right of a thread to be in another namespace; only a few threads may have it at
+/// once.
 class NetnsVisit {
  public:
   static constexpr int kMost = 4;
-  /// Likewise in namespaces that anybody may have made, so that the others are not kept waiting.
+  /// The most visits at once in namespaces that anybody may have made, so that the other namespaces
+  /// are not kept waiting.
   static constexpr int kMostOfStrangers = 2;
 
   /// The number of visits that are under way.
   static int under_way();
 
-  /// Begins a visit; nothing while as many as may be are still in the kernel.
+  /// Begins a visit. Nothing when as many as are allowed are still under way.
   static std::optional<NetnsVisit> begin();
   NetnsVisit(NetnsVisit&& other) noexcept : counts_(std::exchange(other.counts_, false)) {}
   NetnsVisit& operator=(NetnsVisit&&) = delete;
@@ -40,8 +42,8 @@ class NetnsVisit {
   bool counts_ = true;
 };
 
-/// Runs `function`, which returns a Result and has all that it needs with it, on a thread of its
-/// own. What takes longer than `patience` goes on by itself, and is an error here.
+/// Runs `function` on a thread of its own. The function returns a Result and owns all that it uses.
+/// When it takes longer than `patience` it goes on by itself, and the caller gets an error.
 template <typename Function>
 std::invoke_result_t<Function&> ask_within(std::chrono::milliseconds patience, Function function) {
   using Answer = std::invoke_result_t<Function&>;
@@ -57,7 +59,7 @@ std::invoke_result_t<Function&> ask_within(std::chrono::milliseconds patience, F
     Answer answer = function();
     const std::scoped_lock lock(desk->mutex);
     desk->answer = std::move(answer);
-    visit.reset();  // before the answer is seen: who asks again at once finds room
+    visit.reset();  // before the answer is seen, so that a caller who asks again at once finds room
     desk->ready.notify_one();
   }).detach();
   std::unique_lock lock(desk->mutex);
@@ -66,7 +68,7 @@ std::invoke_result_t<Function&> ask_within(std::chrono::milliseconds patience, F
   return std::move(*desk->answer);
 }
 
-/// Likewise in the netns, so that the process stays where it is.
+/// Does what ask_within() does, but the thread enters `netns` first; the process stays where it is.
 template <typename Function>
 std::invoke_result_t<Function&> in_netns(OwnedFd netns, std::chrono::milliseconds patience,
                                          Function function) {

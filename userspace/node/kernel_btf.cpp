@@ -17,12 +17,12 @@ constexpr const char* kDirectory = "/sys/kernel/btf";
 constexpr std::uint32_t kSubsystemMask = 0xffff0000;
 
 struct Enumeration {
-  std::string_view module;  // where it is unless built in
+  std::string_view module;  // the module that has it, unless it is built in
   std::string_view name;
 };
 
-// Each with the values of one subsystem of reasons. mac80211's was named with underscores
-// until 6.13.
+// Each enumeration has the values of one subsystem of reasons. That of mac80211 was named with
+// underscores until 6.13.
 constexpr std::array<Enumeration, 4> kSubsystemReasons = {{
     {"openvswitch", "ovs_drop_reason"},
     {"mac80211", "mac80211_drop_reason"},
@@ -35,7 +35,7 @@ std::string_view name_of(const btf* types, std::uint32_t offset) {
   return name == nullptr ? std::string_view() : std::string_view(name);
 }
 
-// Types of split BTF without those of its base.
+// The first type of split BTF that is not one of its base.
 std::uint32_t first_type(const btf* types) {
   const btf* base = btf__base_btf(types);
   return base == nullptr ? 1 : btf__type_cnt(base);
@@ -173,7 +173,7 @@ int KernelBtf::tracepoint_arguments(std::string_view name) const {
   if (type == nullptr || !btf_is_ptr(type)) return -1;
   type = btf__type_by_id(vmlinux_.get(), type->type);
   if (type == nullptr || !btf_is_func_proto(type)) return -1;
-  return btf_vlen(type) - 1;  // the first is the probe's own data
+  return btf_vlen(type) - 1;  // the first argument is the probe's own data
 }
 
 bool KernelBtf::has_enumerator(std::string_view enumeration, std::string_view name) const {

@@ -33,23 +33,23 @@ class KernelBtf {
     Btf types;  ///< split BTF on top of the kernel's
   };
 
-  /// Of the running kernel. Modules are read when they are first needed.
+  /// Reads the BTF of the running kernel. The BTF of a module is read when it is first needed.
   static Result<KernelBtf> load();
-  /// Of a kernel with these modules and no others.
+  /// The BTF of a kernel that has these modules and no others.
   KernelBtf(Btf vmlinux, std::vector<Module> modules);
 
-  /// Names by number, subsystems' included, as far as their modules are loaded: `NO_SOCKET`,
-  /// `OVS_DROP_LAST_ACTION`. Empty before 5.17.
+  /// The names of drop reasons by number: `NO_SOCKET`, `OVS_DROP_LAST_ACTION`. Reasons of
+  /// subsystems are among them, as far as their modules are loaded. Empty before 5.17.
   std::map<std::uint32_t, std::string> drop_reasons() const;
-  /// -1 when there is no such tracepoint.
+  /// The number of arguments of a tracepoint; -1 when the kernel does not have it.
   int tracepoint_arguments(std::string_view name) const;
   bool has_enumerator(std::string_view enumeration, std::string_view name) const;
   /// The BTF id of a function of the kernel itself.
   std::optional<std::uint32_t> function_id(const char* name) const;
-  /// In the kernel itself.
+  /// True when the kernel itself, without its modules, has the function.
   bool has_function(std::string_view name) const;
   bool has_function_in_module(std::string_view module, std::string_view name) const;
-  /// In the kernel itself or else in any loaded module.
+  /// The place of a function in the kernel itself or else in any loaded module.
   std::optional<FunctionPlace> find_function(std::string_view name) const;
 
  private:
@@ -68,7 +68,7 @@ class KernelBtf {
   const NameSet& functions() const;
 
   Btf vmlinux_;
-  bool live_ = true;  // modules come from sysfs
+  bool live_ = true;  // BTF of modules is read from sysfs
   mutable std::optional<NameSet> functions_;
   mutable std::map<std::string, Types, std::less<>> modules_;
   mutable bool all_modules_read_ = false;

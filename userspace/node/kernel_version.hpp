@@ -1,4 +1,5 @@
-// The release of the running kernel, for messages only: what it can do is found out by asking it.
+// KernelVersion is the release of the running kernel. It is for messages only: what the kernel can
+// do is found out by asking it.
 #pragma once
 
 #include <compare>
@@ -16,13 +17,13 @@ struct KernelVersion {
 
 inline constexpr KernelVersion kOldestKernel = {5, 10};
 
-/// `6.1.0-13-amd64`, as uname tells it.
+/// The release as uname() tells it, `6.1.0-13-amd64`.
 std::string kernel_release();
 
 /// 0.0 when `release` does not begin with two numbers.
 KernelVersion parse_kernel_version(std::string_view release);
 
-/// A sentence when `release` is known to be below 5.10, else empty.
+/// A sentence for the user when `release` is known to be below 5.10, else empty.
 std::string too_old(std::string_view release);
 
 }  // namespace dptrace

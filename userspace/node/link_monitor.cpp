@@ -11,7 +11,8 @@ namespace dptrace {
 namespace {
 
 constexpr std::size_t kBufferBytes = 65536;
-// Receive buffer of the socket: several hundred devices may change at once.
+// The receive buffer of the socket is this large because several hundred devices may change at
+// once.
 constexpr int kQueueBytes = 4 << 20;
 
 bool is_of_tc(const nlmsghdr* message) {
@@ -50,7 +51,8 @@ Result<LinkMonitor> LinkMonitor::start(bool with_tc) {
     return failure(
         fmt::format("following network interfaces by netlink: {}", std::strerror(errno)));
   }
-  // Without CAP_NET_ADMIN the default size stays, and drain() tells when that was too little.
+  // Without CAP_NET_ADMIN the buffer keeps its default size, and drain() tells when that was too
+  // little.
   setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVBUFFORCE, &kQueueBytes,
              sizeof kQueueBytes);
   return LinkMonitor(std::move(socket));
@@ -65,7 +67,7 @@ std::vector<LinkChange> LinkMonitor::receive(bool& complete) {
     if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return changes;
     if (length < 0) {
       complete = false;
-      if (errno == ENOBUFS) continue;  // what is in the queue still counts
+      if (errno == ENOBUFS) continue;  // messages that are still in the queue are good
       return changes;
     }
     if (static_cast<std::size_t>(length) > buffer.size()) {

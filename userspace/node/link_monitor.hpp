@@ -1,4 +1,4 @@
-// Network devices of this netns as they come, change and go.
+// LinkMonitor tells of the network devices of this netns as they come, change and go.
 #pragma once
 
 #include <vector>
@@ -11,21 +11,21 @@ namespace dptrace {
 
 struct LinkChange {
   Link link;
-  bool gone = false;     ///< else new or changed
-  bool tc_only = false;  ///< its tc filters or qdiscs changed; of .link only the index is known
+  bool gone = false;     ///< false: the device is new or has changed
+  bool tc_only = false;  ///< its tc filters or qdiscs changed; only the index of `link` is known
 };
 
 class LinkMonitor {
  public:
-  /// Tells changes from now on: to miss none, start before the first read_links(). `with_tc`: also
-  /// those of tc filters and qdiscs.
+  /// Begins to follow changes. To miss none, call it before the first read_links(). `with_tc` adds
+  /// changes of tc filters and qdiscs.
   static Result<LinkMonitor> start(bool with_tc = false);
 
-  /// Becomes readable when there are changes.
+  /// The descriptor becomes readable when there are changes.
   int fd() const { return mnl_socket_get_fd(socket_.get()); }
 
-  /// Hands each change that has arrived to `on_change` without waiting for more. False: some were
-  /// lost, and what the caller knows has to be read anew.
+  /// Hands each change that has arrived to `on_change`, without waiting for more. Returns false
+  /// when changes were lost, so that the caller has to read everything anew.
   template <typename OnChange>
   [[nodiscard]] bool drain(OnChange&& on_change) {
     bool complete = true;

@@ -15,7 +15,8 @@ namespace dptrace {
 
 namespace {
 
-// Of the attributes of a kind of tunnel, those that tell its underlay; 0: it has no such attribute.
+// The attributes that tell the underlay and the local address of a kind of tunnel; 0 when the kind
+// has no such attribute.
 struct TunnelAttributes {
   std::string_view kind;
   std::uint16_t underlay;

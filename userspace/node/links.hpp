@@ -1,4 +1,4 @@
-// The network devices of a network namespace, as rtnetlink tells them.
+// A link is a network device of a network namespace, as rtnetlink tells it.
 #pragma once
 
 #include <libmnl/libmnl.h>
@@ -24,23 +24,25 @@ struct Link {
   std::uint32_t master = 0;     ///< index of the bridge, bond or datapath it is a port of; 0: none
   std::uint32_t link = 0;       ///< index of its peer or lower device, in that one's netns; 0: none
   bool peer_elsewhere = false;  ///< `link` is of another netns
-  std::int32_t peer_nsid = -1;  ///< which one, as this netns numbers others; -1: not known
+  std::int32_t peer_nsid = -1;  ///< number that this netns has for that one; -1: not known
 
-  // Of a tunnel.
+  // These are set for tunnels only.
   std::uint32_t underlay = 0;      ///< index of the device it is bound to; 0: none
   std::optional<Address> local{};  ///< outer source address
   std::uint16_t vxlan_port = 0;    ///< host byte order
   std::uint16_t geneve_port = 0;
 
   bool is_up() const;
-  /// Packets of tunl0 and of WireGuard begin with their network header.
+  /// True when the device's packets begin with a link header. Those of tunl0 and of WireGuard begin
+  /// with the network header.
   bool has_link_header() const;
 };
 
-/// The first `most` of the calling thread's netns, or of the one that it numbers `nsid`.
+/// The first `most` links of the calling thread's netns, or of the netns that it numbers `nsid`.
 Result<std::vector<Link>> read_links(std::size_t most = SIZE_MAX, std::int32_t nsid = kHere);
 
-/// Nothing for messages that tell only a part: of a bridge about its port, of a wireless driver.
+/// The link that a message is about. Nothing for messages that tell only a part: those of a bridge
+/// about its port, or of a wireless driver.
 std::optional<Link> parse_link(const nlmsghdr* message);
 
 }  // namespace dptrace

@@ -1,4 +1,4 @@
-// The kernel's lockdown, which may keep BPF programs from reading its memory.
+// The kernel's lockdown may keep BPF programs from reading its memory.
 #pragma once
 
 #include <string>
@@ -6,12 +6,14 @@
 
 namespace dptrace {
 
-/// The mode in force: `integrity` of `none [integrity] confidentiality`; empty without a lockdown.
+/// The mode in force: `integrity` when `text` is `none [integrity] confidentiality`. Empty without
+/// a lockdown.
 std::string lockdown_mode(std::string_view text);
-/// Of the running kernel.
+/// The mode of the running kernel.
 std::string lockdown_mode();
 
-/// Says why nothing can be seen in this mode, and what to do; empty when it can.
+/// Words for the user that say why nothing can be seen in this mode, and what to do; empty when
+/// dptrace can see.
 std::string lockdown_words(std::string_view mode);
 
 }  // namespace dptrace

@@ -11,7 +11,8 @@ namespace dptrace {
 
 namespace {
 
-// The kernel's own; udev sends to the second one what it has made of them.
+// The kernel sends its messages to this group; udev sends to the second group what it has made of
+// them.
 constexpr unsigned kKernelGroup = 1;
 constexpr std::string_view kLoaded = "add@/module/";
 
@@ -32,7 +33,7 @@ bool ModuleMonitor::drain() {
   for (;;) {
     const ssize_t length = recv(socket_.get(), begin.data(), begin.size(), 0);
     if (length < 0 && errno == EINTR) continue;
-    // Some were lost: any of them may have been a module's.
+    // Messages were lost, and any of them may have been about a module.
     if (length < 0 && errno == ENOBUFS) {
       any = true;
       continue;

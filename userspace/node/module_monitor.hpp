@@ -1,4 +1,5 @@
-// ModuleMonitor tells that kernel modules were loaded, by the messages that udev lives on.
+// ModuleMonitor tells when kernel modules were loaded, by the messages that the kernel sends for
+// udev.
 #pragma once
 
 #include "os/owned_fd.hpp"
@@ -7,13 +8,15 @@ namespace dptrace {
 
 class ModuleMonitor {
  public:
-  /// Tells of modules from now on.
+  /// Begins to follow modules.
   ModuleMonitor();
 
-  /// Becomes readable when devices, or modules, have come or gone; -1: the kernel tells nothing.
+  /// The descriptor becomes readable when devices or modules have come or gone; -1 when the kernel
+  /// does not tell.
   int fd() const { return socket_.get(); }
-  /// Takes what has arrived. True: a module may be among it. It is then on the kernel's list, and
-  /// its functions have names, but it has not begun yet.
+  /// Takes the messages that have arrived. Returns true when one of them may be of a new module.
+  /// The module is then on the kernel's list, and its functions have names, but its own code has
+  /// not run yet.
   bool drain();
 
  private:

@@ -13,11 +13,11 @@ namespace dptrace {
 namespace {
 
 constexpr std::uint32_t kSequence = 1;
-// As much as the kernel puts into one message of a dump, and more.
+// The buffer holds more than the kernel puts into one message of a dump.
 constexpr std::size_t kBufferBytes = 65536;
 
-// rtgenmsg begins every request. A kernel that checks strictly, as it must to look into another
-// netns, wants each type's own header.
+// Every request begins with rtgenmsg. A kernel that checks strictly, as it must in order to look
+// into another netns, wants the whole header of each type.
 std::size_t header_bytes(std::uint16_t type) {
   switch (type) {
     case RTM_GETLINK:
@@ -28,7 +28,7 @@ std::size_t header_bytes(std::uint16_t type) {
       return sizeof(rtmsg);
   }
 }
-// That header and two attributes.
+// A request is that header and two attributes.
 constexpr std::size_t kRequestBytes = 64;
 
 bool check_strictly(mnl_socket* socket) {

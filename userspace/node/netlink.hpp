@@ -1,4 +1,4 @@
-// Conversations over rtnetlink in the network namespace of the calling thread.
+// These functions talk to rtnetlink in the network namespace of the calling thread.
 #pragma once
 
 #include <libmnl/libmnl.h>
@@ -20,7 +20,7 @@ namespace dptrace {
 
 using NetlinkSocket = std::unique_ptr<mnl_socket, Deleter<mnl_socket_close>>;
 
-/// Null and errno when it cannot be had. `groups` is a mask of RTMGRP_*.
+/// Null, with errno set, when the socket cannot be had. `groups` is a mask of RTMGRP_*.
 NetlinkSocket open_route_netlink(unsigned groups = 0);
 
 /// Calls `visit` with every attribute of a payload; libmnl's own macro for this is not C++.
@@ -34,7 +34,7 @@ void for_each_attribute(const void* payload, std::size_t size, Visit visit) {
   }
 }
 
-/// `header_size` is that of the type's own header.
+/// `header_size` is the size of the header of the message's type.
 template <typename Visit>
 void for_each_attribute(const nlmsghdr* message, std::size_t header_size, Visit visit) {
   const std::size_t offset = MNL_ALIGN(header_size);
@@ -48,10 +48,11 @@ void for_each_nested(const nlattr* nest, Visit visit) {
   for_each_attribute(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), visit);
 }
 
-/// An attribute of 4 or 16 bytes; nothing for other sizes and for the unspecified address.
+/// The address in an attribute of 4 or 16 bytes; nothing for other sizes and for the unspecified
+/// address.
 std::optional<Address> address_attribute(const nlattr* attribute);
 
-/// The calling thread's netns, where one of those that it numbers could be asked for.
+/// Stands for the calling thread's netns where the number of another one may be given.
 inline constexpr std::int32_t kHere = -1;
 
 /// One RTM_GET* dump of a family.
@@ -59,26 +60,27 @@ struct DumpRequest {
   const char* what;  ///< for messages: "network interfaces"
   std::uint16_t type;
   std::uint8_t family;
-  /// The netns, as the own one numbers it (5.0 and later; links and addresses only). Nobody has to
-  /// enter it.
+  /// The netns to ask, by the number that the own netns has for it (kernel 5.0 and later; links and
+  /// addresses only). Nobody has to enter it.
   std::int32_t nsid = kHere;
 };
 
-/// Sends `request`, which has its type and all behind it, as a dump, and calls `on_message` with
-/// `context` for every message of the answer. The error is an errno; EINTR: something changed
-/// meanwhile. `strictly`: the kernel must understand each attribute.
+/// Sends `request`, which is complete except for its flags and number, as a dump, and calls
+/// `on_message` with `context` for every message of the answer. Returns an errno, or 0; EINTR says
+/// that something changed meanwhile. `strictly`: the kernel must understand each attribute.
 int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, bool strictly = false);
 
-/// The same of a request of these.
+/// Runs run_dump() on a netlink message that is made from `request`.
 int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);
 
 std::string dump_error(const char* what, int error);
 
-/// As many messages of a dump as are looked at, all attempts together.
+/// No bound on the number of messages that dump_with() looks at, over all its attempts.
 inline constexpr std::size_t kAllOfDump = SIZE_MAX;
 
-/// `run(on_message, context)` is one attempt, as run_dump; `parse` appends what a message says. Of
-/// more than `most` messages the first ones are told.
+/// Makes up to 20 attempts at a dump, until nothing changes meanwhile. `run(on_message, context)`
+/// makes one attempt, as run_dump() does; `parse` appends what a message says. When there are more
+/// than `most` messages, the first ones are returned.
 template <typename T, typename Run>
 Result<std::vector<T>> dump_with(const char* what, Run run,
                                  void (*parse)(const nlmsghdr*, std::vector<T>&),

@@ -24,13 +24,13 @@ namespace {
 
 constexpr const char* kOwnNetns = "/proc/thread-self/ns/net";
 
-// The device number of the file system that namespaces are files of; 0 when /proc does not tell.
+// The device number of the file system of which namespaces are files; 0 when /proc does not tell.
 dev_t namespace_device() {
   struct stat own {};
   return stat(kOwnNetns, &own) == 0 ? own.st_dev : 0;
 }
 
-// The number by which the calling thread's netns knows the one behind `file`; -1: it has none.
+// The number that the calling thread's netns has for the netns behind `file`; -1 when it has none.
 std::int32_t nsid_of(mnl_socket* socket, int file) {
   std::array<char, 4096> buffer{};
   nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
@@ -61,10 +61,11 @@ bool is_number(const std::string& text) {
                                       [](char digit) { return digit >= '0' && digit <= '9'; });
 }
 
-// The kernel takes no lock to tell the numbers that a netns gives to others: it answers soon.
+// The kernel takes no lock to tell the numbers that a netns has for others, so it answers soon.
 constexpr std::chrono::milliseconds kPatience{100};
 
-// Longer than the steps of the clock that file systems have: until then a time may hide a change.
+// This is longer than the steps of the clock that file systems use. A directory may have changed
+// without a new time until this much later.
 constexpr std::int64_t kSettledNs = 100'000'000;
 
 template <typename Visit>
@@ -84,7 +85,8 @@ std::uint32_t netns_of_file(const std::string& path) {
   return static_cast<std::uint32_t>(file.st_ino);
 }
 
-// The kernel gives the file its time when the netns is made or, without a name, looked at.
+// The kernel sets the time of the file when the netns is made or, for one without a name, when it
+// is looked at.
 std::int64_t time_netns_was_made(const std::string& path) {
   struct stat file {};
   return stat(path.c_str(), &file) == 0 ? nanoseconds(file.st_mtim) : 0;
@@ -110,7 +112,8 @@ NetnsFinder::NetnsFinder(Places places, std::chrono::milliseconds pause)
 std::optional<NetnsPlace> NetnsFinder::find(std::uint32_t inode) {
   if (inode == 0) return {};
   auto place = found_.find(inode);
-  // Processes end, and inode numbers are used again, also under the same name.
+  // The path may no longer lead there: processes end, and inode numbers are used again, also under
+  // the same name.
   if (place != found_.end() && netns_of_file(place->second.path) == inode) {
     if (place->second.made_ns != 0) place->second.made_ns = time_netns_was_made(place->second.path);
     return place->second;
@@ -146,7 +149,7 @@ const std::map<std::uint32_t, NetnsPlace>& NetnsFinder::find_all() {
   return found_;
 }
 
-// The numbers that the calling thread's netns gives to the others.
+// The numbers that the calling thread's netns has for the others.
 Result<NetnsFinder::Nsids> NetnsFinder::nsids_here() const {
   const auto socket = open_route_netlink();
   if (!socket) return failure(fmt::format("asking for numbers: {}", std::strerror(errno)));
@@ -183,7 +186,7 @@ std::uint32_t NetnsFinder::find_nsid(std::uint32_t inode, std::int32_t nsid) {
   return look_up();
 }
 
-// All zero for a directory that is not there.
+// The time of a directory that does not exist is all zero.
 std::vector<timespec> NetnsFinder::name_times() const {
   std::vector<timespec> times;
   for (const auto& directory : places_.named) {
@@ -231,7 +234,8 @@ void NetnsFinder::search() {
 }
 
 void NetnsFinder::search_names() {
-  name_times_ = name_times();  // before: what comes meanwhile is a change
+  name_times_ =
+      name_times();  // before the names are read, so that a name that comes meanwhile is a change
   const std::int64_t now = clock_ns(CLOCK_REALTIME);
   unsettled_ = std::any_of(name_times_.begin(), name_times_.end(), [&](const timespec& time) {
     return now - nanoseconds(time) < kSettledNs;

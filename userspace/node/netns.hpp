@@ -1,5 +1,5 @@
-// Network namespaces of this machine: which one is meant by an inode number, and how to look into
-// it.
+// NetnsFinder finds the network namespaces of this machine: which one an inode number means, and
+// how to look into it.
 #pragma once
 
 #include <chrono>
@@ -16,25 +16,26 @@
 
 namespace dptrace {
 
-/// Inode number of the calling thread's netns, 0 when /proc does not tell.
+/// The inode number of the calling thread's netns; 0 when /proc does not tell.
 std::uint32_t current_netns();
 
-/// Is the calling thread in the netns that the machine starts with, that of a node's own devices?
-/// False also for a node that is a container itself.
+/// True when the calling thread is in the netns with which the machine starts, where a node's own
+/// devices are. False also for a node that is a container itself.
 bool is_first_netns();
 
-/// Inode number of the netns that a file (`/run/netns/NAME`, `/proc/PID/ns/net`) stands for; 0 when
-/// it stands for none.
+/// The inode number of the netns that a file (`/run/netns/NAME`, `/proc/PID/ns/net`) stands for; 0
+/// when it stands for none.
 std::uint32_t netns_of_file(const std::string& path);
 
-/// CLOCK_REALTIME, of a netns that a file stands for and keeps; 0 when there is no such file.
+/// The time (CLOCK_REALTIME, ns) when the netns was made that a file stands for and keeps; 0 when
+/// there is no such file.
 std::int64_t time_netns_was_made(const std::string& path);
 
 struct NetnsPlace {
-  std::string name;  ///< as `ip netns` or the container runtime calls it; empty: none
-  std::string path;  ///< to be opened
-  /// CLOCK_REALTIME of when the netns was made, which tells it from others that had its number; 0:
-  /// not known (it has no name).
+  std::string name;  ///< as `ip netns` or the container runtime calls it; empty: it has none
+  std::string path;  ///< path to open it by
+  /// The time (CLOCK_REALTIME, ns) when the netns was made, which tells it from others that had its
+  /// number. 0 when it is not known, because the netns has no name.
   std::int64_t made_ns = 0;
 };
 
@@ -46,28 +47,30 @@ class NetnsFinder {
   };
 
   NetnsFinder() : NetnsFinder(Places{}) {}
-  /// An inode that is not found makes the machine be searched again after `pause` at the earliest.
+  /// After a search for an inode that was not found, `pause` has to pass before the machine is
+  /// searched again.
   explicit NetnsFinder(Places places, std::chrono::milliseconds pause = std::chrono::seconds(1));
 
-  /// Nothing when neither a name nor a process leads there (only a socket or a bind mount elsewhere
-  /// keeps it).
+  /// The place of a netns. Nothing when neither a name nor a process leads to it, because only a
+  /// socket or a bind mount elsewhere keeps it.
   std::optional<NetnsPlace> find(std::uint32_t inode);
   Result<OwnedFd> open(std::uint32_t inode);
-  /// Have names come or gone since the last search? Costs next to nothing.
+  /// True when names have come or gone since the last search. Costs next to nothing.
   bool names_changed() const;
-  /// Looks for what has come to be named since, if anything; true when it looked. Costs next to
+  /// Searches the names again when they have changed; returns true when it did. Costs next to
   /// nothing while names neither come nor go.
   bool follow_names();
-  /// The last look at the names may have been too early for what has just come.
+  /// True when the last search of the names may have been too early for a name that has just come.
   bool is_settling() const { return unsettled_; }
-  /// Where names come and go.
+  /// The directories in which names come and go.
   const std::vector<std::string>& directories() const { return places_.named; }
-  /// All that there are now; asks the machine, whatever `pause` is.
+  /// All network namespaces that exist now; searches the machine, regardless of `pause`.
   const std::map<std::uint32_t, NetnsPlace>& find_all();
-  /// As of the last search, and how many there were.
+  /// The namespaces that the last search found, and how many searches there were.
   const std::map<std::uint32_t, NetnsPlace>& found() const { return found_; }
   std::uint64_t searches() const { return searches_; }
-  /// Inode of the netns that the netns `inode` numbers `nsid` (Link::peer_nsid); 0 when not found.
+  /// The inode number of the netns for which the netns `inode` has the number `nsid`
+  /// (Link::peer_nsid); 0 when it is not found.
   std::uint32_t find_nsid(std::uint32_t inode, std::int32_t nsid);
 
  private:
@@ -80,20 +83,20 @@ class NetnsFinder {
   const std::chrono::milliseconds pause_;
   std::optional<std::chrono::steady_clock::time_point> searched_;
   std::uint64_t searches_ = 0;
-  std::vector<timespec> name_times_;  ///< when the directories of names last changed
-  bool unsettled_ = false;            ///< too short before the search to be sure that it saw all
+  std::vector<timespec> name_times_;  ///< times of the last change of each directory of names
+  bool unsettled_ = false;            ///< a change may be too recent to have been seen
   std::map<std::uint32_t, NetnsPlace> found_;
   using Nsids = std::map<std::int32_t, std::uint32_t>;
   Result<Nsids> nsids_here() const;
 
-  std::map<std::uint32_t, Nsids> nsids_;  ///< inodes by number, of each netns that was asked for
+  std::map<std::uint32_t, Nsids> nsids_;  ///< per netns asked: inodes by its numbers
 };
 
-/// Moves the calling thread.
+/// Moves the calling thread into the netns.
 Result<> enter_netns(int netns);
 
-/// The devices of any netns of this machine, as read_topology(most); see roles() and interfaces().
-/// An error when the kernel takes longer than `patience`.
+/// The devices of any netns of this machine, as read_topology(most) returns them; see roles() and
+/// interfaces(). An error when the kernel takes longer than `patience`.
 Result<NetnsTopology> describe_netns(NetnsFinder& finder, std::uint32_t inode, std::size_t most,
                                      std::chrono::milliseconds patience);
 

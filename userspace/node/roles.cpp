@@ -43,7 +43,8 @@ bool is_to_elsewhere(const Link& link) {
   return link.peer_elsewhere && (is_one_of(link, kPairs) || is_one_of(link, kShared));
 }
 
-// An address of a subnet that others share, not one of the host alone or of the link.
+// True for an address of a subnet that others share; false for an address of the host alone (/32,
+// /128) and for a link-local one.
 bool is_of_subnet(const InterfaceAddress& held) {
   const bool ipv4 = held.address.is_ipv4();
   const auto* bytes = held.address.bytes.bytes;
@@ -68,7 +69,7 @@ Indices with_route_out(const NetnsTopology& topology) {
   return indices;
 }
 
-// The devices that VLANs and bonds are made of.
+// The devices of which VLANs and bonds are made.
 Indices below_stacked(const NetnsTopology& topology) {
   Indices stacked;
   Indices below;
@@ -96,8 +97,8 @@ Indices ways_out(const NetnsTopology& topology) {
     }
   }
 
-  // Routes to other nodes' pods lead through bridges and tunnels, and tell nothing of what carries
-  // those.
+  // Routes to other nodes' pods lead through bridges and tunnels, and do not tell which device
+  // carries these.
   const auto defaults = default_route_interfaces(topology.next_hops);
   const bool known =
       std::any_of(topology.links.begin(), topology.links.end(), [&](const Link& link) {
@@ -127,8 +128,8 @@ struct Wiring {
 
 Role role_in(const Wiring& wiring, const Link& link) {
   if (link.flags & IFF_LOOPBACK) return Role::kLoopback;
-  // An internal port with an address is the node's own port on Open vSwitch (antrea-gw0), not the
-  // bridge that others are ports of.
+  // An internal port with an address is the node's own port on Open vSwitch (antrea-gw0); it is not
+  // the bridge that has other devices as ports.
   if (link.kind == "openvswitch" && wiring.held.contains(link.index)) return Role::kOther;
   if (is_one_of(link, kBridges)) return Role::kBridge;
   if (is_one_of(link, kTunnels) || is_vpn(link)) return Role::kOverlay;

@@ -12,7 +12,7 @@
 //     function).
 // A container that runs containers of its own is therefore taken for a node, as in kind.
 //
-// Roles, the first that fits:
+// The role of a device is the first that fits:
 //   loopback: IFF_LOOPBACK.
 //   other: an internal port of Open vSwitch with an address of a subnet: the node's own port.
 //   bridge: bridge, openvswitch.
@@ -22,12 +22,12 @@
 //   pod: any other veth to another netns, unless that is known to be like a node's (see Namer); in
 //     a pod, whatever leads out of it.
 //   other: a tap (of a virtual machine), dummy (kube-ipvs0, flannel.null), ifb, vrf, a veth with
-//   both ends here, ...
+//     both ends here, ...
 //
 // A way out is a device with a default route or a route by a gateway, one below a VLAN or a bond,
 // the underlay of a tunnel, or the device that holds a tunnel's local address. Where there is none
 // but a tunnel is up (its remotes are told by flows or by routes on itself: Antrea, Calico), every
-// veth to elsewhere with an address of a subnet is one.
+// veth to elsewhere with an address of a subnet is a way out.
 #pragma once
 
 #include <cstdint>
@@ -41,9 +41,9 @@ namespace dptrace {
 
 bool is_node_like(const NetnsTopology& topology);
 
-/// By index.
+/// The role of each device, by its index.
 std::map<std::uint32_t, Role> roles(const NetnsTopology& topology);
-/// For one device; use roles() for all of them.
+/// The role of one device; to get those of all devices, use roles().
 Role role_of(const Link& link, const NetnsTopology& topology);
 
 /// The devices that get tc programs unless told otherwise: every veth, bridges, tunnels and Open
@@ -51,7 +51,7 @@ Role role_of(const Link& link, const NetnsTopology& topology);
 bool is_datapath_device(const Link& link, Role role);
 bool is_datapath_device(const Link& link, const NetnsTopology& topology);
 
-/// As events and outputs name them.
+/// The device as events and outputs name it.
 Interface to_interface(const Link& link, std::uint32_t netns, Role role);
 std::vector<Interface> interfaces(std::uint32_t netns, const NetnsTopology& topology);
 

@@ -9,7 +9,7 @@ namespace dptrace {
 
 namespace {
 
-// RTA_VIA: the gateway of an IPv4 route is an IPv6 address.
+// RTA_VIA stands for RTA_GATEWAY where the gateway of an IPv4 route is an IPv6 address.
 bool is_gateway(const nlattr* attribute) {
   const auto type = mnl_attr_get_type(attribute);
   return type == RTA_GATEWAY || type == RTA_VIA;
@@ -47,7 +47,7 @@ void parse_address(const nlmsghdr* message, std::vector<InterfaceAddress>& addre
   if (mnl_nlmsg_get_payload_len(message) < sizeof(ifaddrmsg)) return;
   const auto* info = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(message));
   std::optional<Address> address;
-  std::optional<Address> local;  // IFA_ADDRESS is the peer's on a point-to-point device
+  std::optional<Address> local;  // on a point-to-point device IFA_ADDRESS is that of the peer
   for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
     if (mnl_attr_get_type(attribute) == IFA_ADDRESS) address = address_attribute(attribute);
     if (mnl_attr_get_type(attribute) == IFA_LOCAL) local = address_attribute(attribute);

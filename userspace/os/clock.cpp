@@ -10,7 +10,8 @@ std::int64_t clock_ns(clockid_t clock) {
 
 std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
-// Between two looks the process may lose the processor: of some readings the closest is taken.
+// The process may lose the processor between reading one clock and the other, so the closest of
+// several pairs of readings is taken.
 std::int64_t wall_clock_offset_ns() {
   constexpr std::int64_t kCloseEnough = 10'000;
   constexpr int kTries = 5;

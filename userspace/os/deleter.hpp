@@ -1,4 +1,4 @@
-// Deleter makes a std::unique_ptr of what a C library frees by a function of its own.
+// Deleter lets a std::unique_ptr own an object that a C library frees by a function of its own.
 #pragma once
 
 namespace dptrace {

@@ -14,7 +14,8 @@ namespace {
 constexpr std::uint32_t kAnyMove = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
 constexpr std::uint32_t kInside =
     IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | kAnyMove;
-// Of a directory in which the wanted one, or one on the way to it, may be made.
+// These events matter in a directory in which the wanted directory, or one on the way to it, may be
+// made.
 constexpr std::uint32_t kAbove = IN_CREATE | IN_MOVED_TO | kAnyMove;
 
 }  // namespace
@@ -33,7 +34,7 @@ bool DirectoryWatch::drain() {
     if (length <= 0) break;
     any = true;
   }
-  // What was watched may be gone, and what was waited for be there.
+  // A watched directory may have gone, and one that was waited for may have come.
   if (any) watch_all();
   return any;
 }
@@ -51,7 +52,7 @@ void DirectoryWatch::watch_all() {
 
 int DirectoryWatch::watch(const std::string& path) {
   int before = -1;
-  // What was made on the way before it was waited for is found the next time.
+  // A directory that was made before its parent was watched is found by another try.
   for (int now = watch_nearest(path); now != before; now = watch_nearest(path)) before = now;
   return before;
 }

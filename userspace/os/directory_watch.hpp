@@ -1,5 +1,5 @@
-// DirectoryWatch tells when files come to directories or go from them, also where a directory is
-// itself still to come.
+// DirectoryWatch tells when files come to directories or go from them, also when a directory itself
+// does not exist yet.
 #pragma once
 
 #include <set>
@@ -12,18 +12,20 @@ namespace dptrace {
 
 class DirectoryWatch {
  public:
-  /// Watches from now on: to miss nothing, start before the first look. `paths` are absolute.
+  /// Begins to watch. To miss nothing, start before reading the directories for the first time.
+  /// `paths` are absolute.
   explicit DirectoryWatch(std::vector<std::string> paths);
 
-  /// Becomes readable when something may have changed; -1: the kernel lets us watch nothing.
+  /// The descriptor becomes readable when something may have changed; -1 when the kernel lets us
+  /// watch nothing.
   int fd() const { return inotify_.get(); }
-  /// Takes what has arrived. False: nothing.
+  /// Takes the events that have arrived; false when there are none.
   bool drain();
 
  private:
   void watch_all();
   int watch(const std::string& path);
-  /// Of those on the way to it, itself included, the last one that is there.
+  /// Watches the deepest directory that exists on the way to `path`, `path` included.
   int watch_nearest(const std::string& path);
 
   std::vector<std::string> paths_;

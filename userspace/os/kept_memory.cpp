@@ -12,8 +12,8 @@ namespace dptrace {
 namespace {
 
 constexpr int kLarge = 64 << 20;
-constexpr int kUsual = 128 << 10;  // of glibc
-// The raw BTF, the offsets of its types, and the BPF object.
+constexpr int kUsual = 128 << 10;  // the default of glibc
+// This is enough for the raw BTF, the offsets of its types, and the BPF object.
 constexpr std::size_t kTouched = 12U << 20;
 
 #ifndef MADV_POPULATE_WRITE

@@ -1,4 +1,4 @@
-// Memory of the kernel, mapped.
+// Mapping owns a mapping of the kernel's memory.
 #pragma once
 
 #include <sys/mman.h>
@@ -10,7 +10,7 @@ namespace dptrace {
 
 class Mapping {
  public:
-  /// Shared. Empty on failure: errno tells why.
+  /// A shared mapping of `size` bytes. Empty on failure; errno tells why.
   static Mapping of(int fd, std::size_t size, int protection, std::size_t offset) {
     void* address = mmap(nullptr, size, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
     return address == MAP_FAILED ? Mapping() : Mapping(address, size);

@@ -16,9 +16,9 @@ namespace dptrace {
 
 namespace {
 
-// Of no progress at all, once the process is to end.
+// Once the process is to end, a reader that takes nothing at all is waited for this long.
 constexpr int kPatienceMs = 400;
-// A pipe that is writable takes PIPE_BUF bytes without waiting; a terminal promises less.
+// A pipe that is writable takes PIPE_BUF bytes without blocking; a terminal promises less.
 constexpr std::size_t kPipeChunk = 4096;
 constexpr std::size_t kTerminalChunk = 128;
 
@@ -60,13 +60,14 @@ long Outlet::write_some(std::string_view bytes) const {
   return ::write(fd_, bytes.data(), std::min(bytes.size(), most));
 }
 
-// False, and an end, when there is none.
+// Waits until the descriptor is writable. Returns false and sets `end_` when nobody reads after a
+// signal.
 bool Outlet::wait_for_reader() {
   while (true) {
     const bool stopping = stop::came();
     std::array<pollfd, 2> wanted = {{{fd_, POLLOUT, 0}, {stopping ? -1 : stop::fd(), POLLIN, 0}}};
     const int ready = poll(wanted.data(), wanted.size(), stopping ? kPatienceMs : -1);
-    if (ready > 0 && wanted[0].revents != 0) return true;  // an error is told by the write
+    if (ready > 0 && wanted[0].revents != 0) return true;  // the next write tells of an error
     if (ready == 0) {
       end_ = End::kStopped;
       return false;

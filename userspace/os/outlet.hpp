@@ -1,5 +1,5 @@
-// Bytes to whoever reads a descriptor. A reader that has stopped, as a pager does, is waited for,
-// but not beyond the end of the process.
+// Outlet writes bytes to whoever reads a descriptor. A reader that has stopped, as a pager does, is
+// waited for, but not beyond the end of the process.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@ namespace dptrace {
 
 class Outlet {
  public:
-  /// `fd` stays its owner's, and open.
+  /// `fd` keeps its owner, and is not closed.
   explicit Outlet(int fd);
 
   enum class End {
-    kNone,     ///< all of it was written
+    kNone,     ///< all bytes were written
     kClosed,   ///< nobody reads any more
     kStopped,  ///< a signal came, and since then nobody has read
-    kFailed,   ///< error() tells
+    kFailed,   ///< writing failed; error() tells why
   };
-  /// Bytes that come after an end are lost, and the first end is told again.
+  /// Writes bytes. After an end they are lost, and the first end is returned again.
   End write(std::string_view bytes);
 
-  /// An errno.
+  /// The errno of kFailed.
   int error() const { return error_; }
 
  private:
@@ -31,15 +31,14 @@ class Outlet {
   bool wait_for_reader();
 
   int fd_;
-  OwnedFd
-      unblocking_;  ///< the same pipe or terminal, opened for itself: O_NONBLOCK is nobody else's
+  OwnedFd unblocking_;  ///< the pipe or terminal, opened anew: O_NONBLOCK is ours alone
   bool may_block_ = false;
   bool is_socket_ = false;
   End end_ = End::kNone;
   int error_ = 0;
 };
 
-/// A line to standard error, with the program's name before it.
+/// Writes a line to standard error, with the program's name before it.
 void say(std::string_view line);
 
 }  // namespace dptrace

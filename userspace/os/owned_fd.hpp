@@ -1,4 +1,4 @@
-// A file descriptor that is closed with its owner.
+// OwnedFd is a file descriptor that is closed with its owner.
 #pragma once
 
 #include <unistd.h>
@@ -21,7 +21,7 @@ class OwnedFd {
   }
 
   int get() const { return fd_; }
-  /// To another owner.
+  /// Gives the descriptor to another owner.
   int release() { return std::exchange(fd_, -1); }
   explicit operator bool() const { return fd_ >= 0; }
 

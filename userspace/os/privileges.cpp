@@ -24,7 +24,7 @@ struct Release {
   void operator()(void* filter) const { seccomp_release(filter); }
 };
 
-// The system calls of an HTTP server over epoll, of libc's memory and locks, and of a thread's end.
+// These system calls serve HTTP over epoll, memory and locks of libc, and the end of a thread.
 constexpr auto kServing = std::to_array<int>({SCMP_SYS(accept4),
                                               SCMP_SYS(brk),
                                               SCMP_SYS(clock_gettime),
@@ -65,7 +65,7 @@ constexpr auto kServing = std::to_array<int>({SCMP_SYS(accept4),
                                               SCMP_SYS(write),
                                               SCMP_SYS(writev)});
 
-// Memory, but none that code could be put into and run from.
+// These system calls give memory, but none into which code could be put and run.
 constexpr auto kMapping = std::to_array<int>({SCMP_SYS(mmap), SCMP_SYS(mprotect)});
 
 Result<> refused(const char* what, int error) {
@@ -84,7 +84,7 @@ Result<> keep_capabilities(std::initializer_list<std::uint8_t> kept) {
   for (std::size_t i = 0; i < sets.size(); ++i) {
     sets[i].permitted &= wanted[i].permitted;
     sets[i].effective &= wanted[i].permitted;
-    sets[i].inheritable = 0;  // and so nothing is ambient
+    sets[i].inheritable = 0;  // so nothing is ambient either
   }
   if (syscall(SYS_capset, &header, sets.data()) != 0) return refused("capabilities", errno);
   return {};
@@ -107,7 +107,8 @@ Result<> confine_to_serving() {
     error = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                              SCMP_A1(SCMP_CMP_EQ, FIONREAD));
   }
-  // Of this thread: the others go on attaching and looking up names. It also sets no_new_privs.
+  // The filter is for this thread only: the others go on attaching and looking up names. Loading it
+  // also sets no_new_privs.
   if (error == 0) error = seccomp_load(filter.get());
   if (error != 0) return refused("system calls", -error);
   return {};

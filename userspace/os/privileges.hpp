@@ -1,5 +1,5 @@
-// A thread gives up rights that it needs no longer. Capabilities and system call filters are each
-// thread's own, and threads inherit them from the one that starts them.
+// A thread gives up rights that it does not need any more. Each thread has its own capabilities and
+// system call filters, and inherits them from the thread that starts it.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@
 
 namespace dptrace {
 
-/// Of the calling thread, for good. `kept`: CAP_*; those of them that it does not have it does not
-/// get.
+/// Takes all capabilities except those in `kept` (CAP_*) from the calling thread for good. It does
+/// not get any of `kept` that it does not have.
 Result<> keep_capabilities(std::initializer_list<std::uint8_t> kept);
 
-/// For a thread that serves clients over descriptors that are open already: no capability, no new
-/// file, process or executable page. The system calls that it has left read, write, accept, wait
-/// and give memory; all others fail with EPERM.
+/// Confines a thread that serves clients over descriptors that are already open: it has no
+/// capability and gets no new file, process or executable page. The system calls that are left
+/// read, write, accept, wait and give memory; all others fail with EPERM.
 Result<> confine_to_serving();
 
 }  // namespace dptrace

@@ -21,21 +21,21 @@ Result<> refused(const std::string& path, const std::string& why) {
 
 std::string link_words() { return "it is a symbolic link, which is not followed to a file"; }
 
-// It leads to something that writing does not empty: a device, a pipe.
+// True when `path` leads to something that writing does not empty: a device, a pipe.
 bool leads_to_no_file(const std::string& path) {
   struct stat target {};
   return stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode) && !S_ISDIR(target.st_mode);
 }
 
 OwnedFd open_for_writing(const std::string& path) {
-  // A pipe without a reader must not be waited for.
+  // O_NONBLOCK is there because a pipe without a reader must not be waited for.
   constexpr int kFlags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   OwnedFd file(open(path.c_str(), kFlags | O_CREAT | O_NOFOLLOW, kMode));
   if (file || errno != ELOOP) return file;
   if (leads_to_no_file(path)) file = OwnedFd(open(path.c_str(), kFlags));
   struct stat opened {};
   if (file && fstat(file.get(), &opened) == 0 && !S_ISREG(opened.st_mode)) return file;
-  errno = ELOOP;  // also of one that has become another meanwhile
+  errno = ELOOP;  // also for a path that has become another file meanwhile
   return {};
 }
 

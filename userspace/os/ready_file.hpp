@@ -1,4 +1,4 @@
-// The file that tells a script that everything is attached.
+// The ready file tells a script that everything is attached.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ namespace dptrace {
 /// symbolic link to a file. An empty path is no error.
 Result<> check_ready_file(const std::string& path);
 
-/// Writes the process's number into it. A symbolic link is not followed to a file, which would be
-/// emptied, only to what is none (/dev/fd/3, /dev/stdout).
+/// Writes the process's number into the file. A symbolic link to a file is not followed, because
+/// the file would be emptied; one to something else is (/dev/fd/3, /dev/stdout).
 Result<> create_ready_file(const std::string& path);
 
 }  // namespace dptrace

@@ -17,16 +17,17 @@ namespace dptrace::stop {
 namespace {
 
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
-// timeout(1) and service managers signal the process and then its group: one request, not two.
+// timeout(1) and service managers signal the process and then its group. A second signal within
+// this time is the echo of the first.
 constexpr std::int64_t kEchoNs = 100'000'000;
 
-// A signal handler has nothing but globals.
+// A signal handler can use globals only.
 std::atomic<int> event = -1;
 std::atomic<bool> in_order = false;
-std::atomic<std::int64_t> first_ns = 0;  // when the first one came; 0: none yet
+std::atomic<std::int64_t> first_ns = 0;  // time of the first signal; 0: none yet
 std::atomic<void (*)()> last_call = nullptr;
 
-// The text is given up when nobody reads it: the end must not wait.
+// The text is lost when nobody reads it, because the end of the process must not wait.
 void say_ended_while_starting() {
   constexpr std::string_view kText = "dptrace: ended by a signal before it had begun\n";
   pollfd standard_error{STDERR_FILENO, POLLOUT, 0};
@@ -63,7 +64,7 @@ void take_signals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  // No other of these signals interrupts the handler.
+  // While the handler runs, the other signals of these are blocked.
   for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);
   for (const int signal : kSignals) sigaction(signal, &action, nullptr);
 }

@@ -19,7 +19,7 @@ struct Close {
   void operator()(DIR* directory) const { closedir(directory); }
 };
 
-// A name of one part leads nowhere but into the directory, when links are not followed.
+// A name without a slash leads nowhere but into the directory, as long as links are not followed.
 bool is_plain(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
 }
@@ -32,7 +32,7 @@ std::optional<StrangeDirectory> StrangeDirectory::open(const std::string& path) 
   return StrangeDirectory(std::move(fd));
 }
 
-// Not by st_dev: in an overlay a file may have another than its directory.
+// The mount is not told by st_dev: in an overlay a file may have another st_dev than its directory.
 std::uint64_t StrangeDirectory::mount_of(int fd, const char* name) {
   struct statx status {};
   constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT;
@@ -41,7 +41,7 @@ std::uint64_t StrangeDirectory::mount_of(int fd, const char* name) {
 }
 
 std::vector<std::string> StrangeDirectory::names(std::size_t most) const {
-  // The list has a descriptor of its own, since it closes it.
+  // The list needs a descriptor of its own, since closedir() closes it.
   const int fd = openat(fd_.get(), ".", kSafely | O_DIRECTORY);
   const std::unique_ptr<DIR, Close> list(fd < 0 ? nullptr : fdopendir(fd));
   if (!list && fd >= 0) ::close(fd);
@@ -67,15 +67,15 @@ std::optional<struct stat> StrangeDirectory::look_at(const std::string& name) co
 }
 
 std::optional<std::string> StrangeDirectory::read(const std::string& name, std::size_t most) const {
-  // Only a regular file is opened: to open some devices has effects.
+  // Only a regular file is opened, because opening some devices has effects.
   if (!look_at(name)) return {};
   const OwnedFd file(openat(fd_.get(), name.c_str(), kSafely | O_NOFOLLOW));
   struct stat status {};
-  // It may be another by now.
+  // The name may be that of another file by now.
   if (!file || fstat(file.get(), &status) != 0 || !is_one_of_ours(status, file.get(), "") ||
       status.st_size > static_cast<off_t>(most))
     return {};
-  // The length that the file system tells is not believed.
+  // The length that the file system tells is not trusted.
   std::string text;
   constexpr std::size_t kStep = 64 << 10;
   for (;;) {

@@ -19,12 +19,12 @@ enum Column : std::size_t { kLoss, kReason, kLocation, kProtocol, kInterface, kP
 constexpr std::array<const char*, 6> kHeads = {"LOSS",  "REASON",    "LOCATION",
                                                "PROTO", "INTERFACE", "POD"};
 
-// From these widths on there may be room for more.
+// At these widths and more, there may be room for the bytes and for the last-seen time.
 constexpr std::size_t kWithBytes = 100;
 constexpr std::size_t kWithLastSeen = 118;
 
-// In this order columns give room away, down to this width. Reasons and locations only let go of
-// the blanks behind the shorter ones of them.
+// Columns give away room in this order, each down to its width here. Reasons and locations only
+// lose the blanks behind shorter words.
 struct Least {
   Column column;
   std::size_t width;
@@ -53,14 +53,14 @@ std::string words_of(Append append) {
   return plain(out);
 }
 
-/// `ICMP/8` instead of `ICMP echo request`.
+/// The protocol as `ICMP/8` instead of `ICMP echo request`.
 std::string brief_protocol(const DropKind& kind, const std::string& words) {
   if (kind.family == 0) return words;
   if (kind.protocol == IPPROTO_ICMP) return fmt::format("ICMP/{}", kind.icmp_type);
   return kind.protocol == IPPROTO_ICMPV6 ? fmt::format("ICMPv6/{}", kind.icmp_type) : words;
 }
 
-/// `eth0 in default/web`, `eth0 in n2`; without the role.
+/// The interface without its role: `eth0 in default/web`, `eth0 in n2`.
 std::string brief_interface(InterfaceId id, const Names& names, std::uint64_t at_ns) {
   std::string words = words_of([&](Buffer& out) {
     append_drop_interface(out, id, names, {.at_ns = at_ns, .roles = false});
@@ -145,7 +145,7 @@ void DropColumns::measure() {
     packets_ = std::max(packets_, line.packets.size());
     rate_ = std::max(rate_, line.rate.size());
     for (std::size_t i = 0; i < kCount; ++i) {
-      // What is said of a folded row may reach into the empty columns behind.
+      // The words of a folded row may reach into the empty columns behind them.
       const std::size_t width = line.folded && i == kReason ? 1 : line.words[i].size();
       widths_[i] = std::max(widths_[i], width);
     }
@@ -169,7 +169,7 @@ void DropColumns::be_brief() {
   }
 }
 
-// Where a function drops at one place only, as far as these rows know.
+// Leaves out the offset where a function drops at one place only, as far as these rows know.
 void DropColumns::leave_out_offsets() {
   std::map<std::string, std::set<std::string>> places;
   for (const Line& line : lines_) places[line.function].insert(line.words[kLocation]);
@@ -205,11 +205,11 @@ std::string DropColumns::joined(const Line& shown) const {
   const Words& words = shown.words;
   std::string line = figures(shown);
   const std::size_t first = line.size();
-  std::size_t begin = first;  // of the column
+  std::size_t begin = first;  // where the column begins
   for (std::size_t i = 0; i < kCount; ++i) {
     if (widths_[i] == 0) continue;
-    // A long word before may reach into this column: then this one begins later, and less of what
-    // can be cut has room.
+    // A long word in the column before may reach into this one. Then this one begins later, and
+    // words that can be cut get less room.
     if (columns(line) > first && columns(line) + gap_ > begin) line.append(gap_, ' ');
     if (columns(line) < begin) line.append(begin - columns(line), ' ');
     begin += widths_[i] + gap_;
@@ -227,7 +227,7 @@ std::string DropColumns::joined(const Line& shown) const {
   }
   while (line.ends_with(' ')) line.pop_back();
   if (style_.whole || columns(line) <= style_.width) return line;
-  // Of a line as narrow as this nobody expects more than its beginning.
+  // A line of no width has no room for the `…`.
   if (style_.width == 0) return {};
   while (columns(line) >= style_.width) line.pop_back();
   return line + "…";

@@ -1,4 +1,4 @@
-// The rows of a drop table as one line each, in columns.
+// DropColumns writes the rows of a drop table as one line each, in columns.
 #pragma once
 
 #include <array>
@@ -11,24 +11,24 @@
 
 namespace dptrace {
 
-/// How wide lines are, and what is in them.
+/// ColumnStyle says how wide lines are, and what is in them.
 struct ColumnStyle {
-  std::size_t width = 0;  ///< of the lines, in columns
+  std::size_t width = 0;  ///< width of the lines, in columns of the terminal
   bool all = false;       ///< with a column that says which rows are losses
-  bool whole = false;     ///< nothing is cut: the lines are as long as they are
+  bool whole = false;     ///< nothing is cut, whatever the width
 };
 
-/// Every column is as wide as its longest word, while there is room. Where there is none, the
-/// lesser figures go first, protocols and interfaces get brief, and locations lose the offset where
+/// Every column is as wide as its longest word while there is room. When there is not, the lesser
+/// figures go first, then protocols and interfaces get brief, and locations lose the offset where
 /// the function alone tells them apart; then pods, interfaces and protocols are shortened, each in
-/// its middle. Reasons and functions stay.
+/// its middle. Reasons and functions are not cut.
 class DropColumns {
  public:
   DropColumns(const DropTable& table, const std::vector<const DropRow*>& rows, const Names& names,
               const ColumnStyle& style);
 
   std::string head() const;
-  /// Of the row with this index among those that were given.
+  /// The line of the row with this index among the given rows.
   std::string line(std::size_t index) const;
 
  private:
@@ -52,14 +52,14 @@ class DropColumns {
 
   ColumnStyle style_;
   std::vector<Line> lines_;
-  std::array<std::size_t, kCount> widths_{};          ///< 0: a column that no row has
+  std::array<std::size_t, kCount> widths_{};          ///< 0: no row has this column
   std::size_t packets_ = 0, rate_ = 0, figures_ = 0;  ///< widths
   std::size_t gap_ = 2;
   bool has_bytes_ = true;
   bool has_last_seen_ = true;
 };
 
-/// At most `width` columns of a plain text; what is left out of its middle is a `…`.
+/// At most `width` columns of a plain text; a `…` stands for what is left out of its middle.
 std::string shortened(const std::string& text, std::size_t width);
 
 }  // namespace dptrace

@@ -17,11 +17,11 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::size_t kSample = 4;  // where the lines under a row start
+constexpr std::size_t kSample = 4;  // column at which the lines under a row start
 
 std::string text_of(const Buffer& buffer) { return std::string(view(buffer)); }
 
-/// The first `width` columns.
+/// The first `width` columns of a text.
 std::string_view cut(std::string_view text, std::size_t width) {
   std::size_t end = 0, used = 0;
   while (end < text.size()) {
@@ -32,12 +32,13 @@ std::string_view cut(std::string_view text, std::size_t width) {
   return text.substr(0, end);
 }
 
-/// Lines in the making: pieces that stay whole go behind each other while there is room.
+/// Lines builds lines of pieces that stay whole: each piece goes behind the one before while there
+/// is room.
 class Lines {
  public:
   explicit Lines(const DropTableStyle& style) : width_(style.width), paint_(style.colour) {}
 
-  /// Begins a line with `lead`; those that continue it are indented.
+  /// Begins a line with `lead`; lines that continue it are indented.
   void begin(std::string_view lead, std::size_t indent, std::optional<Style> style = {}) {
     end();
     line_ = lead;
@@ -53,7 +54,7 @@ class Lines {
     }
     line_ += text;
   }
-  /// A line that has its width.
+  /// Adds a line that already has its width.
   void line(std::string_view text, std::optional<Style> style) {
     end();
     add(text, style);
@@ -140,7 +141,7 @@ void add_stack(Lines& lines, const DropSample& sample, const Names& names) {
   }
 }
 
-// What the row's line has no room for, but for its packets.
+// Adds what the line of the row has no room for; it repeats only the packets.
 void add_details(Lines& lines, const DropRow& row, const Names& names, std::string_view lead) {
   const auto begin = [&] { lines.begin(lead, kSample, Style::kDim); };
   begin();

@@ -15,7 +15,8 @@ class DropTextOutput final : public DropOutput {
     DropTableStyle style = style_;
     style.idle = false;
     const DropTableText text = drop_table_text(table, names, style);
-    // Nothing happened, and nothing stopped happening.
+    // No row was counted in the last two intervals, and nothing else in this one, so there is
+    // nothing to print.
     const bool counted =
         std::any_of(table.counters.begin(), table.counters.end(),
                     [](const LossCounter& counter) { return counter.interval != 0; });

@@ -29,7 +29,7 @@ void add_incomplete(JsonLine& json, Incomplete incomplete) {
               incomplete == Incomplete::kEventsLost ? "events-lost" : "not-armed");
 }
 
-/// JSON Lines: one object per packet, one for the summary.
+/// JsonOutput writes JSON Lines: one object for each packet, and one for the summary.
 class JsonOutput : public Output {
  public:
   explicit JsonOutput(Sink& sink) : sink_(sink) {}

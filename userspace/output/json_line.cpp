@@ -39,7 +39,7 @@ void JsonLine::member(std::string_view name, double value) {
   begin(name);
   const auto before = text_.size();
   fmt::format_to(fmt::appender(text_), "{}", value);
-  // A whole number stays one with a fraction, for those who read it into a type.
+  // A whole number is written with a fraction too, for readers that give the member one type.
   if (view(text_).substr(before).find_first_of(".e") == std::string_view::npos)
     dptrace::append(text_, ".0");
 }

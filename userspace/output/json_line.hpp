@@ -1,5 +1,5 @@
-// One object of JSON Lines, written from left to right: at full rate a tree of values for each
-// packet would cost four times what it takes to follow the packet.
+// JsonLine is one object of JSON Lines, written from left to right: at full rate a tree of values
+// for each packet would cost four times as much as following the packet.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@ namespace dptrace {
 
 class JsonLine {
  public:
-  /// Writes `{"type":...,"schema_version":1`; the rest is what is added until end().
+  /// Writes `{"type":...,"schema_version":1`; what is added until end() is the rest.
   JsonLine(Buffer& text, std::string_view type);
   /// Closes the object and returns the line, with its newline.
   std::string_view end();
@@ -27,20 +27,20 @@ class JsonLine {
     begin(name);
     append(text_, fmt::format_int(value));
   }
-  /// An object, with the members that `fill` adds.
+  /// Adds an object, with the members that `fill` adds.
   template <std::invocable Fill>
   void object(std::string_view name, Fill fill) {
     begin(name);
     enclose('{', fill, '}');
   }
-  /// An array, with the elements that `fill` adds.
+  /// Adds an array, with the elements that `fill` adds.
   template <std::invocable Fill>
   void array(std::string_view name, Fill fill) {
     begin(name);
     enclose('[', fill, ']');
   }
   void element(std::string_view value);
-  /// An object as an element.
+  /// Adds an object as an element.
   template <std::invocable Fill>
   void element(Fill fill) {
     separate();
@@ -64,7 +64,7 @@ class JsonLine {
   }
 
   Buffer& text_;
-  bool is_first_ = true;  ///< of what encloses it
+  bool is_first_ = true;  ///< the next member or element is the first of what encloses it
 };
 
 }  // namespace dptrace

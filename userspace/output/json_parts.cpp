@@ -103,7 +103,7 @@ void add_drop_members(JsonLine& json, const Drop& drop, const Names& names) {
   add_stack(json, "stack", drop, names);
 }
 
-/// The losses of copies, each once.
+/// The losses of copies, each of them once.
 std::vector<const Drop*> copy_drops(const Packet& packet) {
   std::vector<const Drop*> drops;
   for (const Drop& drop : packet.drops) {
@@ -142,7 +142,7 @@ void add_flow(JsonLine& json, std::string_view name, const dpt_flow& flow, const
 void add_tunnel(JsonLine& json, std::string_view name, const dpt_tunnel& tunnel) {
   json.object(name, [&] {
     add_if_known(json, "kind", tunnel_name(tunnel.kind));
-    // The key of GRE is optional: 0 is more likely none.
+    // The key of GRE is optional, so 0 more likely means that there is none.
     const bool has_id =
         tunnel.kind == DPT_TUNNEL_GRE ? tunnel.id != 0 : tunnel.kind != DPT_TUNNEL_IPIP;
     if (has_id) json.member("id", tunnel.id);

@@ -8,7 +8,7 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::size_t kMaxRound = 32;  // lines: a loop of four nodes has about as many
+constexpr std::size_t kMaxRound = 32;  // lines of a round; a loop of four nodes has about as many
 constexpr std::size_t kMinRepeats = 2;
 
 bool same_words(const Hop& a, const Hop& b) {
@@ -25,7 +25,7 @@ std::uint8_t ttl_of(std::span<const Hop> hops, const HopLine& line) {
   return hops[line.first].flow.ttl;
 }
 
-/// Is this the round before once more?
+/// True when `round` repeats the round before it.
 bool is_repeat(std::span<const Hop> hops, std::span<const HopLine> before,
                std::span<const HopLine> round) {
   for (std::size_t i = 0; i < before.size(); ++i) {

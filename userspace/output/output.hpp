@@ -11,14 +11,14 @@
 
 namespace dptrace {
 
-/// Options of the output that the user gave.
+/// The options of the output that the user gave.
 struct OutputOptions {
-  std::vector<Address> pods;  ///< of --pod-ip: gives a packet its direction
+  std::vector<Address> pods;  ///< addresses of --pod-ip, which give a packet its direction
   bool verbose = false;
   bool colour = false;
 };
 
-/// Takes bytes for standard output; false: the reader has gone away.
+/// A sink takes bytes for standard output. write() returns false when the reader has gone away.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -28,7 +28,7 @@ class Sink {
 class Output {
  public:
   virtual ~Output() = default;
-  /// One packet; false when nobody reads any more.
+  /// Writes one packet. False when nobody reads any more.
   virtual bool packet(const Packet& packet, const Names& names) = 0;
   virtual bool summary(const Summary& summary, const Names& names) = 0;
 };

@@ -18,16 +18,16 @@ namespace {
 
 constexpr std::size_t kTimeWidth = 16;  // `05:26:00.123456 `
 constexpr std::size_t kDirectionWidth = 4;
-constexpr std::size_t kPlaceColumn = 16;  // after `  1234567.8 µs  `
+constexpr std::size_t kPlaceColumn = 16;  // behind `  1234567.8 µs  `
 constexpr std::size_t kMinPlace = 16;
 constexpr std::size_t kMaxPlace = 50;
-constexpr std::size_t kEndIndent = 4;  // where a last line goes on, the least of all
+constexpr std::size_t kEndIndent = 4;  // indent at which a last line goes on, the least of all
 
 bool is_one_of(const dpt_address& address, const std::vector<Address>& addresses) {
   return std::find(addresses.begin(), addresses.end(), Address(address)) != addresses.end();
 }
 
-/// Text for people: one block of lines per packet.
+/// TextOutput writes text for people: one block of lines for each packet.
 class TextOutput : public Output {
  public:
   TextOutput(Sink& sink, OutputOptions options)
@@ -51,7 +51,7 @@ class TextOutput : public Output {
   void start_block();
   bool flush() { return sink_.write(view(out_)); }
 
-  /// Puts `piece_` behind the line, or on a line of its own when it has no room there.
+  /// Puts `piece_` at the end of the line, or on a line of its own when it has no room there.
   void place_piece(std::size_t indent);
   void place_event(const Buffer& words);
 
@@ -96,7 +96,7 @@ void TextOutput::place_piece(std::size_t indent) {
   piece_.clear();
 }
 
-/// Breaks a list of netfilter hooks behind a comma.
+/// Writes an event; breaks a list of netfilter hooks behind a comma.
 void TextOutput::place_event(const Buffer& words) {
   std::string_view rest = view(words);
   while (!rest.empty()) {
@@ -108,7 +108,8 @@ void TextOutput::place_event(const Buffer& words) {
   }
 }
 
-/// Judged by the first tuple that has a pod at one end: DNAT may bring the pod in later.
+/// The first tuple that has a pod at one end gives the direction, because DNAT may bring the pod in
+/// later.
 std::string_view TextOutput::direction(const Packet& packet) const {
   const Hop* before = nullptr;
   for (const Hop& hop : packet.hops) {
@@ -160,7 +161,7 @@ void TextOutput::append_tunnel_words(const Hop& hop, const Hop* before) {
   place_piece(event_column());
 }
 
-/// The function, and whatever of CPU, skb and length is not as at the hop before.
+/// Appends the function, and those of CPU, skb and length that differ from the hop before.
 void TextOutput::append_verbose(const Hop& hop, const Hop* before, const Names& names) {
   if (hop.function != 0) {
     append(piece_, ", ");
@@ -190,7 +191,8 @@ void TextOutput::append_hop(const Packet& packet, const HopLine& line, const Nam
   const std::size_t place = first == 0 ? 0 : place_ends_[first - 1];
   const std::string_view name = view(places_).substr(place, place_ends_[first] - place);
   append(out_, name);
-  // A name that is too wide leaves the events' column to the next line.
+  // When a name is too wide, its event begins outside the events' column, and only the next line is
+  // in it again.
   append_spaces(out_, columns(name) > place_width_ ? 2 : place_width_ - columns(name) + 2);
   event_.clear();
   append_event(event_, hops, names, paint_);
@@ -236,7 +238,7 @@ void TextOutput::append_hops(const Packet& packet, const Names& names) {
 void TextOutput::find_lines(const Packet& packet) {
   lines_.clear();
   for (std::size_t i = 0; i < packet.hops.size();) {
-    // A loss is told by the block's last lines.
+    // The last lines of the block tell the loss.
     if (i > 0 && is_told_as_loss(packet, packet.hops[i])) {
       ++i;
       continue;

@@ -61,7 +61,7 @@ std::uint64_t way_of(const Packet& packet) {
   return hash.value();
 }
 
-// An acknowledgment alone is never sent again.
+// A pure acknowledgment is never sent again.
 bool may_be_repeated(const dpt_flow& flow) {
   return flow.protocol == IPPROTO_TCP &&
          ((flow.tcp_flags & kSynOrFin) != 0 || flow.headers == 0 || flow.length > flow.headers);

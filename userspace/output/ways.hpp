@@ -1,5 +1,5 @@
-// The ways that TCP packets went of late, so that a retransmission by the same one need not repeat
-// it.
+// Ways remembers the ways that TCP packets went lately, so that a retransmission by the same way
+// need not repeat it.
 #pragma once
 
 #include <array>
@@ -11,11 +11,12 @@
 
 namespace dptrace {
 
-/// Bounded: a newer packet takes the place of an older one.
+/// The memory is bounded: a newer packet takes the place of an older one.
 class Ways {
  public:
-  /// When the packet began that this one repeats, if that one went by the same points, devices,
-  /// hooks, tunnels and addresses. Whichever has to be printed in full is remembered.
+  /// The time (CLOCK_MONOTONIC, ns) when the packet began that this one repeats, if that went by
+  /// the same points, devices, hooks, tunnels and addresses. Otherwise this packet, which has to be
+  /// printed in full, is remembered.
   std::optional<std::uint64_t> same_before(const Packet& packet);
 
  private:

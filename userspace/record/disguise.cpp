@@ -43,7 +43,7 @@ std::uint64_t Disguise::skb(std::uint64_t address) {
   return number;
 }
 
-// Beyond its depth the kernel wrote nothing.
+// Entries beyond the depth of a stack were not written by the kernel, and are zeroed.
 void Disguise::disguise_stack(std::span<std::byte> record) {
   if (record.size() < sizeof(dpt_drop)) return;
   const auto depth = std::to_integer<std::size_t>(record[offsetof(dpt_drop, stack_depth)]);

@@ -1,5 +1,6 @@
-// Recordings are sent to others and tell nothing of where this kernel's code and memory are:
-// addresses become numbers, the same address the same number.
+// Disguise hides the kernel's addresses in recordings, which are sent to others: they must not tell
+// where this kernel's code and memory are. Addresses become numbers, the same address always the
+// same number.
 #pragma once
 
 #include <cstddef>
@@ -13,18 +14,19 @@ namespace dptrace::record {
 
 class Disguise {
  public:
-  /// Of an address in a function; 0 stays 0. Multiples of kCodeStep, in order of appearance.
+  /// The number for an address in a function: a multiple of kCodeStep, in order of appearance; 0
+  /// stays 0.
   std::uint64_t code(std::uint64_t address);
-  /// `names` as the disguised addresses need it: `name+0x7e` stays that.
+  /// The symbol for the disguised address, so that it is still told as `name+0x7e`.
   Symbol symbol(std::uint64_t address, const Symbol& symbol);
-  /// Of a packet in memory; 0 stays 0. Counted from 1. An address that was not seen while
-  /// kRemembered others were gets a new number.
+  /// The number for the address of an skb, counted from 1; 0 stays 0. An address that was not seen
+  /// while kRemembered others were seen may get a new number.
   std::uint64_t skb(std::uint64_t address);
 
-  /// All addresses of a record; a kind that is not known has none.
+  /// Disguises all addresses of a record. A record of an unknown kind has none.
   void apply(std::span<std::byte> record);
 
-  /// No function is longer, so that those of different numbers do not meet.
+  /// No function is longer than this, so addresses in functions with different numbers do not meet.
   static constexpr std::uint64_t kCodeStep = 1U << 20;
   static constexpr std::size_t kRemembered = 1U << 17;
 
@@ -32,7 +34,8 @@ class Disguise {
   void disguise_stack(std::span<std::byte> record);
 
   std::unordered_map<std::uint64_t, std::uint64_t> code_;
-  // Addresses that were seen since the last exchange, and before it.
+  // `skbs_` has the addresses that were seen since the last exchange of the two maps, `older_skbs_`
+  // those from before.
   std::unordered_map<std::uint64_t, std::uint64_t> skbs_;
   std::unordered_map<std::uint64_t, std::uint64_t> older_skbs_;
   std::uint64_t next_skb_ = 1;

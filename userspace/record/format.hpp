@@ -43,10 +43,11 @@ struct ChunkHeader {
 };
 static_assert(sizeof(ChunkHeader) == 12);
 
-/// Longer ones are damage.
+/// A longer chunk is damage.
 inline constexpr std::uint32_t kMaxChunk = 64U << 20;
-/// Likewise of one of JSON, which takes several times its length while it is read, and of all of
-/// them: names of a hundred thousand devices, of a million.
+/// A longer chunk of JSON is damage too, because JSON takes several times its length while it is
+/// read; kMaxAllJson bounds all of them together. They have room for the names of a hundred
+/// thousand devices, and of a million.
 inline constexpr std::uint32_t kMaxJson = 16U << 20;
 inline constexpr std::uint64_t kMaxAllJson = 256U << 20;
 

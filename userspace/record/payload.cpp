@@ -17,7 +17,7 @@ std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Calls `write(key, value)` for each entry that `written` has not, or has otherwise.
+/// Calls `write(key, value)` for each entry that `written` lacks or has with another value.
 template <typename Map, typename Write>
 void each_new(const Map& current, Map& written, Write write) {
   auto position = written.begin();
@@ -56,7 +56,7 @@ Json interface_payload(const Interface& interface) {
           {"master", interface.master}};
 }
 
-/// A member has another type than it should, or a number beyond it.
+/// Thrown when a member has another type than it should, or a number that is too large.
 struct WrongValue {};
 
 void take(const Json& json, std::string& value) {
@@ -155,7 +155,7 @@ void read_former(const Json& json, Names& names) {
   });
 }
 
-// Sums with times of events, which are less, are times too.
+// The sum of this time and the time of an event, which is less than this, is still a valid time.
 constexpr std::int64_t kLatestClockNs = std::int64_t{1} << 62;
 
 void read_all_names(const Json& json, Names& names) {
@@ -192,7 +192,8 @@ void read_all_names(const Json& json, Names& names) {
   });
 }
 
-/// Parses and hands on; false when the text or a type is not what `take` wants.
+/// Parses a payload and hands it to `take`. False when the text is no JSON, or a type is not what
+/// `take` wants.
 template <typename Take>
 bool read_payload(std::string_view payload, Take take_all) {
   if (!is_modest_json(payload)) return false;
@@ -206,7 +207,7 @@ bool read_payload(std::string_view payload, Take take_all) {
   return true;
 }
 
-/// Adds the numbers and addresses that became another's since the last time. Their names are then
+/// Adds the numbers and addresses that got another owner since the last call. Their names are then
 /// written again.
 void add_new_former(Json& json, const Names& names, Names& written) {
   for (const auto& [inode, owners] : names.former_netns.all()) {

@@ -14,7 +14,7 @@ namespace dptrace::record {
 
 namespace {
 
-constexpr std::size_t kReadStep = 1U << 20;  // a damaged length must not cost memory
+constexpr std::size_t kReadStep = 1U << 20;  // bytes; a damaged length must not cost memory
 
 std::string message(const std::string& path, std::string_view what) {
   return fmt::format("reading {}: {}", path, what);
@@ -118,14 +118,14 @@ Result<> Reader::take_chunk(ChunkType type) {
       good = read_summary(text(payload_), summary_);
       ended_ = true;
       break;
-    default:  // of a newer minor version
+    default:  // a chunk of a newer minor version
       break;
   }
   if (!good) return tl::unexpected(damaged("a chunk's content is wrong"));
   return {};
 }
 
-// Of two recordings in one file the second would be passed over.
+// More bytes are an error, because a second recording in the file would be passed over.
 Result<> Reader::expect_end() {
   std::byte more{};
   const Result<std::size_t> size = read({&more, 1});

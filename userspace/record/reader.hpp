@@ -1,4 +1,4 @@
-// Reads a recording, record by record.
+// Reader reads a recording, record by record.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 
 namespace dptrace::record {
 
-/// A damaged or cut off file gives what can be read of it first, and the error then.
+/// From a damaged or cut off file the reader first gives what can be read, and then the error.
 class Reader {
  public:
   static Result<Reader> open(const std::string& path);
@@ -25,11 +25,11 @@ class Reader {
   /// recording.
   Result<std::optional<std::span<const std::byte>>> next();
 
-  /// Grows with every record read.
+  /// The names read so far; they grow as records are read.
   const Names& names() const { return names_; }
-  /// Addresses of --pod-ip; known from the start.
+  /// The addresses of --pod-ip, known from the start.
   const std::vector<Address>& pods() const { return pods_; }
-  /// The figures at the end, once next has given nothing.
+  /// The figures at the end, once next() has given nothing.
   const Summary& summary() const { return summary_; }
   std::uint64_t records() const { return records_; }
 
@@ -40,7 +40,7 @@ class Reader {
   Result<ChunkType> read_chunk();
   Result<> take_chunk(ChunkType type);
   Result<> expect_end();
-  /// Fewer than asked for at the end of the file.
+  /// Reads into `bytes`; returns fewer bytes at the end of the file.
   Result<std::size_t> read(std::span<std::byte> bytes);
   Result<> read_payload(std::size_t length);
   Error cut_off() const;
@@ -53,9 +53,9 @@ class Reader {
   std::vector<Address> pods_;
   Summary summary_;
   std::vector<std::byte> payload_;
-  std::size_t position_ = 0;       ///< of the next record in payload_
-  std::uint64_t offset_ = 0;       ///< of the next byte of the file
-  std::uint64_t json_bytes_ = 0;   ///< of all chunks of it
+  std::size_t position_ = 0;       ///< offset of the next record in payload_
+  std::uint64_t offset_ = 0;       ///< offset of the next byte of the file
+  std::uint64_t json_bytes_ = 0;   ///< bytes of all JSON chunks so far
   std::uint64_t chunk_start_ = 0;  ///< offset of the chunk being read
   std::uint64_t records_ = 0;
   bool events_ = false;  ///< payload_ has records

@@ -15,7 +15,7 @@ namespace {
 
 constexpr mode_t kMode = 0600;
 
-// A signal handler has nothing but globals.
+// A signal handler can use globals only.
 std::atomic<char*> fresh_path = nullptr;
 
 void keep_fresh_path(const std::string* path) {
@@ -36,7 +36,7 @@ Result<Target> Target::open(const std::string& path) {
   int descriptor = ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, kMode);
   const bool fresh = descriptor >= 0;
   if (fresh) keep_fresh_path(&path);
-  // Also a symbolic link to what is not there yet.
+  // This opens also a symbolic link to a file that does not exist yet.
   if (descriptor < 0 && errno == EEXIST) descriptor = ::open(path.c_str(), kFlags | O_CREAT, kMode);
   if (descriptor < 0) return failure(write_error(path, errno));
   return Target(path, OwnedFd(descriptor), fresh);

@@ -1,5 +1,5 @@
-// A target is the file of a recording, opened before anything is attached: a bad path is told at
-// once.
+// A target is the file of a recording. It is opened before anything is attached, so that a bad path
+// is told at once.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace dptrace::record {
 
-/// A file that was there before is kept until the recording begins. Nothing is left of a recording
-/// that never does.
+/// A file that existed before keeps its content until the recording begins. When the recording
+/// never begins, no new file is left.
 class Target {
  public:
   static Result<Target> open(const std::string& path);
@@ -22,10 +22,10 @@ class Target {
   ~Target();
 
   const std::string& path() const { return path_; }
-  /// The recording begins: empty, and here to stay.
+  /// Begins the recording: empties the file and keeps it.
   Result<OwnedFd> begin();
 
-  /// For an end that runs no destructors; async-signal-safe.
+  /// Removes the new file when the process ends without running destructors; async-signal-safe.
   static void abandon();
 
  private:
@@ -34,10 +34,10 @@ class Target {
 
   std::string path_;
   OwnedFd file_;
-  bool fresh_;  ///< it was not there, and nothing is in it yet
+  bool fresh_;  ///< the file was created here, and is still empty
 };
 
-/// Of writing to the file.
+/// The message for an error in writing the file.
 std::string write_error(const std::string& path, int error);
 
 }  // namespace dptrace::record

@@ -13,9 +13,10 @@ namespace dptrace::record {
 namespace {
 
 constexpr std::size_t kEnoughWaiting = 64U << 10;  // bytes
-// Of a file that is cut off, chunks before the cut can be read: they are small.
-constexpr std::size_t kEventsPerChunk = 2U << 10;  // bytes, and a record at most
-constexpr std::size_t kMaxWaiting = 16U << 20;     // bytes, should names not be called for long
+// The chunks are small, because of a file that is cut off only whole chunks can be read.
+constexpr std::size_t kEventsPerChunk = 2U << 10;  // bytes, exceeded by one record at most
+constexpr std::size_t kMaxWaiting =
+    16U << 20;  // bytes that wait, even when names() is not called for long
 constexpr mode_t kOthers = 0077;
 
 }  // namespace
@@ -40,7 +41,7 @@ Result<Writer> Writer::create(Target target, const Names& names, const std::vect
   return writer;
 }
 
-// A file that was there before keeps its mode when it is opened.
+// A file that existed before keeps its mode when it is opened, so it is changed here.
 void Writer::make_private() {
   struct stat file {};
   if (fstat(file_.get(), &file) != 0 || !S_ISREG(file.st_mode)) return;
@@ -96,7 +97,7 @@ Result<> Writer::flush() {
 Result<> Writer::finish(const Summary& summary) {
   if (Result<> result = flush(); !result) return result;
   if (Result<> result = chunk(ChunkType::kEnd, summary_payload(summary)); !result) return result;
-  // Pipes and the like cannot be synchronised.
+  // Pipes and similar files cannot be synchronised.
   if (::fsync(file_.get()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno);
   if (::close(file_.release()) != 0) return fail(errno);
   return {};

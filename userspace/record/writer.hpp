@@ -1,4 +1,5 @@
-// Writes a recording: everything `dptrace show` needs to print the same text and JSON elsewhere.
+// Writer writes a recording: everything that `dptrace show` needs to print the same text and JSON
+// elsewhere.
 #pragma once
 
 #include <cstddef>
@@ -19,24 +20,23 @@
 
 namespace dptrace::record {
 
-/// After its first error every call gives that error again. A recording that was not finished is
-/// seen to be cut off by whoever reads it.
+/// After its first error every call returns that error again. A reader of a recording that was not
+/// finished sees that it is cut off.
 class Writer {
  public:
-  /// `pods` are the addresses of --pod-ip. Only its owner may read the file: it tells of others'
-  /// traffic. One that is there already is made so, see take_warning().
+  /// `pods` are the addresses of --pod-ip. Only its owner may read the file, because it tells of
+  /// other people's traffic. A file that existed before is made private too; see take_warning().
   static Result<Writer> create(Target target, const Names& names, const std::vector<Address>& pods);
   static Result<Writer> create(const std::string& path, const Names& names,
                                const std::vector<Address>& pods);
 
-  /// One record as the kernel wrote it; of its addresses the file keeps only which are the same.
-  /// Kept back until flush, or names with enough records
-  /// waiting.
+  /// Adds one record as the kernel wrote it. Of its addresses the file keeps only which ones are
+  /// equal. The record waits until flush(), or until names() finds enough records waiting.
   Result<> events(std::span<const std::byte> record);
 
-  /// To be called after each batch of records, when what they name has been looked up. Writes what
-  /// is new before the records that still wait, so that a reader has a name before the record that
-  /// needs it.
+  /// To be called after each batch of records, when the names that they need have been looked up.
+  /// Writes new names before the records that still wait, so that a reader has each name before the
+  /// record that needs it.
   Result<> names(const Names& names);
 
   /// Writes the records that still wait.
@@ -66,7 +66,7 @@ class Writer {
   Disguise disguise_;
   Names written_;
   std::vector<std::byte> events_;
-  std::vector<std::size_t> ends_;  // of the chunks in events_ that are full
+  std::vector<std::size_t> ends_;  // ends of the full chunks in events_
 };
 
 }  // namespace dptrace::record

@@ -1,4 +1,4 @@
-// The commands as values: what the command line asks for.
+// A command is what the command line asks for, as a value.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 
 namespace dptrace {
 
-/// Options that `trace` and `show` share: which packets are printed, and how.
+/// The options that `trace` and `show` share: which packets are printed, and how.
 struct ShowOptions {
   bool json = false;
   bool drops_only = false;
@@ -26,15 +26,15 @@ struct ShowOptions {
 struct TraceCommand {
   CaptureSettings capture;
   ShowOptions show;
-  bool armed = false;                      ///< no probe is ever let go of
-  std::optional<std::uint64_t> busy_rate;  ///< as CaptureSettings has it
+  bool armed = false;                      ///< keep all probes attached
+  std::optional<std::uint64_t> busy_rate;  ///< CaptureSettings::busy_rate; nothing: its default
   std::optional<std::chrono::nanoseconds> duration;
   std::string write_file;
   std::string ready_file;
 };
 
 struct DropsCommand {
-  CaptureSettings capture;  ///< its interfaces: patterns of the devices whose drops are shown
+  CaptureSettings capture;  ///< `interfaces` are patterns of the devices whose drops are shown
   std::chrono::nanoseconds interval{std::chrono::seconds(1)};
   std::optional<std::chrono::nanoseconds> duration;
   bool once = false;
@@ -43,8 +43,8 @@ struct DropsCommand {
   bool verbose = false;
   bool fail_on_drop = false;
   std::string ready_file;
-  std::optional<ListenAddress> metrics;  ///< where they are served
-  std::string metrics_config;            ///< TLS and passwords for that
+  std::optional<ListenAddress> metrics;  ///< address on which metrics are served
+  std::string metrics_config;            ///< file with TLS and passwords for `metrics`
 };
 
 struct ShowCommand {

@@ -38,18 +38,21 @@ namespace dptrace {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-// Devices and namespaces that nobody asks for any more are forgotten so often.
+// Devices and namespaces that are not needed any more are forgotten this often.
 constexpr std::uint64_t kForgetEveryNs = 60 * kSecond;
-// Room for the samples of a second: a kind gives about one a second on each CPU.
+// The ring has room for the samples of a second: a kind gives about one sample a second on each
+// CPU.
 constexpr std::size_t kRingBytes = 1U << 20;
 
-// The kernel's own counters know no packets: they are shown beside every packet or not at all.
+// The kernel's own counters do not tell packets apart, so they are shown when no packet is filtered
+// out, or not at all.
 bool wants_counters(const CaptureSettings& filter) {
   return filter.pods.empty() && filter.peers.empty() && filter.port == 0 && !filter.protocol;
 }
 
-// Everything is attached. The maps are still read and written: where CAP_SYS_ADMIN does not stand
-// for it, CAP_BPF does. The rest is for names.
+// Gives up the rights to attach, once everything is attached. The maps are still read and written,
+// which takes CAP_BPF where there is no CAP_SYS_ADMIN. The other capabilities are needed to find
+// names.
 Result<> give_up_attaching() {
   const auto capabilities = Capabilities::read();
   if (!capabilities) return tl::unexpected(capabilities.error());
@@ -58,7 +61,7 @@ Result<> give_up_attaching() {
   return keep_capabilities({CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYSLOG});
 }
 
-// Of standard output; nothing when that is none.
+// The width of standard output in columns; nothing when it is no terminal.
 std::optional<std::size_t> terminal_width() {
   if (isatty(STDOUT_FILENO) == 0) return {};
   winsize size{};
@@ -73,7 +76,7 @@ std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink)
   style.all = command.all;
   style.details = command.verbose;
   const auto terminal = terminal_width();
-  // Who reads a file can scroll and search.
+  // A reader of a file can scroll and search, so nothing is cut there.
   style.whole = command.verbose || !terminal;
   if (terminal) style.width = *terminal;
   return make_drop_text_output(sink, style);
@@ -81,7 +84,7 @@ std::unique_ptr<DropOutput> make_output(const DropsCommand& command, Sink& sink)
 
 class Drops {
  public:
-  /// `metrics` is null where none are asked for.
+  /// `metrics` is null when no metrics are asked for.
   Drops(const DropsCommand& command, DropCapture& watch, MetricsServer* metrics, Names& names,
         Symbols symbols)
       : command_(command),
@@ -100,7 +103,7 @@ class Drops {
     watch_node();
     if (auto started = watch_.start(); !started) return started;
     if (wants_counters(command_.capture)) counters_.emplace();
-    // Without this probe there is no watch.
+    // The drop-watch has only this probe, and cannot do without it.
     if (metrics_ != nullptr) metrics_->begin(watch_.probes());
     const std::uint64_t start = monotonic_ns();
     const Result<> result = follow(start);
@@ -117,7 +120,7 @@ class Drops {
     return {};
   }
 
-  /// Says why results were not written, if they were not.
+  /// The exit status. Says on standard error why results were not written, if they were not.
   int exit_status() {
     return sink_.end(command_.fail_on_drop && rows_.table().losses.packets != 0 ? kDropSeen
                                                                                 : kSuccess);
@@ -148,7 +151,8 @@ class Drops {
     return tell(watch_.stop(receiver_), true);
   }
 
-  // A screen of its own where there is one, unless one table or data is asked for.
+  // The drops get a screen of their own on a terminal, unless one table (--once) or data (--json)
+  // is asked for.
   Result<> start_display() {
     if (command_.json || command_.once || !Terminal::is_there()) return {};
     auto terminal = Terminal::open();
@@ -179,10 +183,10 @@ class Drops {
     return start + static_cast<std::uint64_t>(command_.duration->count());
   }
 
-  // Until `until`, or a signal, or a key, or a device changes, or a program thinks that the ring
-  // should be emptied.
+  // Waits until `until`, or until a signal or a key comes, a device changes, or a program in the
+  // kernel wants the ring to be emptied.
   Result<> wait(std::uint64_t until, std::uint64_t now) const {
-    // A descriptor below 0 is passed over.
+    // poll() passes over a descriptor below 0.
     std::array<pollfd, 4> descriptors = {{{stop::fd(), POLLIN, 0},
                                           {watch_.ring_fd(), POLLIN, 0},
                                           {watch_.links_fd(), POLLIN, 0},
@@ -218,12 +222,12 @@ class Drops {
            });
   }
 
-  // The interval into the table.
+  // Adds the counts of an interval to the table.
   Result<> tell(Result<DropCounts> counts, bool is_last) {
     follow_wall_clock(names_);
     if (!counts) return tl::unexpected(counts.error());
     if (malformed_) return tl::unexpected(*malformed_);
-    // What is counted may be of a pod or a netns that came since the last look at the node.
+    // A count may be of a pod or a netns that came since watch_node() last refreshed the pods.
     namer_.refresh_pods();
     for (const auto& kind : counts->kinds) {
       namer_.see(kind.kind.interface);
@@ -253,7 +257,7 @@ class Drops {
     if (const auto warning = metrics_->take_warning()) warn(*warning);
   }
 
-  // Pods come and go; once a second is soon enough.
+  // Pods come and go; refreshing their names once a second is soon enough.
   void watch_node() {
     const std::uint64_t now = monotonic_ns();
     if (now < next_look_ns_) return;
@@ -317,8 +321,8 @@ struct Started {
 Result<Started> start(CaptureSettings settings) {
   auto node = meet_prerequisites();
   if (!node) return tl::unexpected(node.error());
-  // What a trace left that was killed with its watcher; where that is not allowed, the next trace
-  // does it.
+  // A trace that was killed together with its watcher has left its filters. Where this command may
+  // not remove them, the next trace does.
   remove_stale_filters();
   settings.ring_bytes = kRingBytes;
   Names names = names_of_node(node->btf);

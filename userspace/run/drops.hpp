@@ -1,5 +1,5 @@
-// The drop-watch: drops are counted and shown, interval by interval, until the end that the command
-// has set.
+// The drop-watch counts and shows drops, interval by interval, until the end that the command has
+// set.
 #pragma once
 
 #include "metrics/metrics_server.hpp"
@@ -8,7 +8,8 @@
 
 namespace dptrace {
 
-/// The exit status. `metrics` is null where none are asked for.
+/// Runs `dptrace drops` and returns its exit status. `metrics` is null when no metrics are asked
+/// for.
 Result<int> watch_drops(const DropsCommand& command, MetricsServer* metrics);
 
 }  // namespace dptrace

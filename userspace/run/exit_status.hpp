@@ -12,7 +12,7 @@ enum ExitStatus : int {
   kDropSeen = 3,  ///< with --fail-on-drop
 };
 
-/// Says on standard error what went wrong; the exit status.
+/// Says on standard error what went wrong, and returns the exit status.
 int fail(const Error& error);
 
 }  // namespace dptrace

@@ -1,4 +1,4 @@
-// Names that commands which watch the running kernel begin with.
+// names_of_node() gives the names with which commands begin that watch the running kernel.
 #pragma once
 
 #include "model/names.hpp"
@@ -7,7 +7,8 @@
 namespace dptrace {
 
 Names names_of_node(const KernelBtf& btf);
-/// To be called before times are told: the clock may have been set meanwhile.
+/// Takes over a change of the wall clock; to be called before times are told, because the clock may
+/// have been set.
 void follow_wall_clock(Names& names);
 
 }  // namespace dptrace

@@ -18,7 +18,7 @@ Result<Prerequisites> meet_prerequisites() {
         "missing {}: run it as root (sudo dptrace ...), or give the process these capabilities",
         capabilities->missing_names()));
   }
-  // Under that lockdown programs can be loaded, but have nothing to read.
+  // With lockdown=confidentiality programs can be loaded, but have nothing to read.
   if (const auto words = lockdown_words(lockdown_mode()); !words.empty()) return failure(words);
   SymbolsReading symbols;
   auto memory = std::make_unique<KeptMemory>();

@@ -11,13 +11,13 @@
 namespace dptrace {
 
 struct Prerequisites {
-  std::unique_ptr<KeptMemory> memory;  ///< for the time of the start
+  std::unique_ptr<KeptMemory> memory;  ///< kept until the start is over
   KernelBtf btf;
-  SymbolsReading symbols;  ///< begun first, to be waited for last
+  SymbolsReading symbols;  ///< reading began first and is waited for last
 };
 
-/// The first that is missing, as an error with its remedy; of the symbols that is told when they
-/// are waited for.
+/// Returns an error for the first prerequisite that is missing, with its remedy. An error in
+/// reading the symbols is told when they are waited for.
 Result<Prerequisites> meet_prerequisites();
 
 }  // namespace dptrace

@@ -1,4 +1,5 @@
-// From finished packets to standard output: what is shown, what is counted, and when it is enough.
+// Presenter prints finished packets on standard output. It decides what is shown, what is counted,
+// and when it is enough.
 #pragma once
 
 #include <memory>
@@ -20,12 +21,13 @@ class Presenter {
   /// Prints the summary; `figures` gives what only the caller knows (events, losses, duration).
   void finish(const Summary& figures, const Names& names);
 
-  /// As many packets as were asked for were shown, or nobody reads any more.
+  /// True when as many packets were shown as were asked for, or when nobody reads any more.
   bool is_done() const {
     return !open_ || (options_.count != 0 && summary_.total() >= options_.count);
   }
   const Summary& summary() const { return summary_; }
-  /// After finish(). Says why results were not written, if they were not.
+  /// The exit status, after finish(). Says on standard error why results were not written, if they
+  /// were not.
   int exit_status();
 
  private:

@@ -21,7 +21,8 @@ Session::Session(const ShowOptions& options, std::vector<Address> pods, const Na
       receiver_([this](Packet&& packet) { presenter_.packet(packet, names_); }) {}
 
 void Session::take(const Event& event) {
-  // A loss is told before the events that it is among, and counted apart from them.
+  // A record of lost events comes before the events among which they were lost, and is counted
+  // apart from events.
   if (!std::holds_alternative<dpt_lost>(event)) {
     ++events_;
     timeline_.advance(time_of(event), receiver_);

@@ -1,4 +1,4 @@
-// Records to shown packets: what a live trace and a recording do alike.
+// Session turns records into shown packets, as a live trace and a recording both need it.
 #pragma once
 
 #include "model/event.hpp"
@@ -7,7 +7,7 @@
 
 namespace dptrace {
 
-/// CLOCK_MONOTONIC time of an event.
+/// The time of an event (CLOCK_MONOTONIC, ns).
 std::uint64_t time_of(const Event& event);
 
 class Session {
@@ -16,12 +16,13 @@ class Session {
   Session(const ShowOptions& options, std::vector<Address> pods, const Names& names);
 
   void take(const Event& event);
-  /// No event before `now_ns` is still to come.
+  /// Shows the packets that are due; no event before `now_ns` may come any more.
   void advance(std::uint64_t now_ns);
-  /// Shows what is in flight and the summary. `figures` brings what only the caller knows.
+  /// Shows the packets that are still on their way, and the summary. `figures` has the figures that
+  /// only the caller knows.
   void finish(Summary figures);
 
-  /// No packet is on its way: nothing is to be shown before an event comes.
+  /// True when no packet is on its way, so that nothing is to be shown before an event comes.
   bool is_idle() const { return timeline_.empty(); }
   bool is_done() const { return presenter_.is_done(); }
   void flush() { presenter_.flush(); }

@@ -1,4 +1,4 @@
-// Standard output: results, and whether they arrived.
+// StandardOutput writes the results, and knows whether they arrived.
 #pragma once
 
 #include <string>
@@ -8,15 +8,16 @@
 
 namespace dptrace {
 
-/// Buffered. A reader that went away is an end, and no error; a disk that is full is one.
+/// The output is buffered. A reader that went away ends it without an error; a full disk is an
+/// error.
 class StandardOutput final : public Sink {
  public:
   StandardOutput();
-  /// False when what is written goes nowhere any more.
+  /// False when nothing that is written arrives any more.
   bool write(std::string_view text) override;
   bool flush();
-  /// Says on standard error why results are missing. `status` is that of the command without that;
-  /// returned is the one with it.
+  /// Says on standard error why results are missing, if they are. `status` is the exit status
+  /// without that; returns the one with it.
   int end(int status);
 
  private:
@@ -25,11 +26,11 @@ class StandardOutput final : public Sink {
   Outlet::End end_ = Outlet::End::kNone;
 };
 
-/// It is a terminal, and the user has not forbidden colours (NO_COLOR).
+/// True when standard output is a terminal, and the user has not forbidden colours (NO_COLOR).
 bool wants_colour();
 
-/// The whole output of a command. Returns `status`, or kFailure after telling why it was not
-/// written.
+/// Prints the whole output of a command. Returns `status`, or kFailure after telling why the output
+/// was not written.
 int print_results(std::string_view text, int status);
 
 }  // namespace dptrace

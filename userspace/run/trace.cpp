@@ -22,15 +22,15 @@ namespace dptrace {
 
 namespace {
 
-// The ring of 8 MiB holds this time's worth of events of two cores that do nothing but send; more
-// often is CPU time lost.
+// The ring is read this often. With 8 MiB it holds the events of this time from two cores that do
+// nothing but send; reading it more often would waste CPU time.
 constexpr std::chrono::milliseconds kPollInterval{50};
-// What the kernel was too busy to tell of pods is asked again so soon.
+// A question about pods that the kernel was too busy to answer is asked again after this time.
 constexpr std::chrono::milliseconds kPostponedInterval{500};
 constexpr std::uint64_t kBurstEvents = 10'000;
 constexpr std::uint64_t kWatchEveryNs = 1'000'000'000;
 constexpr std::uint64_t kWarnEveryNs = 2'000'000'000;
-// Far longer than a packet stays in the timeline, which needs its names.
+// This is far longer than a packet, which needs its names, stays in the timeline.
 constexpr std::uint64_t kForgetEveryNs = 60'000'000'000;
 
 void tell_start(const Capture& capture) {
@@ -39,7 +39,7 @@ void tell_start(const Capture& capture) {
   }
 }
 
-// Says while it happens that events are lost, not more often than people can read.
+// LossWarning says during the trace that events are lost, but not more often than people can read.
 class LossWarning {
  public:
   void check(const Capture& capture, std::uint64_t now) {
@@ -48,7 +48,7 @@ class LossWarning {
     tell(capture);
   }
 
-  // At the end, whenever the last warning was.
+  // Tells at the end about losses that no warning has told yet, however recent the last warning is.
   void finish(const Capture& capture) {
     if (capture.lost() != told_) tell(capture);
   }
@@ -106,7 +106,7 @@ class Trace {
     while (result && !session_.is_done() && left().count() > 0 && !stop::came()) {
       result = round(true);
     }
-    if (result) result = round(false);  // what came until the end
+    if (result) result = round(false);  // takes what came until the end
     loss_warning_.finish(capture_);
     Summary figures;
     figures.events_lost = capture_.lost();
@@ -119,7 +119,7 @@ class Trace {
   int exit_status() { return session_.exit_status(); }
 
  private:
-  // The first packet is told as all others are: with pods, devices and every probe.
+  // Makes ready to tell the first packet like all others, with pods, devices and every probe.
   void get_ready() {
     watch_node();
     namer_.describe_all();
@@ -127,10 +127,11 @@ class Trace {
       if (const auto event = decode(record)) namer_.see(*event);
       return true;
     });
-    malloc_trim(0);  // of what the start took, BTF above all
+    malloc_trim(0);  // gives back what the start took, above all BTF
   }
 
-  // Of --duration; whole milliseconds, not a moment too early.
+  // The time left of --duration, rounded up to milliseconds so that the trace does not end too
+  // early.
   std::chrono::milliseconds left() const {
     if (!command_.duration) return std::chrono::milliseconds::max();
     const auto passed = std::chrono::nanoseconds(monotonic_ns() - start_ns_);
@@ -145,9 +146,9 @@ class Trace {
     });
     if (!polled) return polled;
     if (!result) return result;
-    watch_node();  // before what this round saw is told
+    watch_node();  // before the packets of this round are told
     if (writer_) {
-      // Each round is whole in the file: what was written survives a crash.
+      // Each round is written to the file completely, so that it survives a crash.
       if (auto written = writer_->names(names_); !written) return written;
       if (auto written = writer_->flush(); !written) return written;
     }
@@ -177,11 +178,11 @@ class Trace {
     malloc_trim(0);
   }
 
-  // Pods come and go, and take numbers and addresses of others with them. Kernel modules are looked
-  // for when the kernel tells of one, and once a second while packets are told.
+  // Pods come and go, and a new pod may get the netns number or the address of a former one.
+  // Modules are looked for when the kernel tells of one, and once a second while packets are told.
   void watch_node() {
     follow_wall_clock(names_);
-    directories_.drain();  // before the look
+    directories_.drain();  // before refresh_pods(), so that a later change wakes again
     namer_.refresh_pods();
     const std::uint64_t now = monotonic_ns();
     if (!modules_.drain() && now < next_watch_ns_) return;
@@ -211,7 +212,7 @@ class Trace {
   Session session_;
   LossWarning loss_warning_;
   std::uint64_t start_ns_ = 0;
-  std::uint64_t given_back_at_ = 0;  ///< events until then
+  std::uint64_t given_back_at_ = 0;  ///< number of events when memory was last given back
   std::uint64_t next_watch_ns_ = 0;
   std::uint64_t next_forget_ns_ = 0;
   std::optional<record::Writer> writer_;

@@ -1,4 +1,4 @@
-// The live trace: packets are followed and shown until the end that the command has set.
+// The live trace follows packets and shows them until the end that the command has set.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace dptrace {
 
-/// The exit status. `target`: where a recording goes, too.
+/// Runs `dptrace trace` and returns its exit status. `target` is where a recording is written, too.
 Result<int> follow_packets(const TraceCommand& command, std::optional<record::Target> target);
 
 }  // namespace dptrace

@@ -1,4 +1,5 @@
-// The display of `dptrace drops`, on the terminal: tables and keys in, pictures out.
+// DropDisplay is the display of `dptrace drops` on the terminal: it takes tables and keys, and
+// draws pictures.
 #pragma once
 
 #include <memory>
@@ -14,13 +15,13 @@ class DropDisplay {
  public:
   DropDisplay(std::unique_ptr<Terminal> terminal, const Names& names, DropScreen::Options options);
 
-  /// Becomes readable when there is something for handle_input().
+  /// The descriptor becomes readable when there is something for handle_input().
   int fd() const { return terminal_->fd(); }
-  /// False: the user wants to quit, or is gone.
+  /// False when the user wants to quit, or is gone.
   [[nodiscard]] bool handle_input();
-  /// False: the user is gone.
+  /// False when the user is gone.
   [[nodiscard]] bool show(DropTable table);
-  /// A warning: on standard error it would be wiped out.
+  /// Shows a warning; on standard error it would be wiped out.
   void tell(std::string text) { screen_.tell(std::move(text)); }
 
  private:

@@ -1,4 +1,4 @@
-// In which order the display has the rows of a table, and which of them.
+// The order in which the display has the rows of a table.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@ namespace dptrace {
 
 enum class DropOrder : std::uint8_t { kRate, kCount, kBytes, kLastSeen, kName };
 
-/// `rate`, `count`, `bytes`, `last seen`, `name`.
+/// The name of an order: `rate`, `count`, `bytes`, `last seen`, `name`.
 std::string_view order_name(DropOrder order);
 
-/// Losses stay before the rest; rows that are equal stay as they were.
+/// Sorts the rows of a table. Losses stay before the rest; equal rows keep their order.
 void sort_rows(DropTable& table, DropOrder order, const Names& names);
 
 }  // namespace dptrace

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kMark = "> ";
 constexpr std::string_view kNoMark = "  ";
-// Wide enough that no name is cut: what the filter looks at.
+// The filter searches lines of this width, at which no name is cut.
 constexpr std::size_t kUncut = 1000;
 constexpr std::size_t kMaxFilter = 60;
 
@@ -37,7 +37,7 @@ void append(std::vector<std::string>& lines, std::vector<std::string> more) {
   std::move(more.begin(), more.end(), std::back_inserter(lines));
 }
 
-// Where a list of `count` is after `kind`, from `at`.
+// The new position in a list of `count` entries after the key `kind`, from the position `at`.
 std::size_t moved(std::size_t at, std::size_t count, std::size_t page, KeyKind kind) {
   const std::size_t last = less(count, 1);
   switch (kind) {
@@ -168,7 +168,7 @@ std::optional<std::size_t> DropScreen::selected_index() const {
   return std::min(selected_at_, listed_.size() - 1);
 }
 
-// Keys may come faster than pictures are made.
+// Lists the rows anew at each key, because keys may come faster than pictures are drawn.
 void DropScreen::list_rows() {
   listed_.clear();
   if (!table_) return;
@@ -191,7 +191,7 @@ void DropScreen::move(KeyKind kind) {
              : moved(from.value_or(0), listed_.size(), std::max<std::size_t>(seen_, 1), kind));
 }
 
-// Clipped to what there is when it is drawn.
+// The position is limited to the lines there are when the picture is drawn.
 void DropScreen::scroll(KeyKind kind) {
   opened_first_ = moved(opened_first_, SIZE_MAX, opened_page_, kind);
 }
@@ -245,7 +245,7 @@ std::vector<DropScreen::Item> DropScreen::items(DropTableText& text) const {
 }
 
 std::vector<std::string> DropScreen::lines() {
-  // One line of the table stays, however small the screen.
+  // At least one line of the table stays, however small the screen is.
   std::size_t below = footer().size();
   if (below >= size_.height) below = std::min<std::size_t>(less(size_.height, 1), 1);
   const std::size_t height = size_.height - below;
@@ -258,7 +258,7 @@ std::vector<std::string> DropScreen::lines() {
     lines = {"watching; the first table comes with the end of the first interval"};
   }
   lines.resize(height);
-  // Which rows are seen is known only now.
+  // The footer is made again, because which rows are seen is known only now.
   std::vector<std::string> foot = footer();
   foot.erase(foot.begin(), foot.end() - static_cast<std::ptrdiff_t>(below));
   append(lines, std::move(foot));
@@ -276,7 +276,8 @@ std::vector<std::string> DropScreen::table_lines(std::size_t height) {
   append(lines, std::move(text.title));
   append(lines, std::move(text.head));
   for (std::string& line : lines) line.insert(0, kNoMark);
-  // The tail has what the rows leave, and a third when they would leave less.
+  // The tail gets the lines that the rows leave, or a third of the lines when the rows would leave
+  // less.
   const std::size_t room = less(height, lines.size());
   const std::size_t tail = std::min(text.tail.size(), std::max(room / 3, less(room, wanted)));
   append(lines, body_lines(std::move(rows), room - tail));
@@ -306,7 +307,7 @@ std::vector<std::string> DropScreen::body_lines(std::vector<Item> items, std::si
   std::vector<std::string> lines;
   seen_ = 0;
   for (std::size_t i = first_; i < items.size(); ++i) {
-    // A row is seen whole; only one that has no room at all is cut.
+    // A row is shown whole; only a row that has no room at all is cut.
     if (lines.size() + items[i].lines.size() > height && !lines.empty()) break;
     ++seen_;
     for (std::size_t line = 0; line < items[i].lines.size() && lines.size() < height; ++line) {

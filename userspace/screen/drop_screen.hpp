@@ -1,4 +1,5 @@
-// What the display of `dptrace drops` shows and how keys change it; knows no terminal.
+// DropScreen is what the display of `dptrace drops` shows, and how keys change it. It knows no
+// terminal.
 #pragma once
 
 #include <optional>
@@ -17,7 +18,7 @@ namespace dptrace {
 
 class DropScreen {
  public:
-  /// Who puts tables and rows into words.
+  /// The functions that put tables and rows into words.
   struct Words {
     DropTableText (*table)(const DropTable&, const Names&, const DropTableStyle&) = drop_table_text;
     std::vector<std::string> (*row)(const DropRow&, const Names&,
@@ -25,8 +26,8 @@ class DropScreen {
   };
   struct Options {
     bool colour = false;
-    bool all = false;      ///< as `a` switches
-    bool details = false;  ///< of every row, under it
+    bool all = false;      ///< show all rows, as the key `a` switches
+    bool details = false;  ///< show details under every row
     Words words{};
   };
 
@@ -34,18 +35,18 @@ class DropScreen {
   DropScreen(const Names& names, Options options);
 
   void resize(ScreenSize size) { size_ = size; }
-  /// The next table; a frozen screen keeps it for later.
+  /// Takes the next table; a frozen screen keeps it for later.
   void show(DropTable table);
-  /// What else is to be told: a warning. Stays until there is another.
+  /// Shows a warning, which stays until there is another.
   void tell(std::string text) { note_ = std::move(text); }
-  /// False: the user wants to quit.
+  /// Handles a key. False when the user wants to quit.
   bool press(const Key& key);
 
-  /// Not more lines than the screen is high, none wider than it.
+  /// The picture: not more lines than the screen is high, none wider than the screen.
   std::vector<std::string> lines();
 
  private:
-  // A row as it is seen, and which.
+  // The lines of a row as they are shown, and the row.
   struct Item {
     const DropRow* row = nullptr;
     std::vector<std::string> lines;
@@ -73,8 +74,8 @@ class DropScreen {
   const Names& names_;
   const Options options_;
   ScreenSize size_{};
-  std::optional<DropTable> table_;   ///< what is shown, sorted
-  std::optional<DropTable> latest_;  ///< what has come since the screen was frozen
+  std::optional<DropTable> table_;   ///< the table that is shown, sorted
+  std::optional<DropTable> latest_;  ///< the newest table since the screen was frozen
   DropOrder order_ = DropOrder::kRate;
   bool all_;
   bool frozen_ = false;
@@ -83,15 +84,15 @@ class DropScreen {
   std::string filter_;
   std::string note_;
 
-  std::vector<DropKind> listed_;      ///< the rows, top to bottom, as they last were
-  std::optional<DropKind> selected_;  ///< stays selected wherever it moves
-  std::size_t selected_at_ = 0;       ///< where in listed_ it was
-  std::size_t first_ = 0;             ///< of listed_ that is seen
-  std::size_t seen_ = 0;              ///< how many are
+  std::vector<DropKind> listed_;      ///< the rows, top to bottom, when they were last listed
+  std::optional<DropKind> selected_;  ///< the row that stays selected wherever it moves
+  std::size_t selected_at_ = 0;       ///< its last position in listed_
+  std::size_t first_ = 0;             ///< position in listed_ of the first row that is seen
+  std::size_t seen_ = 0;              ///< number of rows that are seen
 
   std::optional<DropRow> opened_;
-  std::size_t opened_first_ = 0;  ///< line of it that is seen
-  std::size_t opened_page_ = 1;   ///< lines of it that are seen
+  std::size_t opened_first_ = 0;  ///< first of its lines that is seen
+  std::size_t opened_page_ = 1;   ///< number of its lines that are seen
 };
 
 }  // namespace dptrace

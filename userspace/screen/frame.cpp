@@ -17,7 +17,7 @@ constexpr std::string_view kEraseRest = "\x1b[K";
 
 bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
-// Bytes of the colour code or of the character that `text` begins with.
+// The number of bytes of the colour code or character with which `text` begins.
 std::size_t unit_length(std::string_view text) {
   std::size_t length = 1;
   if (text[0] == '\x1b') {
@@ -75,7 +75,7 @@ std::string compose_frame(const std::vector<std::string>& lines, ScreenSize size
     fmt::format_to(std::back_inserter(frame), "\x1b[{};1H", row + 1);
     const std::string line = row < lines.size() ? clip_line(lines[row], size.width) : "";
     frame.append(line);
-    // Behind a full line the cursor still is on its last character, and would wipe that out.
+    // After a full line the cursor is still on its last character, which erasing would wipe out.
     if (columns(line) < size.width) frame.append(kEraseRest);
   }
   return frame;

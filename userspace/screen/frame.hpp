@@ -1,4 +1,4 @@
-// Lines as what a terminal is sent for them.
+// A frame is what a terminal is sent to show lines.
 #pragma once
 
 #include <string>
@@ -23,8 +23,9 @@ std::string without_colour(std::string_view line);
 /// The line in reverse video, whatever colours are in it.
 std::string reverse_line(std::string_view line);
 
-/// One picture, to be written at once: each line where it belongs and what was there before wiped
-/// out behind it, so that nothing flickers. Lines beyond the screen are left out, longer ones cut.
+/// One picture, to be written at once. Each line goes to its place, and the rest of what was there
+/// is wiped out behind it, so that nothing flickers. Lines beyond the screen are left out, longer
+/// ones are cut.
 std::string compose_frame(const std::vector<std::string>& lines, ScreenSize size);
 
 }  // namespace dptrace

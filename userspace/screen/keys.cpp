@@ -11,7 +11,7 @@ struct Sequence {
   std::string_view bytes;  ///< after the escape
   KeyKind kind;
 };
-// The sequences that xterm, the Linux console, tmux and rxvt send.
+// These are the sequences that xterm, the Linux console, tmux and rxvt send.
 constexpr std::array<Sequence, 16> kSequences = {{
     {"[A", KeyKind::kUp},
     {"OA", KeyKind::kUp},
@@ -31,16 +31,16 @@ constexpr std::array<Sequence, 16> kSequences = {{
     {"[3~", KeyKind::kBackspace},
 }};
 
-// Longer ones are no sequence that a terminal sends.
+// A terminal sends no longer sequence than this.
 constexpr std::size_t kMaxSequence = 32;
 
 bool ends_sequence(char byte) { return byte >= '@' && byte <= '~'; }
 
-// The number of bytes of `text`, which begins with an escape and one more byte, that are one key;
-// 0: not all have come.
+// The number of bytes at the front of `text` that are one key; 0 when not all of them have come.
+// `text` begins with an escape and one more byte.
 std::size_t sequence_length(std::string_view text) {
   if (text[1] == 'O') return text.size() < 3 ? 0 : 3;
-  if (text[1] != '[') return 1;  // the key escape, then another
+  if (text[1] != '[') return 1;  // the key escape, then another key
   for (std::size_t i = 2; i < std::min(text.size(), kMaxSequence); ++i) {
     if (ends_sequence(text[i])) return i + 1;
   }

@@ -1,4 +1,4 @@
-// Keys out of the bytes that a terminal sends.
+// KeyDecoder makes keys of the bytes that a terminal sends.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +19,18 @@ enum class KeyKind : std::uint8_t {
   kPageDown,
   kHome,
   kEnd,
-  kOther,  ///< one that has no meaning here
+  kOther,  ///< a key without a meaning here
 };
 
 struct Key {
   KeyKind kind = KeyKind::kOther;
-  char character = 0;  ///< of kCharacter: printable ASCII
+  char character = 0;  ///< for kCharacter: printable ASCII
 
   friend bool operator==(const Key&, const Key&) = default;
 };
 
-/// Keeps a key whose bytes have not all come. An escape that ends what was read is the key itself.
+/// The decoder keeps the bytes of an incomplete key for the next call. An escape at the end of
+/// `bytes` is the key escape itself.
 class KeyDecoder {
  public:
   std::vector<Key> feed(std::string_view bytes);

@@ -14,16 +14,17 @@ namespace dptrace {
 
 namespace {
 
-// Alternate screen with the cursor saved, cursor hidden; and back.
+// These enter the alternate screen with the cursor saved and hidden, and leave it again.
 constexpr std::string_view kEnter = "\x1b[?1049h\x1b[?25l\x1b[2J";
 constexpr std::string_view kLeave = "\x1b[0m\x1b[?25h\x1b[?1049l";
 
-// All that end a process by default, but SIGKILL, and SIGPIPE, which is ignored.
+// These are the signals that end a process by default, except SIGKILL, and SIGPIPE, which is
+// ignored.
 constexpr std::array kEndings = {SIGHUP,  SIGINT,    SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
                                  SIGFPE,  SIGUSR1,   SIGSEGV, SIGUSR2, SIGALRM, SIGTERM, SIGXCPU,
                                  SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSYS};
 
-// A signal handler has nothing but globals.
+// A signal handler can use globals only.
 struct {
   int input = -1;
   int output = -1;
@@ -48,15 +49,15 @@ bool is_read() {
   return poll(&output, 1, kPatienceMs) == 1 && (output.revents & POLLOUT) != 0;
 }
 
-// In the background, the terminal is as the shell wants it. It may be not our controlling terminal
-// at all, and then is nobody else's.
+// While this process is in the background, the terminal is as the shell wants it. A terminal that
+// is not our controlling terminal is in use by no other job.
 bool is_ours() {
   const pid_t foreground = tcgetpgrp(restorable.input);
   return foreground < 0 || foreground == getpgrp();
 }
 
-// Runs with the signal blocked and its default action back in place (SA_RESETHAND): raised again,
-// it ends the process as it would have.
+// The handler runs with the signal blocked and its default action back in place (SA_RESETHAND), so
+// a signal that is raised again ends the process as it would have.
 void on_ending(int signal) {
   leave_screen();
   raise(signal);
@@ -76,7 +77,8 @@ void keep_restorable(int input, int output, const termios& before) {
   sigemptyset(&action.sa_mask);
   for (std::size_t i = 0; i < kEndings.size(); ++i) {
     sigaction(kEndings[i], nullptr, &restorable.actions[i]);
-    // A handler of someone else's (a sanitizer's) tells more than we do; one ignored ends nothing.
+    // A handler of another library (a sanitizer's) tells more than ours would, and an ignored
+    // signal ends nothing.
     if (restorable.actions[i].sa_handler == SIG_DFL) sigaction(kEndings[i], &action, nullptr);
   }
 }
@@ -84,7 +86,7 @@ void keep_restorable(int input, int output, const termios& before) {
 void enter_screen(const termios& settings) {
   const bool was_entered = entered.exchange(true);
   tcsetattr(restorable.input, TCSADRAIN, &settings);
-  // Twice would save the cursor's place twice.
+  // Entering twice would save the cursor's place twice.
   if (!was_entered) write_all(kEnter);
 }
 

@@ -5,19 +5,19 @@
 
 namespace dptrace {
 
-/// From now on the process does not end without leave_screen(), if it can be helped. `before` is
-/// what the terminal of `input` is set to then, `output` what the screen is shown on.
+/// From now on the process does not end without leave_screen(), where that is possible. `before` is
+/// the state that the terminal of `input` gets then; `output` shows the screen.
 void keep_restorable(int input, int output, const termios& before);
 
-/// Takes the terminal, if need be waiting in the background for it, and shows the screen.
-/// leave_screen() is due from now on.
+/// Takes the terminal, waiting for it in the background if need be, and shows the screen. From now
+/// on leave_screen() has to follow.
 void enter_screen(const termios& settings);
 
-/// Leaves the screen; does nothing when it was left, or when the terminal is another job's by now.
-/// Async-signal-safe.
+/// Leaves the screen. Does nothing when it was left already, or when the terminal belongs to
+/// another job by now. Async-signal-safe.
 void leave_screen();
 
-/// The end of keep_restorable().
+/// Ends what keep_restorable() began.
 void forget_restorable();
 
 }  // namespace dptrace

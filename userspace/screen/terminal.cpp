@@ -78,7 +78,7 @@ Terminal::~Terminal() {
   sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
 }
 
-// Signals of the keyboard (Ctrl-C, Ctrl-Z) stay signals; Ctrl-S must not stop the process.
+// Ctrl-C and Ctrl-Z still send their signals; Ctrl-S must not stop the process.
 void Terminal::enter() {
   termios raw = before_;
   raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
@@ -88,7 +88,7 @@ void Terminal::enter() {
   enter_screen(raw);
 }
 
-// Stops where the shell expects it to, and comes back when the user goes on.
+// Stops the process as the shell expects it, and takes the terminal again when the user goes on.
 void Terminal::suspend() {
   leave_screen();
   const sigset_t stop = set_of({SIGTSTP});
@@ -103,7 +103,7 @@ void Terminal::take_signals(Input& input) {
   while (read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     input.redraw = true;
     if (info.ssi_signo == SIGTSTP) suspend();
-    // After SIGSTOP, which nobody sees coming: the shell has taken the terminal meanwhile.
+    // SIGSTOP cannot be caught, so the shell has taken the terminal meanwhile.
     if (info.ssi_signo == SIGCONT) enter();
   }
 }

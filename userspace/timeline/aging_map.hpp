@@ -1,4 +1,5 @@
-// AgingMap is bounded: it forgets entries that were not put again for long.
+// AgingMap is bounded: it keeps at most twice `half` entries, and forgets those that were put
+// longest ago.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ class AgingMap {
  public:
   explicit AgingMap(std::size_t half) : half_(half) {}
 
-  /// Null when it is not there, or forgotten.
+  /// Null when the key was never put, or its entry is forgotten.
   const Value* find(const Key& key) const {
     const auto recent = recent_.find(key);
     if (recent != recent_.end()) return &recent->second;
@@ -21,7 +22,7 @@ class AgingMap {
   }
 
   void put(const Key& key, Value value) {
-    // When the first is full it becomes the second, whose entries are forgotten.
+    // When `recent_` is full it becomes `older_`, and the entries that `older_` had are forgotten.
     if (recent_.size() >= half_ && !recent_.contains(key)) older_ = std::exchange(recent_, {});
     recent_[key] = std::move(value);
   }

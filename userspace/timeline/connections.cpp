@@ -19,16 +19,17 @@ bool is_segment(const dpt_flow& flow) {
 }
 
 std::uint32_t payload_of(const dpt_flow& flow) {
-  // Where the header's length was not read, it is taken to have time stamps, as most segments have.
+  // A header whose length was not read is assumed to have the time stamp option, as most segments
+  // have.
   constexpr std::uint32_t kTimestamps = 12;
   if (flow.headers != 0) return tcp_payload(flow);
-  // A SYN has more options than others, and hardly ever data.
+  // A SYN has more options than other segments, and hardly ever data.
   if ((flow.tcp_flags & TH_SYN) != 0) return 0;
   const std::uint32_t headers = (flow.family == 4 ? 20 : 40) + sizeof(tcphdr) + kTimestamps;
   return flow.length > headers ? flow.length - headers : 0;
 }
 
-// The number of sequence numbers that the segment takes up: of its data, its SYN, its FIN.
+// The number of sequence numbers that the segment takes up by its data, its SYN and its FIN.
 std::uint32_t extent_in_sequence(const dpt_flow& flow) {
   return payload_of(flow) + ((flow.tcp_flags & TH_SYN) != 0) + ((flow.tcp_flags & TH_FIN) != 0);
 }
@@ -72,7 +73,8 @@ void Connections::note_request(const dpt_flow& flow) {
                 {flow.destination, flow.l4.port.destination});
 }
 
-// It tells whose it is by what it acknowledges, whatever address its sender has by now.
+// An answer tells by the number that it acknowledges which request it answers, whatever source
+// address NAT has given it.
 void Connections::note_answer(const dpt_flow& flow) {
   const Place client{flow.destination, flow.l4.port.destination};
   const Place server{flow.source, flow.l4.port.source};
@@ -93,7 +95,8 @@ void Connections::note(const dpt_flow& flow) {
   const End* before = ends_.find(key);
   End end = before == nullptr ? End{} : *before;
   if ((flow.tcp_flags & TH_SYN) != 0) {
-    // Another connection of the same ports; a repeated SYN begins none.
+    // A SYN with another sequence number begins a new connection between the same ports; a repeated
+    // SYN does not.
     if (!end.has_first || end.first != flow.sequence) end = {};
     end.first = flow.sequence;
     end.has_first = true;
@@ -101,7 +104,8 @@ void Connections::note(const dpt_flow& flow) {
   const std::uint32_t sent = flow.sequence + extent_in_sequence(flow);
   if (!end.has_sent || is_after(sent, end.sent)) end.sent = sent;
   end.has_sent = true;
-  // A reset acknowledges the data that it refuses.
+  // A RST acknowledges also the data that it refuses, so its acknowledgment is no sign of an
+  // arrival.
   if ((flow.tcp_flags & TH_ACK) != 0 && (flow.tcp_flags & TH_RST) == 0 &&
       (!end.has_acknowledged || is_after(flow.acknowledgment, end.acknowledged))) {
     end.acknowledged = flow.acknowledgment;
@@ -121,7 +125,7 @@ const Connections::End* Connections::receiver_of(const dpt_flow& flow) const {
 }
 
 bool Connections::is_retransmission(const dpt_flow& flow) const {
-  // Where the header's length was not read, options (SACK) would pass for data.
+  // In a segment whose header length was not read, options (SACK) would be taken for data.
   if (flow.headers == 0 && (flow.tcp_flags & TH_SYN) == 0) return false;
   const End* sender = sender_of(flow);
   const std::uint32_t extent = is_segment(flow) ? extent_in_sequence(flow) : 0;
@@ -164,7 +168,7 @@ bool Connections::is_afterword(const dpt_flow& flow) const {
   if (!is_segment(flow) || (flow.tcp_flags & TH_SYN) != 0 || payload_of(flow) != 0) return false;
   const End* receiver = receiver_of(flow);
   const End* sender = sender_of(flow);
-  // The reset may be the answer to this very packet, which belonged to no connection.
+  // The RST may be the answer to this very packet, if the packet belonged to no connection.
   const bool was_known = receiver != nullptr && receiver->has_acknowledged;
   const bool was_reset = was_known && (receiver->reset || (sender != nullptr && sender->reset));
   const bool both_closed =

@@ -12,12 +12,14 @@ namespace dptrace {
 
 namespace {
 
-// So many packets of equal content are looked at: with more, their skbs tell them apart.
+// by_content() looks at this many packets of equal content, the newest. When there are more, their
+// skbs tell them apart.
 constexpr std::size_t kLookBack = 8;
 // A datagram shorter than the smallest MTU that IPv4 hosts must accept is not fragmented in
 // practice.
 constexpr std::uint32_t kFragmentable = 576;
-// Where a TCP header's length was not read, so many bytes that count as payload may be options.
+// A TCP header whose length was not read may have up to this many bytes of options, which then
+// count as payload.
 constexpr std::uint32_t kTcpOptions = 40;
 constexpr std::uint64_t kSoonNs = 200'000'000;
 
@@ -42,10 +44,11 @@ bool is_gso_datagrams(const dpt_hop& hop) {
          !is_fragment(hop.flow);
 }
 
-// The place of the event's bytes on the scale of the packet; nothing when they are not in it. A
-// datagram's end is known with its last fragment only.
+// The range of the packet that the event's bytes are; nothing when they lie outside the packet. A
+// fragment has no upper bound here, because only the last fragment tells where the datagram ends.
 std::optional<Range> range_in(const Live& live, const Extent& extent) {
-  // Of one skb that stands for several datagrams, the content alone tells whether it is whole.
+  // An skb that stands for several datagrams has no such range: its content alone tells whether it
+  // is whole.
   if (extent.kind != live.kind || live.gso_datagrams) return std::nullopt;
   const std::uint32_t begin = extent.begin - live.base;  // sequence numbers wrap
   if (live.kind == Part::Kind::kFragment) return Range{begin, begin + extent.length};
@@ -53,7 +56,8 @@ std::optional<Range> range_in(const Live& live, const Extent& extent) {
   return Range{begin, begin + extent.length};
 }
 
-// A segment that the kernel cut has the id of the whole plus its number, or that of the whole.
+// A segment that the kernel cut has the IP id of the whole packet, or that id plus the segment's
+// number.
 bool has_id_of_segment(const Live& live, const dpt_flow& flow) {
   if (flow.family != 4) return true;
   const dpt_flow& whole = live.packet.flow();
@@ -61,7 +65,8 @@ bool has_id_of_segment(const Live& live, const dpt_flow& flow) {
   return static_cast<std::uint16_t>(flow.ip_id - whole.ip_id) <= segments;
 }
 
-// The range of a datagram that was cut out of one skb that stood for several.
+// The range of a datagram that the kernel cut out of an skb that stood for several; nothing when
+// the range is not known.
 std::optional<Range> range_of_gso_datagram(const Live& live, const Sighting& seen) {
   const dpt_flow& flow = seen.hop.flow;
   const std::uint32_t payload = udp_payload(flow);
@@ -69,7 +74,7 @@ std::optional<Range> range_of_gso_datagram(const Live& live, const Sighting& see
   std::uint32_t begin = live.segmented;
   if (flow.family == 4) {
     const auto number = static_cast<std::uint16_t>(flow.ip_id - live.packet.flow().ip_id);
-    // The last one may be shorter: only a first one tells how long the others are.
+    // The last datagram may be shorter than the others, so only the first one tells their length.
     if (number != 0 && live.segment == 0) return std::nullopt;
     begin = number * live.segment;
   }
@@ -77,7 +82,8 @@ std::optional<Range> range_of_gso_datagram(const Live& live, const Sighting& see
   return Range{begin, begin + payload};
 }
 
-// The same skb with another key: the kernel made one datagram of its fragments, or cut it.
+// True when the skb has another key because the kernel has made one datagram of its fragments, or
+// has cut it.
 bool is_recut(const Branch& branch, const Live& live, const Sighting& seen) {
   const dpt_flow& flow = seen.hop.flow;
   if (live.kind != Part::Kind::kFragment || flow.protocol != live.packet.flow().protocol)
@@ -97,12 +103,14 @@ bool was_taken(const Live& live) {
 }
 
 // The newest branch with this content that may go on in another skb. An skb that is first seen at
-// its end is a clone of it: one of a socket's error queue.
+// its end is a clone of the branch, for example one in a socket's error queue, and the branch may
+// have ended before.
 std::uint16_t branch_with(const Live& live, const Sighting& seen) {
   const bool is_end = seen.hop.point == DPT_POINT_SOCKET || (seen.is_free && !seen.at_sender);
   for (std::size_t i = live.branches.size(); i-- > 0;) {
     const Branch& branch = live.branches[i];
-    // The kernel gives the sender its own copy before it sends the packet.
+    // The kernel gives the sender its own copy of a multicast before it sends the packet, so that
+    // copy may have ended already.
     const bool is_own_copy = branch.looped && seen.at_sender;
     if (!branch.may_go_on() && !is_end && !is_own_copy) continue;
     if (branch.key == seen.hop.key && same(branch.tuple, seen.tuple))
@@ -111,8 +119,9 @@ std::uint16_t branch_with(const Live& live, const Sighting& seen) {
   return kNoParent;
 }
 
-// A socket cuts the datagrams of one skb apart. Over IPv6 only their order tells them apart where
-// the content is not known: after one has ended, the next follows.
+// A socket cuts the datagrams of one skb apart. Where their content is not known, only their order
+// tells them apart over IPv6, which has no IP id: after one datagram has ended, the next one
+// follows.
 bool is_next_datagram(const Live& live, const Branch& like, const Sighting& seen) {
   const bool is_end = seen.hop.point == DPT_POINT_SOCKET || seen.is_free;
   return live.gso_datagrams && is_end && seen.hop.flow.family == 6 && like.has_ended() &&
@@ -164,7 +173,7 @@ Identity::Found Identity::by_skb(const Sighting& seen) const {
   Found found{Relation::kSameSkb, live, index, branch.range};
   const bool same_key = branch.key == seen.hop.key;
   if (!seen.has_flow) return same_key ? found : Found{};
-  // After its end an skb may still be freed from a socket's queue, or taken by another socket.
+  // An skb that has ended may still be freed from a socket's queue, or be taken by another socket.
   const bool is_end = seen.is_free || seen.hop.point == DPT_POINT_SOCKET;
   if (branch.has_ended() && !(has_arrived(branch.fate) && is_end && same_key)) {
     const bool is_piece = branch.fate == Fate::kMerged && is_recut(branch, *live, seen);
@@ -183,7 +192,7 @@ Identity::Found Identity::by_content(const Sighting& seen) const {
   const auto chain = contents_.find(content_of(seen.hop.key, seen.tuple));
   if (chain == contents_.end()) return {};
   const auto& candidates = chain->second;
-  // Oldest first.
+  // The candidates are in order of age, the oldest first.
   const std::size_t first = candidates.size() > kLookBack ? candidates.size() - kLookBack : 0;
   const std::uint64_t now = seen.hop.event.time_ns;
   Found best;
@@ -191,14 +200,15 @@ Identity::Found Identity::by_content(const Sighting& seen) const {
     Live* live = candidates[i];
     const std::uint16_t branch = branch_with(*live, seen);
     if (branch == kNoParent || is_next_datagram(*live, live->branches[branch], seen)) continue;
-    // A GSO packet's first segment has its key.
+    // The first segment of a GSO packet has the same key as the whole packet, so its own extent is
+    // asked first.
     const Range range = range_in(*live, seen.extent).value_or(live->branches[branch].range);
     if (!may_follow(*live, seen, range)) continue;
     const bool is_late = seen.is_crossing && was_taken(*live);
     if (is_late && !live->to_many && !live->in_parts) continue;
     best = {Relation::kCopy, live, branch, range};
-    // A queue keeps the order: of equal packets that are under way, the one ahead comes first. A
-    // clone is freed or taken soon: it is that of the newest.
+    // A queue keeps its order, so of equal packets that are under way the oldest crosses a device
+    // first. A clone is freed or taken soon after it was made, so it is a clone of the newest.
     if (seen.is_crossing && now < live->branches[branch].last_ns + kSoonNs) break;
   }
   return best;
@@ -209,7 +219,8 @@ Identity::Found Identity::by_datagram(const Sighting& seen) const {
   const auto chain = datagrams_.find(datagram_of(seen.hop.flow, seen.tuple));
   if (chain == datagrams_.end()) return {};
   for (Live* live : chain->second) {
-    // Two whole datagrams of one id are two packets; a fragment and its whole are one.
+    // Two whole datagrams with the same IP id are two packets; a fragment and the whole datagram
+    // are one packet.
     if (!is_fragment(seen.hop.flow) && !live->in_parts) continue;
     const auto range = range_in(*live, seen.extent);
     if (range && may_follow(*live, seen, *range)) return {Relation::kPart, live, kNoParent, *range};
@@ -252,7 +263,8 @@ std::vector<Live*> Identity::merged_into(const Live& live, std::uint32_t length)
     for (Live* other : chain->second) {
       const std::uint32_t offset = other->base - live.base;  // sequence numbers wrap
       if (other == &live || offset == 0 || offset >= length) continue;
-      // A packet that begins before the end of this one repeats it, and does not follow it.
+      // A packet that begins before the end of `live` repeats some of its bytes and does not follow
+      // it.
       if (offset + kTcpOptions < live.length) continue;
       if (std::find(merged.begin(), merged.end(), other) == merged.end()) merged.push_back(other);
     }

@@ -33,7 +33,7 @@ bool has_crossed(const Live& live, const Sighting& seen, const Range& range) {
 
 bool may_follow(const Live& live, const Sighting& seen, const Range& range) {
   if (seen.at_sender && live.sender == seen.hop.netns && live.has_left_sender) {
-    // One fragment of a datagram may be far on its way while the next is sent.
+    // One fragment of a datagram may have left its sender long before the next fragment is sent.
     const bool is_again =
         std::any_of(live.branches.begin(), live.branches.end(),
                     [&](const Branch& branch) { return branch.range.meets(range); });

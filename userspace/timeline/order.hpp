@@ -1,4 +1,5 @@
-// The order of events says whether one can come after those that were seen of a packet.
+// The order of events tells whether an event can come after those that were already seen of a
+// packet.
 #pragma once
 
 #include "timeline/sighting.hpp"
@@ -6,12 +7,12 @@
 
 namespace dptrace {
 
-/// The event may be one of this packet's, of bytes in `range`: it has not crossed there before, and
-/// it is not back where it was made.
+/// True when the event, of bytes in `range`, may be one of this packet: these bytes have not made
+/// the same crossing before, and they are not back at their sender.
 bool may_follow(const Live& live, const Sighting& seen, const Range& range);
 
-/// Has anything of `range` crossed this device at this point already? With a lower TTL it is the
-/// next round of a loop.
+/// True when any byte of `range` has already crossed this device at this point. With a lower TTL
+/// the crossing is a new one: the next round of a loop.
 bool has_crossed(const Live& live, const Sighting& seen, const Range& range);
 
 /// The crossing to be kept for has_crossed().

@@ -10,14 +10,15 @@ namespace dptrace {
 
 namespace {
 
-// An ICMP error has no ends of its own: it is followed for the packet that it quotes. Later
-// fragments are followed for their first one.
+// False for a packet that has no ports: an ICMP error is followed because of the packet that it
+// quotes, and a later fragment because of the first one.
 bool is_followed_by_its_ends(const dpt_flow& flow) {
   const Tuple tuple = tuple_of(flow);
   return tuple.source_port != 0 || tuple.destination_port != 0;
 }
 
-// PREROUTING translates packets that come from outside.
+// A packet from outside is translated in PREROUTING, so NAT is done with it once PREROUTING has
+// accepted it or another hook has met it.
 bool has_passed_nat(const Hop& hop) {
   if (hop.point == DPT_POINT_SOCKET) return true;
   if (!hop.netfilter || hop.netfilter->family == NFPROTO_BRIDGE) return false;

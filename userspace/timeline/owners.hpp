@@ -1,5 +1,5 @@
-// Owners knows the netns that an address lives in: packets from it were made there. Of the copies
-// of a flood, the one that came there is the one that mattered.
+// Owners knows the netns that an address lives in: the netns in which packets from this address
+// were made. Of the copies of a flood, the copy that came to the netns of its destination mattered.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@ namespace dptrace {
 class Owners {
  public:
   void note(const dpt_address& address, std::uint32_t netns) {
-    // Bounded: a flood of forged sources must not cost memory.
+    // The number of addresses is bounded, because a flood of forged sources must not cost memory.
     if (netns_.size() >= kAddresses) netns_.clear();
     netns_.insert_or_assign(Address(address), netns);
   }
-  /// 0: not known.
+  /// The netns that `address` lives in; 0 when it is not known.
   std::uint32_t of(const dpt_address& address) const {
     const auto found = netns_.find(Address(address));
     return found == netns_.end() ? 0 : found->second;

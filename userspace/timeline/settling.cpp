@@ -23,8 +23,9 @@ bool Timeline::is_waiting(const Live& live) const {
                      [](const Branch& branch) { return branch.fate == Fate::kKept; });
 }
 
-// A listener whose queue is full frees the request as if it had taken it. The answer is made while
-// the request is handled, and so is seen before this one is told.
+// A listener whose queue is full frees the request for a connection as if it had taken it, so only
+// an answer shows that it did. The kernel makes the answer while it handles the request, so the
+// answer is seen before the request is told.
 void Timeline::ask_listeners(Live& live) const {
   for (auto& branch : live.branches) {
     if (branch.fate != Fate::kAsked) continue;
@@ -59,7 +60,8 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
 void Timeline::advance(std::uint64_t now_ns, const Receiver& receive) {
   const std::uint64_t steps = now_ns / kStepNs;
   if (steps_ >= steps) return;
-  // After so many steps without events only packets with times in the future are left.
+  // After patience_ns without an event, only packets whose times are in the future are left, and
+  // one last step is enough for them.
   const std::uint64_t last = std::min(steps, steps_ + limits_.patience_ns / kStepNs + 2);
   while (steps_ < last && !empty()) step(++steps_ * kStepNs, receive);
   if (steps_ < steps && !live_.empty()) step(steps * kStepNs, receive);
@@ -117,7 +119,7 @@ void Timeline::hand_over(std::list<Live>& due, const Receiver& receive) {
   for (auto& live : due) {
     if (live.packet.hops.empty()) continue;
     make_ready(live, names_, limits_.every_end);
-    if (live.packet.hops.empty()) continue;  // nothing but copies' ends was seen
+    if (live.packet.hops.empty()) continue;  // only the ends of copies were seen
     if (!is_ours(live, live.packet.verdict)) continue;
     usual_hops_ = live.packet.hops.size();
     receive(std::move(live.packet));
@@ -127,8 +129,8 @@ void Timeline::hand_over(std::list<Live>& due, const Receiver& receive) {
   remember(due);
 }
 
-// The other fragments of a datagram that is told as dropped are still in the kernel, which gives
-// them up by and by.
+// The kernel still has the other fragments of a datagram that was told as dropped, and gives them
+// up later. The datagram is kept so that these frees do not begin a new packet.
 void Timeline::remember(std::list<Live>& told) {
   for (auto live = told.begin(); live != told.end();) {
     const auto next = std::next(live);

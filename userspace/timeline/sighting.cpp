@@ -33,7 +33,7 @@ Sighting sighting_of(const dpt_hop& hop) {
 
 Sighting sighting_of(const dpt_netfilter& record) {
   Sighting seen = sighting_of(record.hop);
-  // The record of a drop at a hook comes after that of the free it led to.
+  // The record of a drop at a hook comes after the record of the free to which the hook led.
   if (record.result < 0) seen.has_flow = false;
   const bool of_ip = record.family == NFPROTO_IPV4 || record.family == NFPROTO_IPV6;
   const bool sends = record.hook == NF_INET_LOCAL_OUT || record.hook == NF_INET_POST_ROUTING;

@@ -18,7 +18,7 @@ namespace dptrace {
 
 namespace {
 
-// Crossings are what tells packets apart: more of them than hops are kept.
+// Crossings tell packets apart, so more of them than of hops are kept for each packet.
 constexpr std::size_t kCrossings = 4096;
 
 Hop hop_of(const dpt_hop& wire, std::uint16_t branch) {
@@ -62,8 +62,8 @@ Drop drop_of(const dpt_drop& wire) {
   return drop;
 }
 
-// Of a packet whose free, to which the hook led, was told at `time_ns`: as far as its stack names
-// the function.
+// The hook function that dropped the packet, from the stack of the free at `time_ns` to which the
+// hook led; 0 when there is no such free, or its stack does not name the function.
 std::uint64_t decider_of(const Live& live, std::uint64_t time_ns, const Names& names) {
   const auto died = std::find_if(live.drops.rbegin(), live.drops.rend(),
                                  [&](const LiveDrop& one) { return one.drop.time_ns == time_ns; });
@@ -149,7 +149,8 @@ Timeline::Place Timeline::place_of(const Sighting& seen, bool may_begin) {
     if (place.live == nullptr) return {};
   }
   const bool is_new = place->last_ns == 0;
-  // Each side of NAT has a connection of its own: the packet is noted once on each.
+  // The addresses on each side of NAT are a connection of their own, so the packet is noted once on
+  // each side.
   if (seen.has_flow && (place.live->branches.size() == 1 || !is_new) &&
       (is_new || !same(place->tuple, seen.tuple))) {
     connections_.note(seen.hop.flow);
@@ -192,7 +193,7 @@ void Timeline::update(Place place, const Sighting& seen, const Range& range) {
     live.crossings.push_back(crossing_of(seen, place->range));
 }
 
-// Reassembly and GRO put the bytes of other skbs into one.
+// Reassembly and GRO have put the bytes of the covered skbs into this one.
 void Timeline::merge_covered(Place place) {
   for (auto& other : place.live->branches) {
     if (&other == &*place.operator->() || other.has_ended()) continue;
@@ -200,7 +201,8 @@ void Timeline::merge_covered(Place place) {
   }
 }
 
-// A TCP skb that has grown beyond its packet is one that GRO merged what came behind into.
+// A TCP skb that has grown beyond its packet contains the packets behind it, which GRO merged into
+// it.
 void Timeline::merge_streams(Place place, const Sighting& seen) {
   Live& live = *place.live;
   if (seen.hop.flow.protocol != IPPROTO_TCP) return;
@@ -239,12 +241,13 @@ void Timeline::add_hop(const dpt_hop& wire) {
   if (wire.point == DPT_POINT_SOCKET)
     place->fate = Connections::is_request(wire.flow) ? Fate::kAsked : Fate::kTaken;
   if (wire.point == DPT_POINT_ENCAPSULATE) place->fate = Fate::kSealed;
-  // A point that several parts cross is told once.
+  // Several parts of a packet cross the same point, which is told once.
   if (place.live->in_parts && has_hop_here(*place.live)) return;
   push(*place.live, hop_of(wire, place.branch));
 }
 
-// TCP refuses segments that bring nothing: repetitions, and those of a connection that is over.
+// TCP refuses segments that bring nothing: repetitions, and segments of a connection that is over.
+// Such a refusal is no loss.
 bool Timeline::brings_nothing(const Drop& drop, const dpt_flow& flow) const {
   if (flow.protocol != IPPROTO_TCP) return false;
   const auto reason = drop.reason ? names_.reasons.find(*drop.reason) : names_.reasons.end();
@@ -264,12 +267,13 @@ void Timeline::add_drop(const dpt_drop& wire) {
   if (end == End::kLoss && brings_nothing(drop, wire.hop.flow)) end = End::kTaken;
   drop.loss = end == End::kLoss;
 
-  // A harmless free of a packet that was told long ago begins nothing.
+  // A free that is no loss begins no packet, because its packet may have been told long ago.
   const Place place = place_of(sighting_of(wire.hop), drop.loss || limits_.every_end);
   if (place.live == nullptr) return;
   const bool had_arrived = has_arrived(place->fate);
   const Fate fate = fate_of(end);
-  // A socket's queue is emptied when it is closed, and its copy is freed when it was read.
+  // After a socket has taken the packet, only a loss changes its fate: the kernel also frees the
+  // socket's copy when it was read, and empties the queue of a closed socket.
   if (!(had_arrived && fate != Fate::kLost)) place->fate = fate;
   if (place.live->drops.size() >= limits_.drops) {
     ++place.live->packet.left_out;

@@ -1,4 +1,5 @@
-// Events to packets: follows every packet until its end is known. No clock, no I/O, bounded memory.
+// Timeline turns events into packets, and follows every packet until its end is known. It has no
+// clock and no I/O, and its memory is bounded.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +15,23 @@
 namespace dptrace {
 
 struct TimelineLimits {
-  /// A packet without an end is told as unfinished after so long. An unresolved neighbour is given
-  /// up after 3.1 s; a program that reads an NFQUEUE may take its time.
+  /// A packet without an end is told as unfinished this long after its last event. The kernel gives
+  /// up an unresolved neighbour after 3.1 s; a program that reads an NFQUEUE may take its time.
   std::uint64_t age_ns = 10'000'000'000;
-  /// Likewise what is known to wait: kept by a netfilter hook, or in fragments of which some are
-  /// missing, which the kernel gives up after 30 s.
+  /// A packet that is known to wait is told as it is this long after its last event: a netfilter
+  /// hook keeps it, or some of its fragments are missing, which the kernel gives up after 30 s.
   std::uint64_t patience_ns = 35'000'000'000;
-  /// A packet with an end is told after so long: a receive buffer may drop it still, copies may be
-  /// on their way.
+  /// A packet with an end is told this long after its last event: a receive buffer may still drop
+  /// it, and copies may be on their way.
   std::uint64_t settle_ns = 50'000'000;
-  /// Likewise one that was given to be encrypted: it may wait for a key, and be decrypted here.
+  /// A packet that was given to be encrypted is told this long after its last event: it may wait
+  /// for a key, and it may be decrypted on this node.
   std::uint64_t key_ns = 1'000'000'000;
-  /// Beyond so many packets, or hops of all packets, the oldest is told as it is.
+  /// When there are this many packets, or hops of all packets together, the oldest packet is told
+  /// as it is.
   std::size_t packets = 65536;
   std::size_t all_hops = 500'000;
-  /// So much is kept of one packet; more is counted only.
+  /// This much is kept of one packet; what exceeds it is only counted.
   std::size_t hops = 1024;
   std::size_t branches = 512;
   std::size_t drops = 128;
@@ -47,17 +50,17 @@ class Timeline {
   Timeline& operator=(const Timeline&) = delete;
 
   void add(const Event& event);
-  /// All events before `now_ns` (CLOCK_MONOTONIC) were added: hands over the packets that are due.
-  /// Time goes in steps, each of which hands over in order of the first hop, so that a recording
-  /// gives the order that the live trace gave.
+  /// Hands over the packets that are due, once all events before `now_ns` (CLOCK_MONOTONIC) were
+  /// added. Time passes in steps, each of which hands over its packets in order of their first hop,
+  /// so that a recording gives the same order as the live trace.
   void advance(std::uint64_t now_ns, const Receiver& receive);
-  /// No more events: hands over all that is left.
+  /// Hands over all packets that are left, once no more events will come.
   void finish(const Receiver& receive);
 
-  /// Is no packet followed that is still to be told?
+  /// True when no packet is followed that is still to be told.
   bool empty() const { return live_.empty() && displaced_.empty(); }
 
-  /// Packets told early because too many were followed.
+  /// The number of packets that were told early because too many were followed.
   std::uint64_t forgotten() const { return forgotten_; }
 
  private:
@@ -67,15 +70,15 @@ class Timeline {
     Branch* operator->() const { return &live->branches[branch]; }
   };
 
-  /// The place of the event, brought up to date; null when it begins no packet, or its packet has
-  /// as many branches as are kept.
+  /// The place of the event, brought up to date. Null when the event begins no packet, or its
+  /// packet has as many branches as are kept.
   Place place_of(const Sighting& seen, bool may_begin);
   Place begin(const Sighting& seen);
   Place fork(const Identity::Found& found, const Sighting& seen);
   void update(Place place, const Sighting& seen, const Range& range);
   void merge_streams(Place place, const Sighting& seen);
   void merge_covered(Place place);
-  /// False when the packet has as many as are kept.
+  /// False when the packet already has as many hops as are kept.
   bool push(Live& live, Hop hop);
 
   void add_hop(const dpt_hop& hop);
@@ -100,13 +103,13 @@ class Timeline {
   Owners owners_;
   std::list<Live> live_;       ///< oldest first
   std::list<Live> displaced_;  ///< to be handed over at the next advance
-  /// Datagrams that were told as dropped, and whose other fragments still wait.
+  /// Datagrams that were told as dropped, while the kernel still has other fragments of them.
   std::list<Live> told_;
-  std::size_t all_hops_ = 0;       ///< of the packets in live_
-  std::size_t usual_hops_ = 12;    ///< as many as the packet before had
-  std::uint64_t lossy_until_ = 0;  ///< packets that began before may lack hops
+  std::size_t all_hops_ = 0;       ///< number of hops of all packets in live_
+  std::size_t usual_hops_ = 12;    ///< number of hops of the packet that was told last
+  std::uint64_t lossy_until_ = 0;  ///< CLOCK_MONOTONIC; a packet that began by then may lack hops
   Incomplete lossy_why_ = Incomplete::kNo;
-  std::uint64_t steps_ = 0;  ///< of time that have passed
+  std::uint64_t steps_ = 0;  ///< number of time steps that have passed
   std::uint64_t next_id_ = 1;
   std::uint64_t forgotten_ = 0;
 };

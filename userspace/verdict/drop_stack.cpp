@@ -12,31 +12,32 @@ namespace {
 
 using Frames = std::span<const std::uint64_t>;
 
-// Prefixes.
+// These are prefixes of the helpers that free packets for their caller.
 constexpr std::array<std::string_view, 12> kFreeForOthers = {
     "kfree_skb",         "sk_skb_reason_drop", "__tcf_kfree_skb_list", "skb_queue_purge",
     "__skb_queue_purge", "skb_rbtree_purge",   "skb_errqueue_purge",   "__dev_kfree_skb_any",
     "dev_kfree_skb_any", "dev_kfree_skb_irq",  "__dev_kfree_skb_irq",  "rtnl_kfree_skbs"};
 
-// Likewise; the last ones are how the tracepoint reaches the tracer's program.
+// These are prefixes of further helpers. The ones from `trace_event_raw_event_` on lead from the
+// tracepoint to the tracer's program.
 constexpr std::array<std::string_view, 8> kOthers = {
     "__kfree_skb",  "consume_skb", "skb_release_data", "trace_event_raw_event_", "__traceiter_",
     "__bpf_trace_", "bpf_",        "__bpf_prog_"};
 
-// Where an interrupt, a thread or an idle processor begins. Prefixes.
+// These are prefixes of the functions where an interrupt, a thread or an idle processor begins.
 constexpr auto kBegins = std::to_array<std::string_view>(
     {// x86
      "asm_common_interrupt", "asm_sysvec_", "asm_spurious_interrupt", "asm_exc_nmi",
      "asm_xen_hvm_callback", "asm_xen_pv_evtchn", "fred_extint", "fred_sysvec_",
      // arm64
      "el0_irq", "el1_irq", "el0_interrupt", "el1_interrupt", "el0t_64_irq", "el1h_64_irq",
-     // Softirqs at the end of an interrupt, on an idle processor that another one called, and in
-     // threads of their own.
+     // Softirqs run at the end of an interrupt, on an idle processor that another processor called,
+     // and in threads of their own.
      "irq_exit_rcu", "__irq_exit_rcu", "do_softirq_post_smp_call_flush", "flush_smp_call_function",
      "__flush_smp_call_function", "do_idle", "run_ksoftirqd", "run_ktimerd", "smpboot_thread_fn",
      "ret_from_fork"});
 
-// Whole names.
+// These are whole names of such functions.
 constexpr auto kAlsoBegin = std::to_array<std::string_view>({"irq_exit", "kthread"});
 
 template <std::size_t Size>
@@ -57,11 +58,12 @@ Frames own_stack(const Drop& drop, const Names& names) {
   return {drop.stack.begin(), begin};
 }
 
-// The stack from the first frame on, not before the kernel's location, that is not skipped.
+// The stack from the first frame on that is not skipped; the search begins at the kernel's
+// location.
 template <typename Skipped>
 Frames stack_behind(const Drop& drop, const Names& names, Skipped is_skipped) {
   const Frames own = own_stack(drop, names);
-  // Frames before the kernel's location are those between the tracepoint and the tracer.
+  // The frames before the kernel's location lie between the tracepoint and the tracer.
   auto begin = std::find(own.begin(), own.end(), drop.location);
   if (begin == own.end()) begin = own.begin();
   const auto dropper = std::find_if(begin, own.end(), [&](std::uint64_t address) {
@@ -98,7 +100,7 @@ std::uint64_t dropping_location(const Drop& drop, const Names& names) {
 
 std::uint64_t freeing_location(const Drop& drop, const Names& names) {
   if (!frees_for_others(name_of(drop.location, names))) return drop.location;
-  // Without the location in it the stack does not tell.
+  // A stack that does not contain the location does not tell who called the helper.
   if (std::find(drop.stack.begin(), drop.stack.end(), drop.location) == drop.stack.end())
     return drop.location;
   const auto stack = stack_behind(drop, names, frees_for_others);

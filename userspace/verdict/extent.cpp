@@ -9,8 +9,8 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::uint32_t kTcpOptions = 40;  // at most
-constexpr std::uint32_t kUdpHeader = 8;    // also of ICMP
+constexpr std::uint32_t kTcpOptions = 40;  // bytes, at most
+constexpr std::uint32_t kUdpHeader = 8;    // bytes; an ICMP header is as long
 
 std::uint32_t shortest_ip_header(const dpt_flow& flow) {
   if (flow.family == 4) return sizeof(iphdr);
@@ -21,7 +21,7 @@ std::uint32_t ip_header(const dpt_flow& flow) {
   const bool has_short_header = flow.protocol == IPPROTO_UDP || flow.protocol == IPPROTO_ICMP ||
                                 flow.protocol == IPPROTO_ICMPV6;
   const std::uint32_t shortest = shortest_ip_header(flow);
-  // A later fragment does not tell; it seldom has options.
+  // A later fragment does not tell how long its IP header is, which seldom has options.
   if (!has_short_header || flow.headers < shortest + kUdpHeader) return shortest;
   return flow.headers - kUdpHeader;
 }
@@ -31,7 +31,8 @@ std::uint32_t ip_header(const dpt_flow& flow) {
 std::uint32_t tcp_payload(const dpt_flow& flow) {
   if (flow.protocol != IPPROTO_TCP || flow.family == 0) return 0;
   if (flow.headers != 0) return flow.length > flow.headers ? flow.length - flow.headers : 0;
-  // A header that was not read may have options: what is no longer than they could be is none.
+  // A TCP header whose length was not read may have options, so bytes that may all be options do
+  // not count as payload.
   const std::uint32_t headers = shortest_ip_header(flow) + sizeof(tcphdr);
   return flow.length > headers + kTcpOptions ? flow.length - headers : 0;
 }

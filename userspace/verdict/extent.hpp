@@ -9,14 +9,14 @@
 
 namespace dptrace {
 
-/// Bytes [begin, end) of a packet's payload, counted from the first that was seen of it.
+/// Bytes [begin, end) of a packet's payload, counted from the first byte that was seen of it.
 struct Range {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
 
   std::uint32_t size() const { return end - begin; }
   bool covers(const Range& other) const { return begin <= other.begin && other.end <= end; }
-  /// An empty range (a pure acknowledgment) meets whatever it lies in.
+  /// An empty range (a pure acknowledgment) meets any range that it lies in.
   bool meets(const Range& other) const {
     if (size() == 0 || other.size() == 0) return covers(other) || other.covers(*this);
     return begin < other.end && other.begin < end;
@@ -24,7 +24,8 @@ struct Range {
   friend bool operator==(const Range&, const Range&) = default;
 };
 
-/// The same on the wire's own scale: TCP sequence numbers (they wrap), bytes behind the IP header.
+/// An extent counts on the scale of the wire: in TCP sequence numbers, which wrap, or in bytes
+/// behind the IP header.
 struct Extent {
   Part::Kind kind = Part::Kind::kSegment;
   std::uint32_t begin = 0;

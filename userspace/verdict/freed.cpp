@@ -12,9 +12,9 @@ namespace dptrace {
 
 namespace {
 
-// A device of one of these kinds is given what was sent to it alone: a tunnel's remote end chose
-// it, and a veth whose other end is no port of a bridge has one neighbour. Others are on a segment
-// where a switch may flood.
+// A device of one of these kinds receives only what was sent to it: a tunnel's remote end chose it,
+// and a veth whose other end is no port of a bridge has one neighbour. Devices of other kinds are
+// on a segment where a switch may flood.
 constexpr std::array<std::string_view, 17> kAloneKinds = {
     "bridge",    "veth", "netkit", "vxlan", "geneve", "ipip",    "gre",  "gretap",   "ip6gre",
     "ip6gretap", "sit",  "ip6tnl", "vti",   "vti6",   "bareudp", "xfrm", "wireguard"};

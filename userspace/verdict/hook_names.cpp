@@ -7,8 +7,8 @@ namespace dptrace {
 
 namespace {
 
-// Names of 5.10 to 7.2. iptables-legacy: one function for each table until 5.15, ipt_do_table
-// itself since.
+// The names are those of kernels 5.10 to 7.2. iptables-legacy has one function for each table until
+// 5.15, and ipt_do_table itself since.
 constexpr std::array<std::string_view, 38> kNames = {
     "ipt_do_table",
     "ip6t_do_table",

@@ -1,4 +1,4 @@
-// The functions that netfilter hooks call and that end packets, by name.
+// hook_names has the names of the functions that netfilter hooks call and that end packets.
 #pragma once
 
 #include <span>
@@ -6,7 +6,7 @@
 
 namespace dptrace {
 
-/// The ones that most often end a packet first.
+/// The names, in order of how often their functions end packets, the most frequent first.
 std::span<const std::string_view> hook_names();
 
 bool is_hook_function(std::string_view function);

@@ -22,18 +22,21 @@ constexpr std::string_view kUnspecified = "NOT_SPECIFIED";
 
 enum class When : std::uint8_t {
   kAlways,
-  kUnfollowed,     // who follows the packet knows of its copies and its connection
-  kUnfollowedNew,  // likewise, and only on kernels with reasons, where this place has one else
+  kUnfollowed,  // not when the packet is followed, because its copies and its connection are known
+                // then
+  kUnfollowedNew,  // as kUnfollowed, and only on kernels with reasons, where a loss at this place
+                   // has one
 };
 
 enum class Segments : std::uint8_t {
   kAll,
   kEmpty,   // an acknowledgment, a FIN or a RST without data
-  kNotSyn,  // all but requests for a connection
+  kNotSyn,  // all segments but requests for a connection
   kSynAck,
 };
 
-// Empty and 0: any. The function is one name, or ends with * and is the beginning of several.
+// A rule says which end a free has when it is no loss. A member that is empty or 0 matches
+// anything. `function` is one name or, when it ends with *, the beginning of several.
 struct Harmless {
   std::string_view function;
   std::string_view reason;
@@ -60,13 +63,13 @@ constexpr Harmless echo_reply6(std::string_view function, std::string_view reaso
 }
 
 constexpr auto kHarmless = std::to_array<Harmless>({
-    // The skbs of a reassembled packet go with the first of them.
+    // The kernel frees the skbs of a reassembled packet together with the first of them.
     {"skb_release_data", ""},
     {"", "CONSUMED"},
-    // An empty one, by which the kernel checks a new device's queue.
+    // The kernel checks a new device's queue with an empty skb.
     {"napi_get_frags_check", ""},
     // The packet was still queued when its socket was closed. Neighbours, tunnels and devices purge
-    // their queues by the same helpers: those packets are lost.
+    // their queues by the same helpers, but their packets are lost.
     {"udp_destruct_common", "", 0, End::kClosed},
     {"udp_destruct_sock", "", 0, End::kClosed},
     {"udpv6_destruct_sock", "", 0, End::kClosed},
@@ -76,8 +79,8 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     {"tcp_disconnect", "", 0, End::kClosed},
     {"tcp_v4_destroy_sock", "", 0, End::kClosed},
     {"tcp_v6_destroy_sock", "", 0, End::kClosed},
-    // An application has read the packet: of SCTP, and of a socket that BPF programs pass data on
-    // from (sockmap).
+    // The data has been read: by the application of an SCTP socket, or from a socket whose data BPF
+    // programs pass on (sockmap).
     {"sctp_recvmsg", "", IPPROTO_SCTP, End::kTaken},
     {"sctp_ulpevent_free", "", IPPROTO_SCTP, End::kTaken},
     {"sctp_queue_purge_ulpevents", "", IPPROTO_SCTP, End::kClosed},
@@ -88,47 +91,47 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     {"packet_release", ""},
     {"packet_set_ring", ""},
     {"packet_sock_destruct", ""},
-    // Until 6.1 this is how every ICMPv6 message that was understood ends.
+    // Until 6.1 every ICMPv6 message that was understood ends here.
     {"icmpv6_rcv", kUnspecified, IPPROTO_ICMPV6, End::kTaken},
-    // The end of a normal close.
+    // A normal close ends here.
     tcp("tcp_rcv_state_process", kUnspecified, End::kTaken),
     tcp("tcp_time_wait", kUnspecified, End::kTaken),
-    // The segment went to a connection in TIME_WAIT, as in every close, or again to one that is
-    // half
-    // open. With a full accept queue a handshake's last ACK ends here too, also without a reason;
-    // the counter ListenOverflows tells.
+    // The segment went to a connection in TIME_WAIT, as in every close, or went again to a
+    // connection that is half open. With a full accept queue the last ACK of a handshake ends here
+    // too, also without a reason; the counter ListenOverflows tells of it.
     tcp("tcp_v4_rcv", kUnspecified, End::kTaken, When::kUnfollowedNew),
     tcp("tcp_v6_rcv", kUnspecified, End::kTaken, When::kUnfollowedNew),
-    // Without data there is nothing to lose, and whoever sends so has no connection any more.
+    // A segment without data has nothing to lose, and its sender has no connection any more.
     tcp("tcp_v4_rcv", kUnspecified, End::kClosed, When::kUnfollowed, Segments::kEmpty),
     tcp("tcp_v6_rcv", kUnspecified, End::kClosed, When::kUnfollowed, Segments::kEmpty),
     tcp("", "NO_SOCKET", End::kClosed, When::kUnfollowed, Segments::kEmpty),
     tcp("", "TCP_FLAGS", End::kClosed, When::kUnfollowed, Segments::kEmpty),
     tcp("", "TCP_INVALID_ACK_SEQUENCE", End::kClosed, When::kUnfollowed, Segments::kEmpty),
     tcp("", "TCP_RFC7323_TW_PAWS", End::kClosed, When::kUnfollowed, Segments::kEmpty),
-    // There is a socket, but its application has closed it. Until 6.1 there is no reason; what is
-    // sent to a listener without a connection ends here too.
+    // The socket exists, but its application has closed it. Until 6.1 the kernel gives no reason,
+    // and a segment that is sent to a listener without a connection ends here too.
     tcp("", "TCP_CLOSE", End::kClosed),
     tcp("", "TCP_ABORT_ON_DATA", End::kClosed),
     tcp("tcp_v4_do_rcv", kUnspecified, End::kClosed, When::kUnfollowed, Segments::kNotSyn),
     tcp("tcp_v6_do_rcv", kUnspecified, End::kClosed, When::kUnfollowed, Segments::kNotSyn),
-    // A reset was obeyed.
+    // TCP has obeyed a reset.
     tcp("", "TCP_RESET", End::kTaken),
-    // A repeated SYN-ACK: acknowledged again.
+    // TCP acknowledges a repeated SYN-ACK again.
     tcp("", "TCP_INVALID_SYN", End::kTaken, When::kAlways, Segments::kSynAck),
-    // Acknowledgments that tell nothing new.
+    // These acknowledgments tell nothing new.
     tcp("", "TCP_OLD_ACK", End::kTaken),
     tcp("", "TCP_RFC7323_PAWS_ACK", End::kTaken),
     tcp("", "TCP_RFC7323_PAWS", End::kTaken, When::kAlways, Segments::kEmpty),
     tcp("", "TCP_TOO_OLD_ACK", End::kTaken, When::kAlways, Segments::kEmpty),
     tcp("", "TCP_ACK_UNSENT_DATA", End::kTaken, When::kAlways, Segments::kEmpty),
-    // Keepalive probes repeat a byte on purpose.
+    // A keepalive probe repeats a byte on purpose.
     tcp("", "TCP_OLD_SEQUENCE", End::kCopy),
     tcp("", "TCP_INVALID_SEQUENCE", End::kCopy),
-    // So do retransmissions of what has arrived after all.
+    // A retransmission may repeat data that has arrived after all.
     tcp("", "TCP_OLD_DATA", End::kTaken),
     tcp("", "TCP_OFOMERGE", End::kTaken),
-    // Every good ping: its raw socket took a copy, no ping socket wanted the original.
+    // Every good ping ends here: its raw socket took a copy, and no ping socket wanted the
+    // original.
     echo_reply("icmp_rcv", "NO_SOCKET"),
     echo_reply("icmp_rcv", kUnspecified),
     echo_reply("ping_rcv", "NO_SOCKET"),
@@ -141,7 +144,8 @@ static_assert(std::all_of(kHarmless.begin(), kHarmless.end(), [](const Harmless&
   return !rule.function.empty() || !rule.reason.empty();
 }));
 
-// Multicast that nobody wants is no loss. These had somebody who did, or never came to ask.
+// A multicast packet that nobody wants is no loss. One that is freed for these reasons is a loss:
+// somebody wanted it, or it ended before the kernel looked for receivers.
 constexpr auto kLostThoughMulticast = std::to_array<std::string_view>(
     {"NETFILTER_DROP",    "QDISC_DROP",   "QDISC_OVERLIMIT",   "QDISC_CONGESTED", "FQ_BAND_LIMIT",
      "FQ_FLOW_LIMIT",     "FULL_RING",    "CPU_BACKLOG",       "NOMEM",           "SOCKET_RCVBUFF",
@@ -150,7 +154,7 @@ constexpr auto kLostThoughMulticast = std::to_array<std::string_view>(
      "DEV_READY",         "DEV_HDR",      "IP_CSUM",           "UDP_CSUM",        "ICMP_CSUM",
      "HDR_TRUNC",         "PKT_TOO_BIG",  "FRAG_REASM_TIMEOUT"});
 
-// The function tells the same where no reason is given.
+// A free in one of these functions tells the same where no reason is given.
 constexpr auto kLosesMulticast = std::to_array<std::string_view>({"nf_hook_slow",
                                                                   "nft_do_chain",
                                                                   "__dev_queue_xmit",
@@ -220,8 +224,8 @@ bool applies(const Harmless& rule, const Freed& freed) {
   return is_like(rule, freed) && is_time(rule.when, freed);
 }
 
-// Following tells a good ping from one that nobody waits for by the copy that a socket took:
-// without a word of sockets, neither is known.
+// A trace tells a good ping from one that nobody waits for by the copy that a socket took. A trace
+// that sees no sockets cannot tell them apart.
 bool may_have_been_copied(const Freed& freed) {
   if (freed.sockets_seen) return false;
   return std::any_of(kHarmless.begin(), kHarmless.end(), [&](const Harmless& harmless) {
@@ -243,7 +247,8 @@ bool meets_no_connection(const Freed& freed) {
 bool is_for_other_host(const Freed& freed) {
   if (freed.reason == "OTHERHOST") return true;
   if (freed.packet_type != PACKET_OTHERHOST) return false;
-  // A frame of a protocol that nobody here speaks: its address was asked too late.
+  // The kernel frees a frame whose protocol nobody here speaks before it asks which host the frame
+  // is for.
   return freed.reason == "UNHANDLED_PROTO" ||
          (freed.reason == kUnspecified && is_one_of(kFreesOthers, freed.function));
 }
@@ -273,7 +278,7 @@ End end_of(const Freed& freed) {
     return End::kTaken;
   if (is_for_other_host(freed)) return freed.flooded ? End::kUnwanted : End::kLoss;
   if (!is_for_many(freed) || was_wanted(freed)) return End::kLoss;
-  // The sender's own copy of what it sent.
+  // PACKET_LOOPBACK is the sender's own copy of what it sent.
   return freed.packet_type == PACKET_LOOPBACK ? End::kCopy : End::kUnwanted;
 }
 

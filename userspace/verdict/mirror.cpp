@@ -11,7 +11,8 @@ std::uint32_t master_of(InterfaceId id, const Names& names) {
   return interface == nullptr ? 0 : interface->master;
 }
 
-// They are ports of one bridge or datapath, or a port and its bridge, or one device.
+// True when the devices are ports of one bridge or datapath, a port and its bridge, or the same
+// device.
 bool are_of_one_bridge(InterfaceId a, InterfaceId b, const Names& names) {
   if (a == b) return true;
   if (a.netns != b.netns) return false;
@@ -23,8 +24,8 @@ bool was_sent(std::uint8_t point) {
   return point == DPT_POINT_TC_EGRESS || point == DPT_POINT_DEVICE_TRANSMIT;
 }
 
-// The original goes elsewhere by itself. Where both leave by ports of one bridge, that made the
-// copy.
+// True when the original goes elsewhere by itself. Where the original and the copy leave by ports
+// of one bridge, the bridge has made the copy.
 bool is_forked_off(const Live& live, const Branch& copy, const Names& names) {
   const Branch& original = live.branches[copy.parent];
   if (!was_sent(copy.first_point) || copy.range != original.range) return false;
@@ -46,7 +47,7 @@ bool is_forked_off(const Live& live, const Branch& copy, const Names& names) {
 
 bool is_mirror(const Live& live, std::size_t branch, const Names& names) {
   if (live.to_many) return false;
-  // A parent is always older than its copies.
+  // The loop ends, because a parent is always older than its copies.
   for (std::size_t i = branch; live.branches[i].parent != kNoParent; i = live.branches[i].parent) {
     if (is_forked_off(live, live.branches[i], names)) return true;
   }

@@ -1,5 +1,6 @@
-// A mirrored copy (tc mirred) tells nothing of the packet: whoever takes it, the original has a way
-// of its own. The copies of a bridge's flood do: the packet may arrive by any of them.
+// A mirrored copy (tc mirred) says nothing about the packet: whoever takes it, the original has a
+// way of its own. The copies of a bridge's flood do say something: the packet may arrive by any of
+// them.
 #pragma once
 
 #include <cstddef>

@@ -10,12 +10,12 @@ namespace dptrace {
 
 namespace {
 
-// Multicast of these protocols gets here only where its group has been joined. Unicast is told by
-// its route already.
+// A multicast packet of these protocols comes to these functions only where its group has been
+// joined. For unicast, routing has already decided that the packet is for this netns.
 constexpr auto kHandlers = std::to_array<std::string_view>(
     {"icmpv6_rcv", "mld_query_work", "mld_report_work", "igmp_rcv"});
 
-// A redirection to a device that is gone ends here.
+// A packet that tc redirects to a device that is gone ends in one of these functions.
 constexpr auto kClassifiers = std::to_array<std::string_view>(
     {"__netif_receive_skb_core", "sch_handle_ingress", "sch_handle_egress", "__dev_queue_xmit"});
 

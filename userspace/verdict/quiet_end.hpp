@@ -8,11 +8,11 @@ namespace dptrace {
 
 enum class QuietEnd : std::uint8_t {
   kUnknown,
-  kTaken,      ///< a protocol of the kernel understood it
-  kDiscarded,  ///< a filter of tc stole it, and may have given it to nobody
+  kTaken,      ///< a protocol of the kernel understood the packet
+  kDiscarded,  ///< a tc filter stole the packet, and may have given it to nobody
 };
 
-/// By the function that freed it, as the kernel names it.
+/// The quiet end of a packet that `function` freed; the name is the kernel's.
 QuietEnd quiet_end_of(std::string_view function);
 
 }  // namespace dptrace

@@ -16,8 +16,8 @@ bool same_tuple(const dpt_flow& a, const dpt_flow& b) {
          a.l4.port.source == b.l4.port.source && a.l4.port.destination == b.l4.port.destination;
 }
 
-/// A record that lacks facts gets them from the hop before of the same skb, or of the skb that it
-/// was copied or cut from.
+/// Gives a hop that lacks facts those of the last hop of the same skb, or of the skb that it was
+/// copied or cut from, or else of the hop before.
 void fill_gaps(Live& live) {
   auto& hops = live.packet.hops;
   std::vector<const Hop*> last(live.branches.size(), nullptr);
@@ -31,7 +31,7 @@ void fill_gaps(Live& live) {
     if (before == nullptr) before = before_all;
     if (before != nullptr) {
       if (hop.flow.family == 0) hop.flow = before->flow;
-      // A socket's hop has no device when TCP has let go of it.
+      // A hop at a socket has no device when TCP has already taken the device from the skb.
       if (hop.interface.netns == 0) hop.interface = before->interface;
       hop.new_flow = !is_later_fragment(hop.flow) && !is_later_fragment(before->flow) &&
                      !same_tuple(hop.flow, before->flow);
@@ -40,16 +40,16 @@ void fill_gaps(Live& live) {
   }
 }
 
-/// A copy's loss is one when the packet was meant for many, or when no other copy is known to have
-/// arrived.
+/// The loss of a copy is told when the packet was meant for many, or when no other copy is known to
+/// have arrived.
 bool is_told(const Live& live, const LiveDrop& drop) {
   if (live.branches[drop.branch].fate != Fate::kLost) return false;
   const Verdict verdict = live.packet.verdict;
   return live.to_many || (verdict != Verdict::kDelivered && verdict != Verdict::kLeftNode);
 }
 
-/// Leaves out frees that decided nothing. Of several sockets of a netns that took a copy, one is
-/// told.
+/// Leaves out frees that decided nothing. When several sockets of a netns took a copy, one of them
+/// is told.
 void leave_out_copies(Live& live, const LiveDrop* decided) {
   std::set<std::uint32_t> took;
   std::set<std::uint16_t> lost;
@@ -61,7 +61,8 @@ void leave_out_copies(Live& live, const LiveDrop* decided) {
     const Fate fate = live.branches[hop.branch].fate;
     if (hop.point == DPT_POINT_DROP) return !lost.contains(hop.branch);
     if (hop.point != DPT_POINT_SOCKET) return false;
-    // The socket has taken the packet, and then dropped it: its receive buffer was full.
+    // A socket that took the packet and then dropped it had a full receive buffer; only the drop is
+    // told.
     return (!has_arrived(fate) && fate != Fate::kAsked) || !took.insert(hop.interface.netns).second;
   });
 }
@@ -75,7 +76,8 @@ bool is_part(const Live& live, const Branch& branch) {
   return live.in_parts && branch.range.size() != 0 && branch.range != live.whole();
 }
 
-/// Tells the losses: of the packet when it is dropped, else of copies that others outlived.
+/// Tells the losses: those of the packet when it is dropped, or else those of copies while other
+/// copies arrived.
 void tell_drops(Live& live, const Judgement& judgement) {
   Packet& packet = live.packet;
   for (auto& lost : live.drops) {
@@ -94,7 +96,7 @@ void tell_drops(Live& live, const Judgement& judgement) {
   }
 }
 
-/// Tells of a packet to many how each of its copies ended.
+/// Tells how each copy of a packet to many has ended.
 void tell_copies(Live& live, const Names& names) {
   if (!live.to_many) return;
   for (const auto& branch : live.branches) {
@@ -104,7 +106,7 @@ void tell_copies(Live& live, const Names& names) {
   if (live.packet.copies.size() < 2) live.packet.copies.clear();
 }
 
-/// Counts the parts of the device that saw the most.
+/// Counts the parts at the device that saw the most of them.
 void count_parts(Live& live) {
   if (!live.in_parts) return;
   std::map<std::pair<InterfaceId, std::uint8_t>, std::uint32_t> parts;
@@ -118,7 +120,7 @@ void count_parts(Live& live) {
   live.packet.part_kind = cut_here ? Part::Kind::kSegment : Part::Kind::kFragment;
 }
 
-/// Tells an end that is no loss (--all), where there is no other.
+/// Tells an end that is no loss (--all) when the packet has no other end.
 void tell_harmless_end(Live& live) {
   if (live.packet.drop || live.drops.empty()) return;
   live.packet.drop = live.drops.back().drop;

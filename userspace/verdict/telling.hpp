@@ -1,5 +1,5 @@
-// A packet that is about to be told: its hops in order and complete, without what its copies did
-// beside it; its losses, copies and parts counted.
+// telling prepares a packet that is about to be told: its hops are put in order and completed,
+// without what its copies did beside it, and its losses, copies and parts are counted.
 #pragma once
 
 #include "verdict/live.hpp"
@@ -7,11 +7,12 @@
 
 namespace dptrace {
 
-/// Hops come nearly in order: a netfilter verdict is told after the free that it led to, an
-/// uplink's receive after NAT has shown whose packet it was.
+/// Sorts the hops by time. They come nearly in order: a netfilter verdict is recorded after the
+/// free to which it led, and an uplink's receive is recorded after NAT has shown whose packet it
+/// was.
 void put_in_order(Packet& packet);
 
-/// `every_end`: also the ends that are no loss are kept.
+/// `every_end` keeps also the ends that are no loss.
 void make_ready(Live& live, const Names& names, bool every_end);
 
 }  // namespace dptrace

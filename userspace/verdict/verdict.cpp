@@ -29,7 +29,7 @@ bool was_given_to(const Branch& branch, const std::array<std::string_view, Size>
          std::find(kinds.begin(), kinds.end(), interface->kind) != kinds.end();
 }
 
-// The same bytes went on in another skb, and this one was not seen since.
+// True when the same bytes went on in another skb, and this one was not seen since.
 bool went_on(const Live& live, std::size_t index, const Range& range) {
   const Branch& branch = live.branches[index];
   return std::any_of(live.branches.begin(), live.branches.end(), [&](const Branch& other) {
@@ -37,7 +37,8 @@ bool went_on(const Live& live, std::size_t index, const Range& range) {
   });
 }
 
-// The netns that the packet is for tells which of several copies mattered.
+// True when the drop is in the netns that the packet is for. The drop there is the one that
+// mattered, when there are several copies.
 bool is_at_destination(const LiveDrop& drop, const Live& live, const Names& names) {
   const std::uint32_t place = drop.drop.interface.netns;
   if (live.owner != 0) return place == live.owner;
@@ -46,7 +47,7 @@ bool is_at_destination(const LiveDrop& drop, const Live& live, const Names& name
   return netns != names.netns.end() && pod != names.pods.end() && pod->second == netns->second.pod;
 }
 
-// ICMP gives raw sockets a copy each, then frees the packet as one that no socket took.
+// ICMP gives each raw socket a copy, then frees the packet as one that no socket took.
 bool may_have_had_takers(const Drop& drop, const Names& names) {
   constexpr std::array<std::string_view, 3> kIcmp = {"icmp_rcv", "ping_rcv", "icmpv6_rcv"};
   const auto function = names.function(dropping_location(drop, names));
@@ -125,7 +126,7 @@ Judgement judge(const Live& live, const Range& range, const Names& names) {
   return {};
 }
 
-// The offsets at which ranges of its skbs begin or end.
+// The offsets at which the ranges of the packet's skbs begin or end.
 std::vector<std::uint32_t> cuts(const Live& live) {
   std::vector<std::uint32_t> cuts;
   for (const auto& branch : live.branches) {
@@ -137,7 +138,7 @@ std::vector<std::uint32_t> cuts(const Live& live) {
   return cuts;
 }
 
-// The verdict on a packet is that on the worst of its parts.
+// The verdict on a packet is the verdict on the worst of its parts; a larger weight is worse.
 int weight(Verdict verdict) {
   switch (verdict) {
     case Verdict::kDropped:

@@ -13,7 +13,7 @@ namespace dptrace {
 
 namespace {
 
-// `name:password` of a header. Nothing: it is of another scheme, or broken.
+// The `name:password` in a header. Nothing when the header is of another scheme, or broken.
 std::optional<std::string> credentials_in(std::string_view authorization) {
   constexpr std::string_view kScheme = "Basic ";
   if (authorization.size() <= kScheme.size() ||
@@ -72,7 +72,8 @@ BasicAuth::Verdict BasicAuth::check(std::string_view authorization, const Peer& 
 
   std::erase_if(wrong_, [&](const auto& entry) { return now - entry.second >= kPause; });
   if (wrong_.count(peer) != 0) return Verdict::kTooSoon;
-  // A name that nobody has takes as long as one of a user: else it could be told which there are.
+  // The check of an unknown name takes as long as that of a user, or its time would tell which
+  // users there are.
   const auto& checked = is_known ? *account : accounts_[costliest_];
   if (!take_turn(bcrypt::cost_of(checked.user.hash), now)) return Verdict::kBusy;
   const bool matches = checker_.matches(credentials->substr(colon + 1), checked.user.hash);

@@ -1,5 +1,5 @@
 // BasicAuth lets users read by their passwords (HTTP's Basic scheme). A password is checked once
-// and then known again; wrong ones cost those who send them more than the one who checks.
+// and recognised afterwards. Wrong passwords cost the sender more than this process.
 #pragma once
 
 #include <array>
@@ -22,29 +22,30 @@ class BasicAuth {
   enum class Verdict {
     kAdmitted,
     kRefused,
-    kTooSoon,  ///< of this peer: it has just sent a wrong one
-    kBusy,     ///< of all: too many to be checked
+    kTooSoon,  ///< this peer has just sent a wrong password
+    kBusy,     ///< too many passwords, of all peers, are to be checked
   };
 
-  /// An address waits so long after a wrong password.
+  /// A peer has to wait this long after a wrong password.
   static constexpr std::chrono::seconds kPause{2};
-  /// So many checks may come at once, ...
+  /// This many checks may come at once, ...
   static constexpr double kAtOnce = 4;
-  /// ... then one in so long; longer by what a hash costs more than 10, so that checks take some
-  /// seventh of a processor at most.
+  /// ... then one in this time. Where a hash costs more than 10, the time is longer by as much, so
+  /// that checks take at most about a seventh of a processor.
   static constexpr std::chrono::milliseconds kEvery{500};
 
-  /// At least one user.
+  /// `users` has at least one user.
   explicit BasicAuth(std::vector<WebUser> users);
 
-  /// `authorization`: the header's value, empty where there is none. `now` only rises.
+  /// `authorization` is the value of the header, empty when there is none. `now` must not fall from
+  /// call to call.
   Verdict check(std::string_view authorization, const Peer& peer, Clock::time_point now);
 
  private:
   using Digest = std::array<unsigned char, 32>;
   struct Account {
     WebUser user;
-    std::optional<Digest> accepted;  ///< of the password that was right
+    std::optional<Digest> accepted;  ///< digest of the password that was right
   };
 
   bool take_turn(int cost, Clock::time_point now);
@@ -52,11 +53,11 @@ class BasicAuth {
 
   std::vector<Account> accounts_;
   bcrypt::Checker checker_;
-  Digest secret_{};  // so that a digest says nothing outside this process
+  Digest secret_{};  // keys the digests, so that they say nothing outside this process
   std::size_t costliest_ = 0;
   double turns_ = kAtOnce;
   std::optional<Clock::time_point> last_turn_;
-  std::map<Peer, Clock::time_point> wrong_;  // few: they are as many as were checked within a pause
+  std::map<Peer, Clock::time_point> wrong_;  // few: one for each recent check
 };
 
 }  // namespace dptrace

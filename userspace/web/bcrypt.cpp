@@ -53,8 +53,8 @@ Checker& Checker::operator=(Checker&&) noexcept = default;
 Checker::~Checker() = default;
 
 bool Checker::matches(const std::string& password, const std::string& hash) {
-  // The C interface takes a password that contains a NUL for the part before it, and refuses a long
-  // one at once, which would tell nothing but be quick.
+  // The C interface takes only the part before a NUL as the password, and refuses a long password
+  // at once, whose quick answer would differ from the others.
   const bool is_possible =
       password.find('\0') == std::string::npos && password.size() < CRYPT_MAX_PASSPHRASE_SIZE;
   const char* given = is_possible ? password.c_str() : "";

@@ -1,4 +1,5 @@
-// Passwords as bcrypt keeps them: slow to compute, so that a stolen file does not tell them.
+// bcrypt keeps passwords as hashes that are slow to compute, so that a stolen file does not tell
+// them.
 #pragma once
 
 #include <memory>
@@ -9,16 +10,16 @@ struct crypt_data;
 
 namespace dptrace::bcrypt {
 
-/// A computation takes twice as long with each step: at 10 some 70 ms, at 14 a second.
+/// With each step of the cost a computation takes twice as long: at 10 some 70 ms, at 14 a second.
 constexpr int kMostCost = 14;
 
-/// Says why `hash` cannot be checked, and what to do. Empty: it can be.
+/// Says why `hash` cannot be checked, and what to do; empty when it can be checked.
 std::string wrong_with(std::string_view hash);
 
-/// Of a hash that nothing is wrong with.
+/// The cost of a hash that nothing is wrong with.
 int cost_of(std::string_view hash);
 
-/// The memory that a computation needs, so that it asks for none.
+/// Checker has the memory that a computation needs, so that matches() allocates none.
 class Checker {
  public:
   Checker();
@@ -26,7 +27,8 @@ class Checker {
   Checker& operator=(Checker&&) noexcept;
   ~Checker();
 
-  /// Takes the time that the cost of `hash` stands for, whatever the password.
+  /// True when the hash is that of the password. Takes the time that the cost of `hash` stands for,
+  /// whatever the password is.
   bool matches(const std::string& password, const std::string& hash);
 
  private:

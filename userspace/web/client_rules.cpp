@@ -32,7 +32,7 @@ std::string address_of(const ASN1_OCTET_STRING* bytes) {
   return text;
 }
 
-// Of the kinds that people write. Empty: of another.
+// The text of a name of the kinds that people write; empty for another kind.
 std::string text_of(const GENERAL_NAME& name) {
   switch (name.type) {
     case GEN_DNS:
@@ -56,7 +56,7 @@ bool has_one_of(const X509* certificate, const std::vector<std::string>& wanted)
   return false;
 }
 
-// Instead of OpenSSL's own verification, which it calls. Called from C: it throws only where there
+// Replaces OpenSSL's own verification, and calls it. It is called from C: it throws only when there
 // is no memory, which ends the process.
 int verify(X509_STORE_CTX* chain, void* given) noexcept {
   const auto& rules = *static_cast<const Rules*>(given);
@@ -91,7 +91,8 @@ int mode_of(ClientAuth policy) {
 }  // namespace
 
 bool set_client_rules(SSL_CTX* context, ClientAuth policy, std::vector<std::string> allowed_sans) {
-  // Connections hold the context, also when a newer one has taken its place: so the rules are its.
+  // The context owns the rules, because connections hold their context also when a newer one has
+  // taken its place.
   static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, release);
   auto rules = std::make_unique<Rules>();
   rules->verifies = policy == ClientAuth::kVerifyIfGiven || policy == ClientAuth::kRequireAndVerify;

@@ -1,4 +1,5 @@
-// Certificates of clients are taken by who signed them, and by the names that they are for.
+// Client rules say which certificates of clients are accepted: by who signed them, and by the names
+// that they are for.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -10,8 +11,8 @@
 
 namespace dptrace {
 
-/// For the connections that begin from now on; `context` owns what it needs for that. False: there
-/// is no memory.
+/// Sets the rules for connections that begin from now on; `context` owns what it needs for that.
+/// False when there is no memory.
 bool set_client_rules(SSL_CTX* context, ClientAuth policy, std::vector<std::string> allowed_sans);
 
 }  // namespace dptrace

@@ -1,5 +1,5 @@
-// A peer is the client that bounds apply to: an IPv4 address, or the /64 of an IPv6 one, since a
-// client that has one address of it has all.
+// A peer is a client to which bounds apply: an IPv4 address, or the /64 of an IPv6 address, since a
+// client that has one address of a /64 has all of them.
 #pragma once
 
 #include <array>

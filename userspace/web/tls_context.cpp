@@ -11,7 +11,7 @@ namespace dptrace {
 
 namespace {
 
-constexpr long kClientChainBytes = 16384;  // certificates that a client may send
+constexpr long kClientChainBytes = 16384;  // the most that a client's certificates may have
 
 struct Free {
   void operator()(BIO* bio) const { BIO_free(bio); }
@@ -22,7 +22,7 @@ using Bio = std::unique_ptr<BIO, Free>;
 using Certificate = std::unique_ptr<X509, Free>;
 using Key = std::unique_ptr<EVP_PKEY, Free>;
 
-// Nobody is asked for a passphrase.
+// An encrypted key is refused, because nobody can be asked for a passphrase.
 int no_passphrase(char*, int, int, void*) { return -1; }
 
 Bio bio_of(const std::string& text) {
@@ -41,14 +41,14 @@ std::vector<Certificate> certificates_in(const std::string& pem) {
   const auto bio = bio_of(pem);
   while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr))
     found.emplace_back(next);
-  // It ends where no more begin; anything else is a broken one.
+  // The text ends where no more certificate begins; any other error is a broken certificate.
   const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
   if (!is_end) found.clear();
   return found;
 }
 
-// Puts what the settings name into a context. Errors are told with the line that named it.
+// Loading puts what the settings name into a context. An error tells the line that named the file.
 class Loading {
  public:
   Loading(SSL_CTX* context, const TlsSettings& settings, const std::string& config_path)
@@ -68,7 +68,7 @@ class Loading {
     return {};
   }
 
-  /// After certificate(). Whether everybody may read it.
+  /// Loads the key; to be called after certificate(). True when everybody may read its file.
   Result<bool> key() {
     const auto& named = settings_.key;
     const auto file = read(named, "key_file");
@@ -81,7 +81,7 @@ class Loading {
                                         "without a passphrase ('openssl pkey -in' takes it off)",
                                         named.path));
     }
-    // Of another algorithm it would be taken, as for another certificate.
+    // OpenSSL would accept a key of another algorithm, as one for another certificate.
     if (X509_check_private_key(SSL_CTX_get0_certificate(context_), key.get()) != 1 ||
         SSL_CTX_use_PrivateKey(context_, key.get()) != 1) {
       return refused(named, fmt::format("key_file: {} is not the key of {}: {}", named.path,
@@ -128,12 +128,12 @@ class Loading {
 };
 
 bool set_rules(SSL_CTX* context, const TlsSettings& settings) {
-  // A client cannot have another handshake on its connection, and no state is kept for when it
-  // comes again: a scrape keeps its connection.
+  // A client cannot repeat the handshake on its connection, and no state is kept for its next
+  // connection, because a scrape keeps its connection.
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 0);
-  // Connections that wait hold no buffers.
+  // Connections that wait do not hold buffers.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_max_cert_list(context, kClientChainBytes);
   if (settings.prefers_own_ciphers) SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);

@@ -1,5 +1,5 @@
-// The server's side of TLS: certificate, key and rules that new connections begin with. What is
-// read from files is read when it is made, so that who serves needs none.
+// TlsContext is the server's side of TLS: the certificate, key and rules with which new connections
+// begin. It reads all its files when it is made, so that the serving thread needs none.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -14,10 +14,11 @@ namespace dptrace {
 
 class TlsContext {
  public:
-  /// `config_path`: of the configuration, whose line an error names.
+  /// `config_path` is the path of the configuration; an error names a line of it.
   static Result<TlsContext> load(const TlsSettings& settings, const std::string& config_path);
 
-  /// Of a server; the caller's, also when this is gone. Null: there is no memory.
+  /// A connection of a server. The caller owns it, also when this context is gone. Null when there
+  /// is no memory.
   SSL* new_connection() const { return SSL_new(context_.get()); }
 
   bool key_is_open_to_all() const { return key_is_open_to_all_; }

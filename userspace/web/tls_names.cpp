@@ -20,7 +20,7 @@ constexpr auto kPolicies = std::to_array<Row<ClientAuth>>({
     {"RequireAndVerifyClientCert", ClientAuth::kRequireAndVerify},
 });
 
-// Forward secrecy and authenticated encryption.
+// These ciphers have forward secrecy and authenticated encryption.
 constexpr auto kCiphers = std::to_array<Row<std::string_view>>({
     {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"},
     {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"},

@@ -1,5 +1,5 @@
-// The words of a web configuration for what TLS can do, which are Go's, and OpenSSL's for the same.
-// None is here that is no longer thought safe.
+// tls_names has the words of a web configuration for what TLS can do, which are Go's, and OpenSSL's
+// words for the same. It has none for what is no longer considered safe.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -15,11 +15,11 @@ namespace dptrace::tls_names {
 constexpr int kOldest = TLS1_2_VERSION;
 constexpr int kNewest = TLS1_3_VERSION;
 
-/// Those of TLS 1.2 that may be chosen, as OpenSSL lists them. The suites of TLS 1.3 are all in
+/// The ciphers of TLS 1.2 that may be chosen, as a list for OpenSSL. All suites of TLS 1.3 are in
 /// use.
 std::string all_ciphers();
 
-// Each finds what a word means, and tells all the words that it knows.
+// Each of these finds what a word means, and tells all words that it knows.
 struct Version {
   std::optional<int> operator()(std::string_view word) const;
   static std::string accepted();

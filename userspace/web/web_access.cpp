@@ -37,7 +37,8 @@ std::optional<Result<WebAccess>> WebAccessFile::renewed() {
   return access;
 }
 
-// Looked at before it is read: what changes meanwhile is read again.
+// The stamps are taken before the files are read, so that a file that changes meanwhile is read
+// again.
 Result<WebAccess> WebAccessFile::read() {
   named_.clear();
   const auto before = stamp_of(path_);

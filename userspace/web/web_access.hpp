@@ -1,5 +1,6 @@
-// WebAccess gives the server what a web configuration file asks for: TLS and users. The file and
-// those it names are looked at again while they are in use; the server cannot open them itself.
+// WebAccess is what a web configuration file asks the server for: TLS and users. The file, and
+// those that it names, are checked for changes while they are in use; the server's thread cannot
+// open them itself.
 #pragma once
 
 #include <chrono>
@@ -16,19 +17,19 @@ namespace dptrace {
 
 struct WebAccess {
   std::optional<TlsContext> tls;   ///< none: plain HTTP
-  std::optional<BasicAuth> users;  ///< none: whoever comes
+  std::optional<BasicAuth> users;  ///< none: everybody may read
 };
 
 class WebAccessFile {
  public:
   explicit WebAccessFile(std::string path) : path_(std::move(path)) {}
 
-  /// As the files are now.
+  /// Reads the files as they are now.
   Result<WebAccess> load();
 
-  /// To be called now and then. Once the files have changed since the last load, and have been left
-  /// alone from one look to the next, what they say now. What was protected remains so: a file that
-  /// no longer asks for TLS or for passwords, as one that is half written, is an error.
+  /// To be called now and then. Returns new settings once the files have changed since the last
+  /// load, and have not changed again since the last call. What was protected stays protected: a
+  /// file that no longer asks for TLS or for passwords, as a half-written one, is an error.
   std::optional<Result<WebAccess>> renewed();
 
   /// A warning about what was loaded, given once.
@@ -41,7 +42,7 @@ class WebAccessFile {
   Stamps look() const;
 
   const std::string path_;
-  std::vector<std::string> named_;  // files that it named when it was last read
+  std::vector<std::string> named_;  // files that the configuration named when it was last read
   Stamps loaded_;
   Stamps seen_;
   bool has_tls_ = false;

@@ -26,7 +26,7 @@ Result<> take_version(int& into, const YamlNode& value) {
   return {};
 }
 
-// As OpenSSL wants lists.
+// Joins the names to a list as OpenSSL wants it.
 template <typename Find>
 Result<> take_names(std::string& into, const YamlNode& value, Find find) {
   if (auto list = words(value); !list) return tl::unexpected(list.error());
@@ -90,7 +90,7 @@ constexpr YamlKey<TlsSettings> kTlsKeys[] = {
     {"client_ca", refuse_inline<TlsSettings>},
 };
 
-// Refuses settings that contradict each other, or would let in others than they seem to.
+// Refuses settings that contradict each other, or would let in other clients than they seem to.
 Result<> check(const TlsSettings& tls, std::size_t line) {
   using enum ClientAuth;
   const bool verifies = tls.client_auth == kVerifyIfGiven || tls.client_auth == kRequireAndVerify;
@@ -140,7 +140,7 @@ Result<> take_users(WebConfig& config, const YamlNode& value) {
                       "leave it out");
   }
   for (const auto& [name, hash] : value.entries) {
-    // The name ends at the colon where it comes in a request.
+    // In a request the name ends at the first colon, so it cannot have one.
     if (name.empty() || name.find(':') != std::string::npos)
       return failure_at(hash.key_line, fmt::format("'{}' cannot be the name of a user", name));
     if (const auto wrong = bcrypt::wrong_with(hash.text); !wrong.empty())
@@ -180,7 +180,7 @@ constexpr YamlKey<WebConfig> kKeys[] = {
 };
 
 void start_from(const std::filesystem::path& folder, NamedFile& file) {
-  if (!file.path.empty()) file.path = folder / file.path;  // an absolute one stays what it is
+  if (!file.path.empty()) file.path = folder / file.path;  // an absolute path stays as it is
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ class Parser {
 
   Result<YamlNode> take(const yaml_node_t& node) {
     const auto line = node.start_mark.line + 1;
-    // The parser resolves aliases: a node that is met again is one, or leads to itself.
+    // The parser resolves aliases, so a node that is met again is an alias, or leads to itself.
     if (!taken_.insert(&node).second) return failure_at(line, "anchors are not supported");
     YamlNode taken;
     taken.line = line;

@@ -1,5 +1,5 @@
-// A YAML document as a tree that knows its lines. For settings: what could be read in two ways, as
-// a key that is there twice, is refused.
+// YamlNode is a YAML document as a tree that knows its lines. It is for settings, so text that
+// could be read in two ways, as a key that occurs twice, is refused.
 #pragma once
 
 #include <string>
@@ -17,16 +17,16 @@ struct YamlNode {
 
   Kind kind = Kind::kScalar;
   std::size_t line = 0;      ///< from 1
-  std::size_t key_line = 0;  ///< of the key that it is the value of
-  std::string text;          ///< a scalar's; empty also where there is no value
+  std::size_t key_line = 0;  ///< line of the key whose value it is
+  std::string text;          ///< text of a scalar; empty also when there is no value
   std::vector<YamlNode> items;
   std::vector<Entry> entries;
 };
 
-/// An error of settings, which a reader of the file finds by the line: `12: what is wrong`.
+/// An error in settings, whose line lets a reader find it in the file: `12: what is wrong`.
 tl::unexpected<Error> failure_at(std::size_t line, std::string_view what);
 
-/// Exactly one document, without anchors. Errors are as failure_at() writes them.
+/// Parses exactly one document, without anchors. Errors have the form that failure_at() writes.
 Result<YamlNode> parse_yaml(std::string_view text);
 
 }  // namespace dptrace

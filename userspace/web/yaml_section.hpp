@@ -1,5 +1,5 @@
-// A section of settings in YAML: its keys, each with what takes its value. A key that is not among
-// them is an error, and errors say which key of which line they are about.
+// A section of settings in YAML has keys, each with a function that takes its value. An unknown key
+// is an error, and errors say which key of which line they are about.
 #pragma once
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ struct YamlKey {
   Result<> (*take)(Into& into, const YamlNode& value);
 };
 
-/// `section`: as it is called.
+/// Takes all keys of a section. `section` is its name for errors.
 template <typename Into>
 Result<> take_keys(std::span<const YamlKey<std::type_identity_t<Into>>> keys,
                    const std::string& section, Into& into, const YamlNode& map) {
@@ -46,12 +46,12 @@ Result<> take_keys(std::span<const YamlKey<std::type_identity_t<Into>>> keys,
   return {};
 }
 
-/// Values of a key, each with an error that says what would be one.
+/// These read the value of a key; an error says what would be a value.
 Result<std::string> word(const YamlNode& value);
 Result<bool> yes_or_no(const YamlNode& value);
 Result<std::vector<std::string>> words(const YamlNode& value);
 
-/// One of the words that `find` knows, and lists (`accepted`).
+/// Reads one of the words that `find` knows and lists (`accepted`).
 template <typename Find>
 auto known_word(const YamlNode& value, Find find)
     -> Result<typename decltype(find(std::string_view()))::value_type> {

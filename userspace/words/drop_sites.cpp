@@ -32,8 +32,8 @@ constexpr std::string_view kQueueReader =
 constexpr std::string_view kRawCopy =
     "no ping socket; usual where a raw socket has already taken a copy";
 
-// Each sentence names all that the function's drops on 5.10, 6.1, 6.12 and 7.2 were seen or read to
-// mean.
+// Each sentence names everything that the function's drops mean on 5.10, 6.1, 6.12 and 7.2, as they
+// were seen or as the sources say.
 constexpr std::array<Site, 57> kSites = {{
     {"ip_error", "no route, forwarding off on the ingress device, or a route that refuses"},
     {"ip_rcv_finish_core", "source refused: reverse path filter or martian source"},

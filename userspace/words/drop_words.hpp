@@ -1,4 +1,4 @@
-// A kind of drop in words.
+// These functions put a kind of drop into words.
 #pragma once
 
 #include <cstdint>
@@ -21,22 +21,24 @@ void append_drop_protocol(Buffer& out, const DropKind& kind);
 /// `closed by its reader`, `no loss: for others`.
 std::string_view end_words(End end);
 
-/// As JSON and metrics name it: `udp`, `icmpv6`, `132`, `arp`, `0x88cc`; empty: not a packet.
+/// The name in JSON and metrics: `udp`, `icmpv6`, `132`, `arp`, `0x88cc`; empty when it is no
+/// packet.
 std::string drop_protocol_name(const DropKind& kind);
 
-/// In place of reason, location and protocol of a row that is `folded`.
+/// These words stand for the reason, location and protocol of a row that is `folded`.
 inline constexpr std::string_view kFoldedWords = "other kinds, not told apart";
 
-/// As append_interface() says it, or `no interface`.
+/// The words of append_interface(), or `no interface`.
 void append_drop_interface(Buffer& out, InterfaceId id, const Names& names, const View& view);
 
-/// `namespace/name`, or the address.
+/// The pod's `namespace/name`, or the address.
 void append_drop_pod(Buffer& out, const Address& address, const Names& names, std::uint64_t at_ns);
 
-/// Of a loss whose reason says nothing: `ip_error: no route, ...`; empty where nothing is known.
+/// A sentence about a loss whose reason says nothing: `ip_error: no route, ...`; empty when nothing
+/// is known.
 std::string drop_site_words(const DropRow& row, const Names& names);
 
-/// `12:00:01`; of another day than `now`, `Nov 20`.
+/// `12:00:01`, or `Nov 20` on another day than that of `now_ns`.
 std::string time_words(std::uint64_t time_ns, std::uint64_t now_ns, const Names& names);
 
 /// `2026-11-20 12:00:01`.

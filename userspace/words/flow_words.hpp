@@ -1,4 +1,4 @@
-// The flow in words: `ICMP echo reply 10.244.19.28 → 10.244.6.0 id 11493 seq 1, 84 bytes`.
+// A flow in words is `ICMP echo reply 10.244.19.28 → 10.244.6.0 id 11493 seq 1, 84 bytes`.
 #pragma once
 
 #include "dptrace/event.h"
@@ -7,19 +7,19 @@
 
 namespace dptrace {
 
-/// The words, and where they may be broken when a line has no room for all.
+/// The words, and the places where they may be broken when a line has no room for all of them.
 struct FlowWords {
   Buffer text;
   std::size_t destination = 0;  ///< where ` → 10.244.6.0` starts
   std::size_t details = 0;      ///< where ` id 11493 seq 1` starts
 };
 
-/// Replaces what `words` held.
-/// With the pods that had the addresses at `at_ns` (CLOCK_MONOTONIC).
+/// Replaces what `words` held. Tells also the pods that had the addresses at `at_ns`
+/// (CLOCK_MONOTONIC, ns).
 void write_flow(FlowWords& words, const dpt_flow& flow, const Names& names, std::uint64_t at_ns);
 
-/// The tuple after NAT: `10.1.2.2:8080 (default/web) → 10.244.1.2:40112`. What is as `before` is
-/// told without its pod, since that was told already. `before` may be null.
+/// The tuple after NAT: `10.1.2.2:8080 (default/web) → 10.244.1.2:40112`. An end that is the same
+/// in `before` is told without its pod, since that was told already. `before` may be null.
 void append_new_tuple(Buffer& out, const dpt_flow& flow, const dpt_flow* before, const Names& names,
                       std::uint64_t at_ns);
 

@@ -28,12 +28,13 @@ bool is_node(std::uint32_t inode, const Names& names, std::uint64_t at_ns) {
   return netns != nullptr && netns->is_node;
 }
 
-// The node's own port on Open vSwitch, such as antrea-gw0: no bridge and no pod.
+// True for the node's own port on Open vSwitch, such as antrea-gw0, which is neither a bridge nor a
+// pod's.
 bool is_port_of_node(const Interface& interface) {
   return interface.role == Role::kOther && interface.kind == "openvswitch";
 }
 
-/// `peer`: the netns at the other end, 0 where that tells nothing.
+/// `peer` is the netns at the other end, 0 when that tells nothing.
 void append_role(Buffer& out, const Interface& interface, std::uint32_t peer, const Names& names,
                  std::uint64_t at_ns) {
   const bool is_pair_with_node =
@@ -149,7 +150,7 @@ void append_interface(Buffer& out, InterfaceId id, const Names& names, const Vie
   const Interface* interface = names.interface(id, view.at_ns);
   if (interface != nullptr) {
     append_name(out, interface->name);
-    // In a pod's netns the pod says more than the role of its device.
+    // In a pod's netns, the pod says more than the role of its device.
     const bool in_pod = elsewhere && !names.pod_of_netns(id.netns, view.at_ns).empty();
     const bool tells_peer = !elsewhere || is_node(id.netns, names, view.at_ns);
     if (!in_pod && view.roles)

@@ -41,7 +41,7 @@ void append_copies(Buffer& out, const LossGroup& group) {
   }
 }
 
-/// The hop that the drop is, and the one before it; null where there is none.
+/// The hop that the drop is, and the hop before it; null when there is none.
 struct Ending {
   const Hop* hop = nullptr;
   const Hop* before = nullptr;
@@ -62,7 +62,7 @@ Ending ending_of(const Packet& packet, const Drop& drop) {
 void append_group(Buffer& out, const LossGroup& group, const Packet& packet, const Names& names) {
   const Drop& drop = group.first();
   append_place(out, "at", drop.interface, names, view_of(packet, drop.time_ns, names));
-  // NAT's work between the last hook that was seen and the drop is told here or nowhere.
+  // A translation between the last hook that was seen and the drop is told here or nowhere.
   const auto [hop, before] = ending_of(packet, drop);
   if (hop != nullptr && before != nullptr && is_translated(*hop, before)) {
     append(out, ", now ");

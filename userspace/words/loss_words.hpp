@@ -1,4 +1,4 @@
-// Where and why a packet, or a part or copy of it, was lost, in words.
+// These functions put into words where and why a packet, or a part or copy of it, was lost.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace dptrace {
 
-/// `DROPPED at eth0 (uplink), in IPIP 192.168.56.11 → 192.168.56.12: NETFILTER_DROP in
-/// nft_do_chain+0x40f, 2 of 18 segments (seq 1448–4343)`, of the drop that decided; no newline.
+/// The drop that decided, without a newline: `DROPPED at eth0 (uplink), in IPIP 192.168.56.11 →
+/// 192.168.56.12: NETFILTER_DROP in nft_do_chain+0x40f, 2 of 18 segments (seq 1448–4343)`.
 void append_drop(Buffer& out, const Packet& packet, const Names& names, const Paint& paint);
 
 /// Appends the other losses of the packet, a line for each place and reason, copies first: `DROPPED
@@ -20,16 +20,16 @@ void append_drop(Buffer& out, const Packet& packet, const Names& names, const Pa
 void append_other_losses(Buffer& out, const Packet& packet, const Names& names, const Paint& paint,
                          bool verbose);
 
-/// Lines below that of a drop: what is known of the function where the reason says nothing;
-/// verbose: the stack.
+/// Appends lines below that of a drop: what is known of the function when the reason says nothing
+/// and, with `verbose`, the stack.
 void append_drop_details(Buffer& out, const Drop& drop, const Names& names, const Paint& paint,
                          bool verbose);
 
-/// ` at eth0 (uplink)`; nothing where the device is not known.
+/// ` at eth0 (uplink)`; nothing when the device is not known.
 void append_place(Buffer& out, std::string_view word, InterfaceId id, const Names& names,
                   const View& view);
 
-/// Is this hop the end that the lines of losses tell of?
+/// True when this hop is the end of which the lines of losses tell.
 bool is_told_as_loss(const Packet& packet, const Hop& hop);
 
 }  // namespace dptrace

@@ -37,7 +37,8 @@ std::string_view part_word(Part::Kind kind, std::size_t count) {
   return count == 1 ? "fragment" : "fragments";
 }
 
-/// Segments of UDP, as QUIC sends them in one call, have no numbers but their place.
+/// Only TCP segments have sequence numbers: those of UDP, as QUIC sends several in one call, have
+/// only their place.
 bool has_sequence(const Part& part, const Packet& packet) {
   return part.kind == Part::Kind::kSegment && packet.flow().protocol == IPPROTO_TCP;
 }
@@ -47,13 +48,13 @@ void append_range(Buffer& out, const Part& part, const Packet& packet) {
   if (part.length == 0) {
     fmt::format_to(fmt::appender(out), "{}", part.offset);
   } else {
-    // Sequence numbers begin again at 0.
+    // Sequence numbers wrap to 0.
     fmt::format_to(fmt::appender(out), "{}–{}", part.offset,
                    static_cast<std::uint32_t>(part.offset + part.length - 1));
   }
 }
 
-/// In order of where they are in the packet, each once.
+/// The parts in the order of their place in the packet, each of them once.
 std::vector<Part> parts_of(const LossGroup& group, const Packet& packet) {
   std::vector<Part> parts;
   for (const Drop* drop : group.drops) parts.push_back(*drop->part);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kInetHooks = {"PREROUTING", "INPUT",       "FORWARD",
                                                         "OUTPUT",     "POSTROUTING", "INGRESS"};
-// NF_ARP_* and NF_NETDEV_* count anew from 0.
+// NF_ARP_* and NF_NETDEV_* have numbers of their own, from 0.
 constexpr std::array<std::string_view, 3> kArpHooks = {"INPUT", "OUTPUT", "FORWARD"};
 constexpr std::array<std::string_view, 2> kNetdevHooks = {"INGRESS", "EGRESS"};
 

@@ -46,7 +46,7 @@ struct IcmpRow {
   std::string_view words;
 };
 
-// RFC 792, RFC 1122, RFC 1191, RFC 1812.
+// These types and codes are those of RFC 792, RFC 1122, RFC 1191 and RFC 1812.
 constexpr std::array<IcmpRow, 30> kIcmpRows = {{
     {0, kAnyCode, "echo reply"},
     {3, kAnyCode, "destination unreachable"},
@@ -80,7 +80,7 @@ constexpr std::array<IcmpRow, 30> kIcmpRows = {{
     {43, kAnyCode, "extended echo reply"},
 }};
 
-// RFC 4443, RFC 2710, RFC 4861, RFC 3810.
+// These types and codes are those of RFC 4443, RFC 2710, RFC 4861 and RFC 3810.
 constexpr std::array<IcmpRow, 27> kIcmpv6Rows = {{
     {1, kAnyCode, "destination unreachable"},
     {1, 0, "no route"},

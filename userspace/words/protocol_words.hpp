@@ -1,4 +1,4 @@
-// IP protocols, TCP flags and ICMP messages by name.
+// These functions name IP protocols, TCP flags and ICMP messages.
 #pragma once
 
 #include <array>
@@ -14,14 +14,14 @@ struct ProtocolName {
   std::string_view words;  ///< `ICMPv6`
 };
 
-/// Null for a protocol without a name here.
+/// The names of a protocol; null when it has none here.
 const ProtocolName* protocol_name(std::uint8_t number);
 
 struct TcpFlag {
   std::uint8_t bit;
   std::string_view name;
 };
-/// In the order people say them: `SYN ACK`, `FIN ACK`.
+/// The flags, in the order in which people say them: `SYN ACK`, `FIN ACK`.
 std::span<const TcpFlag> tcp_flags();
 inline constexpr std::uint8_t kTcpAck = 0x10;
 

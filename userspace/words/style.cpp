@@ -10,10 +10,10 @@ constexpr std::array<std::string_view, 6> kCodes = {"\x1b[1m",  "\x1b[2m",  "\x1
                                                     "\x1b[32m", "\x1b[33m", "\x1b[36m"};
 constexpr std::string_view kReset = "\x1b[0m";
 
-/// A byte of a UTF-8 character after its first.
+/// True for a byte of a UTF-8 character after its first.
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-/// Where a line may be broken: at a space behind a comma or before one of these.
+/// A line may be broken at a space that follows a comma or begins one of these.
 constexpr std::array<std::string_view, 7> kPhraseBegins = {" at ",   " in ", " by ", " after ",
                                                            " with ", " (",   " → "};
 
@@ -77,7 +77,7 @@ void append_wrapped(Buffer& out, std::string_view line, std::size_t indent) {
       out.push_back('\n');
       append_spaces(out, indent);
       used = indent;
-      phrase.remove_prefix(1);  // its space
+      phrase.remove_prefix(1);  // the space at its front
     }
     append(out, phrase);
     used += columns(phrase);

@@ -1,4 +1,4 @@
-// The buffer lines are made in, their colours, and how many columns they take.
+// Lines are made in a buffer, have colours, and take columns.
 #pragma once
 
 #include <fmt/format.h>
@@ -29,14 +29,15 @@ class Paint {
 
 void append(Buffer& out, std::string_view text);
 void append_spaces(Buffer& out, std::size_t count);
-/// Names that others chose (devices, namespaces): whatever a terminal could take for a command
-/// becomes `?`.
+/// Appends a name that others chose (devices, namespaces). Whatever a terminal could take for a
+/// command becomes `?`.
 void append_name(Buffer& out, std::string_view name);
 
-/// Breaks a line that is too wide for the screen between phrases; what follows begins at `indent`.
+/// Appends a line; breaks it between phrases when it is too wide for the screen. What follows a
+/// break begins at `indent`.
 void append_wrapped(Buffer& out, std::string_view line, std::size_t indent);
 
-/// Columns on a terminal: UTF-8 characters, colour codes not counted.
+/// The columns that a text takes on a terminal: UTF-8 characters, without colour codes.
 std::size_t columns(std::string_view text);
 
 inline std::string_view view(const Buffer& buffer) { return {buffer.data(), buffer.size()}; }

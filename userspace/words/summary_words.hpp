@@ -1,4 +1,4 @@
-// The figures at the end of a trace, in words.
+// append_summary() puts the figures at the end of a trace into words.
 #pragma once
 
 #include "model/summary.hpp"

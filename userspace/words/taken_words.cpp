@@ -14,8 +14,8 @@ namespace dptrace {
 
 namespace {
 
-// Hook functions that run rules, by how their names begin: through 6.2 each table of iptables has
-// its own, and NAT's run the rules of its chains.
+// These are the beginnings of the names of hook functions that run rules. Through 6.2 each table of
+// iptables has its own hook function, and those of NAT run the rules of its chains.
 constexpr std::array<std::string_view, 8> kRuleFunctions = {
     "nft_do_chain", "ipt_do_table", "ip6t_do_table", "iptable_",
     "ip6table_",    "nf_nat_ipv4_", "nf_nat_ipv6_",  "nf_nat_inet_"};
@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 8> kRuleFunctions = {
 constexpr std::array<std::string_view, 3> kReassembling = {"ipv4_conntrack_defrag", "ipv6_defrag",
                                                            "nf_ct_frag6_gather"};
 
-// Devices that encrypt what they are given; what comes out is another packet.
+// Devices of these kinds encrypt what they are given; what comes out is another packet.
 constexpr std::array<std::string_view, 6> kEncryptingKinds = {"wireguard", "xfrm",   "vti",
                                                               "vti6",      "macsec", "ovpn"};
 
@@ -37,13 +37,14 @@ bool runs_rules(std::string_view function) {
                      [&](std::string_view prefix) { return function.starts_with(prefix); });
 }
 
-// NFQUEUE works nowhere else; in the netdev family a rule that takes a packet sends it elsewhere.
+// NFQUEUE works only in these families. In the netdev family a rule that takes a packet sends it
+// elsewhere.
 bool has_queues(std::uint8_t family) {
   return family == NFPROTO_INET || family == NFPROTO_IPV4 || family == NFPROTO_IPV6 ||
          family == NFPROTO_BRIDGE;
 }
 
-// It takes handshakes, and works at these two hooks alone.
+// SYNPROXY takes handshakes, and works at these two hooks only.
 bool may_be_synproxy(const Hop& hop) {
   const bool may_be_tcp = hop.flow.family == 0 || hop.flow.protocol == IPPROTO_TCP;
   const std::uint8_t hook = hop.netfilter->hook;

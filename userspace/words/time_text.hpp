@@ -1,4 +1,4 @@
-// Times and durations as text.
+// TimeText writes times as text; append_duration() writes durations.
 #pragma once
 
 #include <array>
@@ -9,7 +9,8 @@
 
 namespace dptrace {
 
-/// Writes points of time; keeps the text of the last second, since most packets share it.
+/// TimeText writes points of time. It keeps the text of the last second, since most packets share
+/// it.
 class TimeText {
  public:
   enum class Form : std::uint8_t {

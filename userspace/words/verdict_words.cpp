@@ -36,7 +36,7 @@ void append_unfinished(Buffer& out, const Packet& packet, const Names& names, co
   append_duration(out, packet.duration_ns());
 }
 
-/// Of a packet that went to many, the last hop may be another copy's.
+/// The device by which the packet left. When it went to many, the last hop may be another copy's.
 InterfaceId left_by(const Packet& packet) {
   const auto copy =
       std::find_if(packet.copies.begin(), packet.copies.end(),
@@ -44,7 +44,7 @@ InterfaceId left_by(const Packet& packet) {
   return copy == packet.copies.end() ? packet.hops.back().interface : copy->interface;
 }
 
-/// ` (1 of 2 copies)`: how many ended as the packet did.
+/// ` (1 of 2 copies)`: the number of copies that ended as the packet did.
 void append_copies(Buffer& out, const Packet& packet) {
   if (packet.copies.empty()) return;
   const auto alike =
@@ -96,7 +96,8 @@ void append_end(Buffer& out, const Packet& packet, const Names& names, const Pai
       if (packet.drop) {
         append_drop(out, packet, names, paint);
         append(out, ", after ");
-        // Its other parts may have gone on.
+        // The time of the drop counts here, because other parts of the packet may have gone on
+        // after it.
         append_duration(out, std::max(packet.drop->time_ns, packet.start_ns()) - packet.start_ns());
         return;
       }

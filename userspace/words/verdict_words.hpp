@@ -1,4 +1,4 @@
-// The end of a packet's way in words.
+// append_verdict() puts the end of a packet's way into words.
 #pragma once
 
 #include "model/names.hpp"
@@ -7,8 +7,8 @@
 
 namespace dptrace {
 
-/// The last line of a packet's block and, for a drop, what else is known of it; each line ends with
-/// a newline.
+/// Appends the last line of a packet's block and, for a drop, what else is known of it. Each line
+/// ends with a newline.
 void append_verdict(Buffer& out, const Packet& packet, const Names& names, const Paint& paint,
                     bool verbose);
 

@@ -1,6 +1,7 @@
 /* The program at nf_hook_slow tells which netfilter hooks were run for a packet, with what verdict, and which of the
  * functions decided.
  */
+#include "../lib/decided.bpf.h"
 #include "../lib/dropped.bpf.h"
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
@@ -309,6 +310,7 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 	__builtin_memset(&record->hop.flow, 0, sizeof(record->hop.flow));
 	__builtin_memset(&record->hop.tunnel, 0, sizeof(record->hop.tunnel));
 	emit__submit(record);
+	decided__tell(place.skb, last->key, last->time_ns);
 	return 0;
 }
 

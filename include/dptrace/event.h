@@ -17,6 +17,7 @@ enum dpt_event_kind {
 	DPT_EVENT_DEVICE = 4,
 	DPT_EVENT_END = 5,  /* an skb of ours was consumed */
 	DPT_EVENT_LOST = 6, /* written by user space: hops may be missing */
+	DPT_EVENT_RULE = 7, /* the rule that dropped a packet */
 };
 
 enum dpt_hop_flag {
@@ -40,9 +41,24 @@ enum dpt_tunnel_kind {
 	DPT_TUNNEL_GRE = 4,
 };
 
+/* Where rules are kept. */
+enum dpt_ruleset {
+	DPT_RULESET_XTABLES = 1, /* iptables-legacy, ip6tables-legacy */
+	DPT_RULESET_NFTABLES = 2,
+	DPT_RULESET_EBTABLES = 3, /* ebtables-legacy */
+};
+
+enum dpt_rule_flag {
+	DPT_RULE_POLICY = 1,   /* no rule decided, but the policy of the chain that the hook calls */
+	DPT_RULE_ONE_OF = 2,   /* each rule of .path may be the one: what the program saw does not tell them apart */
+	DPT_RULE_REJECTED = 4, /* the sender was told, by an ICMP error or a TCP reset */
+};
+
 enum {
 	DPT_STACK_DEPTH = 16,
 	DPT_NAME_LENGTH = 16,
+	DPT_RULE_PATH = 16,
+	DPT_RULE_NAME = 32,
 };
 
 /* struct dpt_event begins every record. */
@@ -165,6 +181,31 @@ struct dpt_device {
 	__u16 reserved;
 };
 
+/* struct dpt_rule tells which rule dropped a packet. It comes behind the packet's drop and its record of the netfilter
+ * hook, and has the time of that drop. A rule is known by a number: its place in the table from 0 on, all chains
+ * counted (xtables, ebtables), or its handle (nftables).
+ */
+struct dpt_rule {
+	struct dpt_event event;
+	__u64 skb;
+	__u64 key;
+	__u64 revision; /* of the rules in force: address of the table's xt_table_info, or the generation of nftables */
+	__u64 table;	/* address of the table (xtables, ebtables), handle of the table (nftables) */
+	__u64 chain;	/* nftables: handle of the chain that decided, 0: not known */
+	__u32 netns;
+	__u32 rules;	    /* xtables, ebtables: number of rules of the table */
+	__u8 ruleset;	    /* enum dpt_ruleset */
+	__u8 family;	    /* NFPROTO_* of the table */
+	__u8 hook;	    /* NF_INET_* */
+	__u8 flags;	    /* enum dpt_rule_flag */
+	__u8 path_length;   /* rules in .path */
+	__u8 path_is_whole; /* 0: rules between may be missing, at the beginning or beyond DPT_RULE_PATH */
+	__u16 reserved;
+	char table_name[DPT_RULE_NAME];
+	char chain_name[DPT_RULE_NAME]; /* nftables: of the chain that decided; cut off when it is longer */
+	__u64 path[DPT_RULE_PATH];	/* rules that led to the end; the last one decided, unless a policy did */
+};
+
 static_assert(sizeof(struct dpt_event) == 16, "wire size");
 static_assert(sizeof(struct dpt_flow) == 60, "wire size");
 static_assert(sizeof(struct dpt_tunnel) == 40, "wire size");
@@ -174,3 +215,4 @@ static_assert(sizeof(struct dpt_netfilter) == 168, "wire size");
 static_assert(sizeof(struct dpt_end) == 40, "wire size");
 static_assert(sizeof(struct dpt_lost) == 32, "wire size");
 static_assert(sizeof(struct dpt_device) == 64, "wire size");
+static_assert(sizeof(struct dpt_rule) == 264, "wire size");

@@ -105,4 +105,21 @@ inline dpt_netfilter netfilter(Where where, const dpt_flow& flow, std::uint64_t 
   return record;
 }
 
+// The rule behind the drop of `skb` at `time_ns`.
+inline dpt_rule rule(std::uint64_t time_ns, std::uint64_t skb, std::uint64_t key) {
+  dpt_rule record{};
+  record.event = {DPT_EVENT_RULE, sizeof record, 0, time_ns};
+  record.skb = skb;
+  record.key = key;
+  record.ruleset = DPT_RULESET_XTABLES;
+  record.family = 2;
+  record.table = 0xffff888100000100;
+  record.revision = 0xffff888100000200;
+  record.table_name[0] = 'f';
+  record.path_length = 2;
+  record.path[0] = 4;
+  record.path[1] = 7;
+  return record;
+}
+
 }  // namespace dptrace::test

@@ -24,6 +24,37 @@ Result<> write(Writer& writer, const Record& record) {
 
 }  // namespace
 
+TEST_CASE("a recording keeps what the rules say, under numbers that are no addresses") {
+  const TemporaryFile file;
+  dpt_rule record{};
+  record.event = {DPT_EVENT_RULE, sizeof record, 0, 1};
+  record.skb = 0xffff8881034f2e00;
+  record.table = 0xffff888100000100;
+  record.revision = 0xffff888100000200;
+  record.path_length = 1;
+  record.path[0] = 7;
+  Names known = names();
+  const RuleText text = {"FORWARD", 3, "-j DROP", "", true};
+  known.rules[deciding_rule(record).id(7)] = text;
+  auto writer = Writer::create(file.path(), known, {});
+  REQUIRE(writer);
+  REQUIRE(write(*writer, record));
+  REQUIRE(writer->finish(Summary{}));
+  CHECK_FALSE(has_kernel_address(file.content()));
+
+  auto reader = Reader::open(file.path());
+  REQUIRE(reader);
+  const auto next = reader->next();
+  REQUIRE(next);
+  REQUIRE(*next);
+  dpt_rule read{};
+  REQUIRE((*next)->size() == sizeof read);
+  std::memcpy(&read, (*next)->data(), sizeof read);
+  const RuleText* found = reader->names().rule(deciding_rule(read).id(7));
+  REQUIRE(found != nullptr);
+  CHECK(*found == text);
+}
+
 TEST_CASE("a recording tells no address of the kernel, and which are the same") {
   const TemporaryFile file;
   constexpr std::uint64_t kSkb = 0xffff8881034f2e00;

@@ -317,6 +317,31 @@ TEST_CASE("a netfilter verdict stands before the drop it led to") {
   CHECK(hops[3].point == DPT_POINT_DROP);
 }
 
+TEST_CASE("a rule belongs to the drop of its skb and its time, and begins no packet") {
+  Bench bench;
+  bench.send(1000, echo_request(1), 7, 0xaaa);
+  bench.timeline.add(drop({5000, 0, kNode, 3, 0xaaa}, echo_request(1), 7, kIpError, 7));
+  bench.timeline.add(rule(5000, 0xaaa, 7));
+  bench.timeline.add(rule(6000, 0xaaa, 7));
+  bench.timeline.add(rule(5000, 0xbbb, 7));
+  bench.timeline.add(rule(5000, 0xaaa, 8));
+  bench.advance(kSecond);
+  REQUIRE(bench.packets.size() == 1);
+  REQUIRE(bench.packets[0].drop->rule);
+  CHECK(bench.packets[0].drop->rule->decided() == 7);
+  CHECK(bench.packets[0].drop->rule->table_name == "f");
+}
+
+TEST_CASE("a drop whose time no rule has is told without one") {
+  Bench bench;
+  bench.send(1000, echo_request(1), 7, 0xaaa);
+  bench.timeline.add(drop({5000, 0, kNode, 3, 0xaaa}, echo_request(1), 7, kIpError, 7));
+  bench.timeline.add(rule(4999, 0xaaa, 7));
+  bench.advance(kSecond);
+  REQUIRE(bench.packets.size() == 1);
+  CHECK_FALSE(bench.packets[0].drop->rule);
+}
+
 TEST_CASE("the stack of a free names the hook function where the probes did not") {
   Bench bench;
   bench.names.symbols[0x5000] = {"nft_do_chain", 0x4f00};

@@ -82,6 +82,12 @@ Result<Event> decode(std::span<const std::byte> record) {
       if (lost.since_ns > lost.event.time_ns) return malformed(event, "it ends before it begins");
       return Event(lost);
     }
+    case DPT_EVENT_RULE: {
+      if (record.size() != sizeof(dpt_rule)) return malformed(event, "wrong length");
+      const auto rule = copy_of<dpt_rule>(record);
+      if (rule.path_length > DPT_RULE_PATH) return malformed(event, "path too long");
+      return Event(rule);
+    }
     default:
       return malformed(event, "unknown kind");
   }

@@ -53,6 +53,11 @@ std::string_view Names::pod_of(InterfaceId id, std::uint64_t at_ns) const {
   return pod_of_netns(found->peer_netns, at_ns);
 }
 
+const RuleText* Names::rule(const RuleId& id) const {
+  const auto found = rules.find(id);
+  return found == rules.end() ? nullptr : &found->second;
+}
+
 void Names::begin_netns(std::uint32_t inode, std::uint64_t since_ns) {
   FormerNetns former;
   if (const auto entry = netns.extract(inode)) former.netns = std::move(entry.mapped());

@@ -10,6 +10,7 @@
 #include "model/address.hpp"
 #include "model/former.hpp"
 #include "model/interface.hpp"
+#include "model/rule.hpp"
 
 namespace dptrace {
 
@@ -48,6 +49,7 @@ struct Names {
   std::map<Address, std::string> pods;           ///< `namespace/name` by address
   std::map<std::uint32_t, std::string> reasons;  ///< drop reasons, without SKB_DROP_REASON_
   std::map<std::uint64_t, Symbol> symbols;       ///< key: the address that was looked up
+  std::map<RuleId, RuleText> rules;
   Former<std::uint32_t, FormerNetns> former_netns;
   Former<Address, std::string> former_pods;  ///< an empty name: the address was no pod's
 
@@ -63,6 +65,9 @@ struct Names {
   std::string_view pod_of_address(const Address& address, std::uint64_t at_ns) const;
   /// The pod that the interface is in, or whose veth it is the other end of.
   std::string_view pod_of(InterfaceId id, std::uint64_t at_ns) const;
+
+  /// What the rule says; null when it is not known.
+  const RuleText* rule(const RuleId& id) const;
 
   /// From `since_ns` on the number means another netns, of which nothing is known yet.
   void begin_netns(std::uint32_t inode, std::uint64_t since_ns);

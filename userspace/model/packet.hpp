@@ -10,6 +10,7 @@
 #include "dptrace/event.h"
 #include "model/address.hpp"
 #include "model/interface.hpp"
+#include "model/rule.hpp"
 
 namespace dptrace {
 
@@ -73,6 +74,7 @@ struct Drop {
   std::optional<Part> part;          ///< the part that died; nothing: the whole packet
   bool copy = false;                 ///< what died was a copy: of a flood, a multicast, a mirror
   std::optional<dpt_tunnel> tunnel;  ///< the packet died inside this outer one
+  std::optional<DecidingRule> rule;  ///< the rule that dropped it; nothing: none, or not known
 };
 
 /// The end of one of the copies of a packet that went to many: a flood, a multicast.

@@ -50,7 +50,18 @@ constexpr std::uint64_t kFormerNs = 300'000'000'000;
 }  // namespace
 
 Namer::Namer(Names& names, Symbols symbols)
-    : names_(names), symbols_(std::move(symbols)), start_ns_(monotonic_ns()) {}
+    : names_(names),
+      symbols_(std::move(symbols)),
+      rules_(names, [this](const RuleBook::Table& table) { return begin_reading(table); }),
+      start_ns_(monotonic_ns()) {}
+
+Result<Inquiry<Result<Rules>>> Namer::begin_reading(const RuleBook::Table& table) {
+  auto read = [table, revision = revision_] { return read_table(table, revision); };
+  if (table.netns == names_.home_netns) return Inquiry<Result<Rules>>::begin(std::move(read));
+  auto netns = netns_finder_.open(table.netns);
+  if (!netns) return tl::unexpected(netns.error());
+  return Inquiry<Result<Rules>>::begin(entering(std::move(*netns), std::move(read)));
+}
 
 void Namer::see(const Event& event) {
   if (const auto* device = std::get_if<dpt_device>(&event)) {
@@ -67,6 +78,8 @@ void Namer::see(const Event& event) {
     see_place({netfilter->hop.netns, netfilter->hop.ifindex});
     // The hook's address is that of the function itself, not one behind a call.
     if (netfilter->function != 0) name_address(netfilter->function, 1);
+  } else if (const auto* rule = std::get_if<dpt_rule>(&event)) {
+    rules_.see(*rule);
   }
 }
 

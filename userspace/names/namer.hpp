@@ -13,6 +13,7 @@
 #include "names/live_symbols.hpp"
 #include "names/naming_time.hpp"
 #include "names/pods.hpp"
+#include "names/rule_book.hpp"
 #include "node/netns.hpp"
 
 namespace dptrace {
@@ -24,6 +25,10 @@ class Namer {
   using OnLinks = std::function<void(std::uint32_t netns, const std::vector<Link>& links)>;
   /// `on_links` is called with all links of a netns whenever they were read.
   void on_links(OnLinks on_links) { on_links_ = std::move(on_links); }
+
+  /// `revision` tells the version of an xtables table that is in force; see read_table().
+  void on_revision(TableRevision revision) { revision_ = std::move(revision); }
+  RuleBook& rules() { return rules_; }
 
   /// Names what the event contains; to be called with every event before the timeline gets it.
   void see(const Event& event);
@@ -63,6 +68,7 @@ class Namer {
  private:
   void name_address(std::uint64_t address, std::uint64_t ahead = 0);
   void see_place(InterfaceId id);
+  Result<Inquiry<Result<Rules>>> begin_reading(const RuleBook::Table& table);
   void see_device(const dpt_device& device);
   /// `wanted` is the index of the device that is asked about.
   void describe(std::uint32_t netns, std::uint32_t wanted = 0);
@@ -90,6 +96,8 @@ class Namer {
   LiveSymbols symbols_;
   OnLinks on_links_ = [](std::uint32_t, const std::vector<Link>&) {};
   NetnsFinder netns_finder_;
+  TableRevision revision_ = [](std::uint64_t) { return std::nullopt; };
+  RuleBook rules_;
   Pods pods_;
   const std::uint64_t start_ns_;  ///< CLOCK_MONOTONIC; all events are later
   std::map<std::uint32_t, std::chrono::steady_clock::time_point> described_;

@@ -42,41 +42,73 @@ class NetnsVisit {
   bool counts_ = true;
 };
 
-/// Runs `function` on a thread of its own. The function returns a Result and owns all that it uses.
-/// When it takes longer than `patience` it goes on by itself, and the caller gets an error.
-template <typename Function>
-std::invoke_result_t<Function&> ask_within(std::chrono::milliseconds patience, Function function) {
-  using Answer = std::invoke_result_t<Function&>;
+/// An inquiry is a question that a thread of its own asks: its answer may be waited for, or looked
+/// for now and then. The thread goes on by itself when nobody waits any more.
+template <typename Answer>
+class Inquiry {
+ public:
+  /// Runs `function`, which returns an Answer and owns all that it uses. An error when as many
+  /// visits as are allowed are still under way.
+  template <typename Function>
+  static Result<Inquiry> begin(Function function) {
+    auto visit = NetnsVisit::begin();
+    if (!visit) return failure("the kernel is still busy with other network namespaces");
+    Inquiry inquiry;
+    std::thread([desk = inquiry.desk_, visit = std::move(visit),
+                 function = std::move(function)]() mutable {
+      Answer answer = function();
+      const std::scoped_lock lock(desk->mutex);
+      desk->answer = std::move(answer);
+      // Before the answer is seen, so that a caller who asks again at once finds room.
+      visit.reset();
+      desk->ready.notify_one();
+    }).detach();
+    return inquiry;
+  }
+
+  /// Returns the answer, once; nothing when it has not come within `patience`.
+  std::optional<Answer> within(std::chrono::milliseconds patience) {
+    std::unique_lock lock(desk_->mutex);
+    desk_->ready.wait_for(lock, patience, [&] { return desk_->answer.has_value(); });
+    return std::exchange(desk_->answer, std::nullopt);
+  }
+
+ private:
   struct Desk {
     std::mutex mutex;
     std::condition_variable ready;
     std::optional<Answer> answer;
   };
-  auto visit = NetnsVisit::begin();
-  if (!visit) return failure("the kernel is still busy with other network namespaces");
-  const auto desk = std::make_shared<Desk>();
-  std::thread([desk, visit = std::move(visit), function = std::move(function)]() mutable {
-    Answer answer = function();
-    const std::scoped_lock lock(desk->mutex);
-    desk->answer = std::move(answer);
-    visit.reset();  // before the answer is seen, so that a caller who asks again at once finds room
-    desk->ready.notify_one();
-  }).detach();
-  std::unique_lock lock(desk->mutex);
-  if (!desk->ready.wait_for(lock, patience, [&] { return desk->answer.has_value(); }))
-    return failure("the kernel takes too long to tell of a network namespace");
-  return std::move(*desk->answer);
+
+  std::shared_ptr<Desk> desk_ = std::make_shared<Desk>();
+};
+
+/// Runs `function` on a thread of its own. The function returns a Result and owns all that it uses.
+/// When it takes longer than `patience` it goes on by itself, and the caller gets an error.
+template <typename Function>
+std::invoke_result_t<Function&> ask_within(std::chrono::milliseconds patience, Function function) {
+  auto inquiry = Inquiry<std::invoke_result_t<Function&>>::begin(std::move(function));
+  if (!inquiry) return tl::unexpected(inquiry.error());
+  auto answer = inquiry->within(patience);
+  if (!answer) return failure("the kernel takes too long to tell of a network namespace");
+  return std::move(*answer);
 }
 
-/// Does what ask_within() does, but the thread enters `netns` first; the process stays where it is.
+/// `function`, but the thread that calls it enters `netns` first; the process stays where it is.
+template <typename Function>
+auto entering(OwnedFd netns, Function function) {
+  using Answer = std::invoke_result_t<Function&>;
+  return [netns = std::move(netns), function = std::move(function)]() mutable {
+    const auto entered = enter_netns(netns.get());
+    return entered ? function() : Answer(tl::unexpected<Error>(entered.error()));
+  };
+}
+
+/// Does what ask_within() does, but the thread enters `netns` first.
 template <typename Function>
 std::invoke_result_t<Function&> in_netns(OwnedFd netns, std::chrono::milliseconds patience,
                                          Function function) {
-  using Answer = std::invoke_result_t<Function&>;
-  return ask_within(patience, [netns = std::move(netns), function = std::move(function)]() mutable {
-    const auto entered = enter_netns(netns.get());
-    return entered ? function() : Answer(tl::unexpected<Error>(entered.error()));
-  });
+  return ask_within(patience, entering(std::move(netns), std::move(function)));
 }
 
 }  // namespace dptrace

@@ -11,6 +11,7 @@
 #include "words/flow_words.hpp"
 #include "words/netfilter_words.hpp"
 #include "words/protocol_words.hpp"
+#include "words/rule_words.hpp"
 #include "words/style.hpp"
 
 namespace dptrace {
@@ -91,6 +92,41 @@ void add_part(JsonLine& json, const Part& part) {
   });
 }
 
+// The place and text of one rule, inside an object.
+void add_rule_members(JsonLine& json, const DecidingRule& rule, std::uint64_t number,
+                      const Names& names) {
+  const RuleText* text = names.rule(rule.id(number));
+  add_if_known(json, "chain", text == nullptr || text->chain.empty() ? rule.chain : text->chain);
+  const bool is_policy = rule.is_policy() && number == rule.decided();
+  if (!is_policy && rule.ruleset == DPT_RULESET_NFTABLES) json.member("rule_handle", number);
+  if (!is_policy && text != nullptr && text->number != 0) json.member("rule_number", text->number);
+  if (is_policy) json.member("policy", true);
+  if (text == nullptr) return;
+  add_if_known(json, "rule", text->text);
+  if (text->changed) json.member("rules_changed", true);
+}
+
+void add_deciding_rule(JsonLine& json, const DecidingRule& rule, const Names& names) {
+  json.object("rule", [&] {
+    add_if_known(json, "family", netfilter_family(rule.family));
+    add_if_known(json, "hook", netfilter_hook(rule.family, rule.hook));
+    add_if_known(json, "table", rule.table_name);
+    if (!rule.is_one_of()) add_rule_members(json, rule, rule.decided(), names);
+    json.member("verdict", (rule.flags & DPT_RULE_REJECTED) != 0 ? "reject" : "drop");
+    if (!rule.is_one_of()) return;
+    json.array("one_of", [&] {
+      for (const std::uint64_t number : rule.path)
+        json.element([&] { add_rule_members(json, rule, number, names); });
+    });
+  });
+  const auto way = way_to(rule, names);
+  if (way.size() < 2) return;
+  json.array("path", [&] {
+    for (const std::uint64_t number : way)
+      json.element([&] { add_rule_members(json, rule, number, names); });
+  });
+}
+
 void add_drop_members(JsonLine& json, const Drop& drop, const Names& names) {
   add_reason(json, drop.reason, names);
   const std::uint64_t location = dropping_location(drop, names);
@@ -100,6 +136,7 @@ void add_drop_members(JsonLine& json, const Drop& drop, const Names& names) {
   if (drop.part) add_part(json, *drop.part);
   if (drop.copy) json.member("copy", true);
   if (drop.tunnel) add_tunnel(json, "tunnel", *drop.tunnel);
+  if (drop.rule) add_deciding_rule(json, *drop.rule, names);
   add_stack(json, "stack", drop, names);
 }
 

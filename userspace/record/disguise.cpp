@@ -76,9 +76,20 @@ void Disguise::apply(std::span<std::byte> record) {
       change(record, offsetof(dpt_end, skb), to_skb);
       change(record, offsetof(dpt_end, location), to_code);
       break;
+    case DPT_EVENT_RULE:
+      change(record, offsetof(dpt_rule, skb), to_skb);
+      change(record, offsetof(dpt_rule, table), to_code);
+      change(record, offsetof(dpt_rule, revision), to_code);
+      break;
     default:
       break;
   }
+}
+
+RuleId Disguise::rule(RuleId id) {
+  id.table = code(id.table);
+  id.revision = code(id.revision);
+  return id;
 }
 
 }  // namespace dptrace::record

@@ -23,6 +23,9 @@ class Disguise {
   /// while kRemembered others were seen may get a new number.
   std::uint64_t skb(std::uint64_t address);
 
+  /// The rule with its table and revision, which may be addresses, as numbers of code().
+  RuleId rule(RuleId id);
+
   /// Disguises all addresses of a record. A record of an unknown kind has none.
   void apply(std::span<std::byte> record);
 

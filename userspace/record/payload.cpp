@@ -56,6 +56,13 @@ Json interface_payload(const Interface& interface) {
           {"master", interface.master}};
 }
 
+Json rule_payload(const RuleId& id, const RuleText& rule) {
+  return {{"netns", id.netns},       {"ruleset", id.ruleset}, {"table", id.table},
+          {"revision", id.revision}, {"rule", id.number},     {"chain", rule.chain},
+          {"number", rule.number},   {"text", rule.text},     {"jump", rule.jump},
+          {"changed", rule.changed}};
+}
+
 /// Thrown when a member has another type than it should, or a number that is too large.
 struct WrongValue {};
 
@@ -125,6 +132,19 @@ Interface read_interface(const Json& json) {
   return interface;
 }
 
+void read_rule(const Json& json, Names& names) {
+  const RuleId id = {
+      required<std::uint32_t>(json, "netns"), required<std::uint8_t>(json, "ruleset"),
+      required<std::uint64_t>(json, "table"), required<std::uint64_t>(json, "revision"),
+      required<std::uint64_t>(json, "rule")};
+  RuleText& rule = names.rules[id];
+  read(json, "chain", rule.chain);
+  read(json, "number", rule.number);
+  read(json, "text", rule.text);
+  read(json, "jump", rule.jump);
+  read(json, "changed", rule.changed);
+}
+
 Netns read_netns(const Json& json) {
   Netns netns;
   read(json, "name", netns.name);
@@ -190,6 +210,7 @@ void read_all_names(const Json& json, Names& names) {
     read(entry, "name", symbol.name);
     read(entry, "start", symbol.start);
   });
+  each_of(json, "rules", [&](const Json& entry) { read_rule(entry, names); });
 }
 
 /// Parses a payload and hands it to `take`. False when the text is no JSON, or a type is not what
@@ -258,6 +279,9 @@ std::string new_names(const Names& names, Names& written, Disguise& disguise) {
     json["symbols"].push_back({{"address", disguise.code(address)},
                                {"name", disguised.name},
                                {"start", disguised.start}});
+  });
+  each_new(names.rules, written.rules, [&](const RuleId& id, const RuleText& rule) {
+    json["rules"].push_back(rule_payload(disguise.rule(id), rule));
   });
   return json.empty() ? std::string() : text_of(json);
 }

@@ -1,5 +1,7 @@
 #include "run/session.hpp"
 
+#include <algorithm>
+
 namespace dptrace {
 
 std::uint64_t time_of(const Event& event) {
@@ -25,13 +27,13 @@ void Session::take(const Event& event) {
   // apart from events.
   if (!std::holds_alternative<dpt_lost>(event)) {
     ++events_;
-    timeline_.advance(time_of(event), receiver_);
+    timeline_.advance(std::min(time_of(event), held_since_ns_), receiver_);
   }
   timeline_.add(event);
 }
 
 void Session::advance(std::uint64_t now_ns) {
-  timeline_.advance(now_ns, receiver_);
+  timeline_.advance(std::min(now_ns, held_since_ns_), receiver_);
   presenter_.flush();
 }
 

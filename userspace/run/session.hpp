@@ -16,6 +16,9 @@ class Session {
   Session(const ShowOptions& options, std::vector<Address> pods, const Names& names);
 
   void take(const Event& event);
+  /// Packets that end at `since_ns` (CLOCK_MONOTONIC) or later are not told before the next call:
+  /// their names are still looked for.
+  void hold_back(std::uint64_t since_ns) { held_since_ns_ = since_ns; }
   /// Shows the packets that are due; no event before `now_ns` may come any more.
   void advance(std::uint64_t now_ns);
   /// Shows the packets that are still on their way, and the summary. `figures` has the figures that
@@ -36,6 +39,7 @@ class Session {
   Presenter presenter_;
   Timeline::Receiver receiver_;
   std::uint64_t events_ = 0;
+  std::uint64_t held_since_ns_ = kLatest;
 };
 
 }  // namespace dptrace

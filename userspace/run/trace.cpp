@@ -107,6 +107,8 @@ class Trace {
       result = round(true);
     }
     if (result) result = round(false);  // takes what came until the end
+    namer_.rules().finish();
+    if (result && writer_) result = writer_->names(names_);
     loss_warning_.finish(capture_);
     Summary figures;
     figures.events_lost = capture_.lost();
@@ -147,6 +149,8 @@ class Trace {
     if (!polled) return polled;
     if (!result) return result;
     watch_node();  // before the packets of this round are told
+    namer_.rules().collect();
+    session_.hold_back(namer_.rules().awaited_since());
     if (writer_) {
       // Each round is written to the file completely, so that it survives a crash.
       if (auto written = writer_->names(names_); !written) return written;
@@ -196,6 +200,8 @@ class Trace {
     const auto event = decode(record);
     if (!event) return tl::unexpected(event.error());
     namer_.see(*event);
+    if (std::holds_alternative<dpt_rule>(*event))
+      session_.hold_back(namer_.rules().awaited_since());
     if (writer_) {
       if (auto written = writer_->events(record); !written) return written;
     }

@@ -157,11 +157,17 @@ Identity::Found Identity::find(const Sighting& seen) const {
 }
 
 Identity::Found Identity::find(std::uint64_t skb, std::uint64_t key) const {
+  const Found found = find_ended(skb, key);
+  if (found.live == nullptr || found.live->branches[found.branch].has_ended()) return {};
+  return found;
+}
+
+Identity::Found Identity::find_ended(std::uint64_t skb, std::uint64_t key) const {
   const auto found = skbs_.find(skb);
   if (found == skbs_.end()) return {};
   const auto [live, index] = found->second;
   const Branch& branch = live->branches[index];
-  if (branch.key != key || branch.has_ended()) return {};
+  if (branch.key != key) return {};
   return {Relation::kSameSkb, live, index, branch.range};
 }
 

@@ -36,6 +36,8 @@ class Identity {
   Found find(const Sighting& seen) const;
   /// The branch that has this skb and this content, if it has not ended.
   Found find(std::uint64_t skb, std::uint64_t key) const;
+  /// Does what find() does, and finds an skb also after its end.
+  Found find_ended(std::uint64_t skb, std::uint64_t key) const;
 
   /// Makes the branch, in its present state, known to find() by its skb, its content and its
   /// datagram or stream.

@@ -62,12 +62,18 @@ Drop drop_of(const dpt_drop& wire) {
   return drop;
 }
 
-// The hook function that dropped the packet, from the stack of the free at `time_ns` to which the
-// hook led; 0 when there is no such free, or its stack does not name the function.
-std::uint64_t decider_of(const Live& live, std::uint64_t time_ns, const Names& names) {
+// The drop of the packet at `time_ns`, to which a hook led; null when there is none.
+Drop* drop_at(Live& live, std::uint64_t time_ns) {
   const auto died = std::find_if(live.drops.rbegin(), live.drops.rend(),
                                  [&](const LiveDrop& one) { return one.drop.time_ns == time_ns; });
-  return died == live.drops.rend() ? 0 : deciding_location(died->drop, names);
+  return died == live.drops.rend() ? nullptr : &died->drop;
+}
+
+// The hook function that dropped the packet, from the stack of the free at `time_ns` to which the
+// hook led; 0 when there is no such free, or its stack does not name the function.
+std::uint64_t decider_of(Live& live, std::uint64_t time_ns, const Names& names) {
+  const Drop* drop = drop_at(live, time_ns);
+  return drop == nullptr ? 0 : deciding_location(*drop, names);
 }
 
 }  // namespace
@@ -78,6 +84,7 @@ void Timeline::add(const Event& event) {
   if (const auto* netfilter = std::get_if<dpt_netfilter>(&event)) add_netfilter(*netfilter);
   if (const auto* end = std::get_if<dpt_end>(&event)) add_end(*end);
   if (const auto* lost = std::get_if<dpt_lost>(&event)) add_lost(*lost);
+  if (const auto* rule = std::get_if<dpt_rule>(&event)) add_rule(*rule);
 }
 
 Timeline::Place Timeline::begin(const Sighting& seen) {
@@ -324,6 +331,12 @@ void Timeline::add_end(const dpt_end& wire) {
   drop.location = wire.location;
   drop.interface = place->last;
   place.live->drops.push_back({std::move(drop), place.branch});
+}
+
+void Timeline::add_rule(const dpt_rule& wire) {
+  const auto found = identity_.find_ended(wire.skb, wire.key);
+  if (found.live == nullptr) return;
+  if (Drop* drop = drop_at(*found.live, wire.event.time_ns)) drop->rule = deciding_rule(wire);
 }
 
 void Timeline::add_lost(const dpt_lost& wire) {

@@ -86,6 +86,7 @@ class Timeline {
   void add_netfilter(const dpt_netfilter& record);
   void add_end(const dpt_end& record);
   void add_lost(const dpt_lost& record);
+  void add_rule(const dpt_rule& record);
   bool brings_nothing(const Drop& drop, const dpt_flow& flow) const;
 
   void ask_listeners(Live& live) const;

@@ -6,6 +6,7 @@
 #include "words/drop_sites.hpp"
 #include "words/flow_words.hpp"
 #include "words/lost_parts.hpp"
+#include "words/rule_words.hpp"
 #include "words/verdict_words.hpp"
 
 namespace dptrace {
@@ -102,6 +103,7 @@ void append_drop_details(Buffer& out, const Drop& drop, const Names& names, cons
       out.push_back('\n');
     }
   }
+  if (drop.rule) append_rule(out, *drop.rule, names, paint);
   if (!verbose) return;
   for (const std::uint64_t address : dropping_stack(drop, names)) {
     append(out, kMoreIndent);

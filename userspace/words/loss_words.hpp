@@ -20,8 +20,8 @@ void append_drop(Buffer& out, const Packet& packet, const Names& names, const Pa
 void append_other_losses(Buffer& out, const Packet& packet, const Names& names, const Paint& paint,
                          bool verbose);
 
-/// Appends lines below that of a drop: what is known of the function when the reason says nothing
-/// and, with `verbose`, the stack.
+/// Appends lines below that of a drop: what is known of the function when the reason says nothing,
+/// the rule that dropped the packet and, with `verbose`, the stack.
 void append_drop_details(Buffer& out, const Drop& drop, const Names& names, const Paint& paint,
                          bool verbose);
 

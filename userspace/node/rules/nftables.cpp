@@ -1,0 +1,9 @@
+#include "node/rules/rules.hpp"
+
+namespace dptrace {
+
+Result<Rules> read_nftables(std::uint8_t /*family*/, const std::string& table) {
+  return failure("the rules of table " + table + " cannot be read yet");
+}
+
+}  // namespace dptrace

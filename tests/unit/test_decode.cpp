@@ -42,7 +42,7 @@ TEST_CASE("a hop without a tunnel ends before it") {
 TEST_CASE("a record of a wrong length is refused, whatever its kind") {
   auto record = drop({1, 0, 1, 2}, echo_request(1), 7, 0x1000, 3);
   record.hop.skb = 0;  // where a loss keeps its beginning
-  for (std::uint16_t kind = 0; kind < 8; ++kind) {
+  for (std::uint16_t kind = 0; kind < 9; ++kind) {
     for (std::uint16_t size = 0; size < sizeof record; ++size) {
       record.hop.event.kind = kind;
       record.hop.event.size = size;
@@ -52,7 +52,8 @@ TEST_CASE("a record of a wrong length is refused, whatever its kind") {
       const bool is_device = kind == DPT_EVENT_DEVICE && size == sizeof(dpt_device);
       const bool is_end = kind == DPT_EVENT_END && size == sizeof(dpt_end);
       const bool is_lost = kind == DPT_EVENT_LOST && size == sizeof(dpt_lost);
-      const bool is_right = is_hop || is_netfilter || is_device || is_end || is_lost;
+      const bool is_rule = kind == DPT_EVENT_RULE && size == sizeof(dpt_rule);
+      const bool is_right = is_hop || is_netfilter || is_device || is_end || is_lost || is_rule;
       CHECK(decode(bytes_of(record, size)).has_value() == is_right);
     }
   }
@@ -86,4 +87,13 @@ TEST_CASE("a device's name always ends") {
   const auto decoded = decode(bytes_of(device));
   REQUIRE(decoded);
   CHECK(std::strlen(std::get<dpt_device>(*decoded).name) == DPT_NAME_LENGTH - 1);
+}
+
+TEST_CASE("a rule whose path is longer than a record has room for is refused") {
+  dpt_rule rule{};
+  rule.event = {DPT_EVENT_RULE, sizeof rule, 0, 1};
+  rule.path_length = DPT_RULE_PATH;
+  CHECK(decode(bytes_of(rule, sizeof rule)));
+  rule.path_length = DPT_RULE_PATH + 1;
+  CHECK_FALSE(decode(bytes_of(rule, sizeof rule)));
 }

@@ -1,5 +1,6 @@
 #include "node/rules/nft_listing.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <vector>
@@ -49,6 +50,14 @@ struct Block {
   std::uint32_t rules = 0;
 };
 
+RuleText text_of(std::string_view chain, std::uint32_t number, std::string_view text) {
+  RuleText rule;
+  rule.chain = clean_name(chain);
+  rule.number = number;
+  rule.text = clean_name(text);
+  return rule;
+}
+
 class Listing {
  public:
   explicit Listing(std::size_t most) : most_(most) {}
@@ -96,13 +105,13 @@ class Listing {
       // `type filter hook input priority filter; policy drop;`
       auto policy = line.text.substr(at + 2);
       policy = policy.substr(0, policy.find(';'));
-      texts_[block.handle] = {clean_name(block.chain), 0, clean_name(policy)};
+      texts_[block.handle] = text_of(block.chain, 0, policy);
     }
   }
 
   void add_rule(Block& block, std::uint64_t handle, std::string_view text) {
     ++block.rules;
-    if (texts_.size() < most_) texts_[handle] = {clean_name(block.chain), block.rules, clean_name(text)};
+    if (texts_.size() < most_) texts_[handle] = text_of(block.chain, block.rules, text);
   }
 
   const std::size_t most_;

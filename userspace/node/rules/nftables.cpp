@@ -4,6 +4,7 @@
 #include <nftables/libnftables.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <memory>
 #include <mutex>

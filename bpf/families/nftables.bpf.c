@@ -279,8 +279,9 @@ static __always_inline bool nft__may_concern_us(struct sk_buff *skb, struct nf_h
 		return true;
 	if (!config.sees_devices || !BPF_CORE_READ(skb, skb_iif) || hook == NF_LOCAL_OUT)
 		return true;
-	return family != NFPROTO_BRIDGE && (hook == NF_PRE_ROUTING || hook == NF_POST_ROUTING ||
-					    BPF_CORE_READ_BITFIELD_PROBED((struct sk_buff___packet_type *)skb, pkt_type));
+	return family != NFPROTO_BRIDGE &&
+	       (hook == NF_PRE_ROUTING || hook == NF_POST_ROUTING ||
+		BPF_CORE_READ_BITFIELD_PROBED((struct sk_buff___packet_type *)skb, pkt_type));
 }
 
 /* Returns the traversal in whose nft_do_chain, or else whose expression, this kretprobe is: its stack pointer is behind

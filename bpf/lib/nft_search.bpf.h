@@ -1,5 +1,5 @@
-/* struct dpt_nft_traversal is the way of a packet through the rules of a base chain: which expressions made it jump, and
- * which one dropped it. An expression is part of a rule, which is searched for when the packet was dropped.
+/* struct dpt_nft_traversal is the way of a packet through the rules of a base chain: which expressions made it jump,
+ * and which one dropped it. An expression is part of a rule, which is searched for when the packet was dropped.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 #define NFT_HANDLE_MASK ((1ULL << 42) - 1)
 
 enum {
-	NFT_TRAVERSALS = 4,	/* traversals nest: `reject` sends a packet of its own */
-	NFT_JUMPS = 64,		/* the jumps that are kept, the last ones */
+	NFT_TRAVERSALS = 4,	 /* traversals nest: `reject` sends a packet of its own */
+	NFT_JUMPS = 64,		 /* the jumps that are kept, the last ones */
 	NFT_MAX_RULES = 1 << 17, /* the most rules of one chain that are searched */
-	NFT_BLOB_RULES = 8,	/* the rules are behind the size of the blob */
+	NFT_BLOB_RULES = 8,	 /* the rules are behind the size of the blob */
 	NFT_RULE_HEADER = 8,
 	NFT_BATCH = 32, /* before 5.17: pointers to rules that are read at once */
 };
@@ -32,21 +32,22 @@ struct dpt_nft_search {
 	__u64 chain;	  /* the chain that the expression is in, 0: not found */
 	__u64 handle;	  /* of the rule, 0: not found */
 	__u64 decider;	  /* the chain that the last rule is in */
-	__u32 newest; /* the jump, from 1 on, with which the search begins */
-	__u32 index;  /* the jump that led to .chain; 0: the base chain */
+	__u32 newest;	  /* the jump, from 1 on, with which the search begins */
+	__u32 index;	  /* the jump that led to .chain; 0: the base chain */
 	__u32 length;
 	__u32 is_whole;
 	/* Before 5.17: */
-	__u64 nearest;	  /* from a rule to the expression behind it, in bytes */
-	__u32 step;	  /* chains that were searched for this rule */
-	__u32 generation; /* 0, 1: which of the two arrays is searched */
-	__u64 batch;	  /* bytes that are read at once */
-	__u64 rules[NFT_BATCH];  /* pointers that were read */
+	__u64 nearest;		   /* from a rule to the expression behind it, in bytes */
+	__u32 step;		   /* chains that were searched for this rule */
+	__u32 generation;	   /* 0, 1: which of the two arrays is searched */
+	__u64 batch;		   /* bytes that are read at once */
+	__u64 rules[NFT_BATCH];	   /* pointers that were read */
 	__u64 path[DPT_RULE_PATH]; /* handles of rules, the last rule first */
 };
 
 struct dpt_nft_traversal {
-	__u64 packet; /* the address of the struct nft_pktinfo, which no other traversal has at the same time; 0: free */
+	__u64 packet; /* the address of the struct nft_pktinfo, which no other traversal has at the same time; 0: free
+		       */
 	__u64 skb;
 	__u64 state;
 	__u64 stack;	/* kprobes: the stack pointer at the entry of nft_do_chain */
@@ -243,7 +244,8 @@ static long nft__search_rule(__u32 step, __u32 *number)
 
 	if (!traversal)
 		return 1;
-	/* The header has a bit that marks the last rule, the size of the expressions in 12 bits, and the handle in 42. */
+	/* The header has a bit that marks the last rule, the size of the expressions in 12 bits, and the handle in 42.
+	 */
 	bpf_probe_read_kernel(&header, sizeof(header), (void *)traversal->search.at);
 	if (header & 1)
 		return 1;

@@ -1,6 +1,6 @@
-/* Before 5.17 a chain has an array of pointers to its rules, and each rule is in memory of its own. An expression belongs
- * to the rule that begins closest before it. There is no bpf_loop: one loop walks through the arrays of all chains, and
- * keeps all it knows in the traversal, so that the verifier sees the same state in each step.
+/* Before 5.17 a chain has an array of pointers to its rules, and each rule is in memory of its own. An expression
+ * belongs to the rule that begins closest before it. There is no bpf_loop: one loop walks through the arrays of all
+ * chains, and keeps all it knows in the traversal, so that the verifier sees the same state in each step.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 
 enum {
 	NFT_STEPS = 48,
-	NFT_RULE_510_HEADER = 16,      /* in struct nft_rule: behind the links of a list */
+	NFT_RULE_510_HEADER = 16, /* in struct nft_rule: behind the links of a list */
 	NFT_RULE_510_EXPRESSIONS = 24,
 };
 

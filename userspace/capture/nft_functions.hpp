@@ -7,10 +7,10 @@ namespace dptrace {
 
 struct NftFunction {
   const char* name;
-  const char* typed;      ///< the program where BTF tells the arguments; null: there is none
-  const char* at_entry;   ///< the program for a kprobe; null: there is none
-  const char* at_exit;    ///< the program for a kretprobe; null: there is none
-  bool is_essential;      ///< without it no rule is told
+  const char* typed;     ///< the program where BTF tells the arguments; null: there is none
+  const char* at_entry;  ///< the program for a kprobe; null: there is none
+  const char* at_exit;   ///< the program for a kretprobe; null: there is none
+  bool is_essential;     ///< without it no rule is told
 };
 
 /// The order is that of attaching: ends before beginnings.

@@ -52,8 +52,7 @@ std::optional<dpt_nft_layout> of_btf(const KernelBtf& btf, const Symbols& symbol
   const auto policy = btf.member_offset(module, "nft_base_chain", "policy");
   if (!chain || !policy) return {};
   layout.policy_before = *chain - *policy;
-  find_generation(layout, btf, symbols,
-                  btf.member_offset(module, "nftables_pernet", "base_seq"));
+  find_generation(layout, btf, symbols, btf.member_offset(module, "nftables_pernet", "base_seq"));
   return layout;
 }
 

@@ -1,6 +1,6 @@
 // NftProbes is the family that tells which rule of nftables dropped a packet. It has probes where
-// nf_tables begins and ends to run rules, and at the expressions that give verdicts, also of modules
-// that are loaded later.
+// nf_tables begins and ends to run rules, and at the expressions that give verdicts, also of
+// modules that are loaded later.
 #pragma once
 
 #include <optional>

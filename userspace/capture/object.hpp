@@ -31,7 +31,7 @@ struct LoadedObject {
   std::vector<HookFunction> by_fentry;  ///< hook functions whose entry a fentry program tells
   std::vector<HookFunction> by_kprobe;  ///< hook functions that the kprobe program probes
   NftKernel nft;
-  Refusals refusals;                    ///< what is not loaded, by its program or hook function
+  Refusals refusals;  ///< what is not loaded, by its program or hook function
 };
 
 /// Loads the object without the programs that this kernel does not take: each of these costs its

@@ -1,5 +1,5 @@
-// nft_generation() tells which version of all rules of nftables is in force in the network namespace
-// of the calling thread.
+// nft_generation() tells which version of all rules of nftables is in force in the network
+// namespace of the calling thread.
 #pragma once
 
 #include <cstdint>

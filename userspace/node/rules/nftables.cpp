@@ -56,8 +56,8 @@ bool is_plain(const std::string& name) {
     return std::isalnum(letter) != 0 || letter == '_' || letter == '-' || letter == '.' ||
            letter == '/' || letter == '\\';
   };
-  return !name.empty() && (std::isalpha(static_cast<unsigned char>(name.front())) != 0 ||
-                           name.front() == '_') &&
+  return !name.empty() &&
+         (std::isalpha(static_cast<unsigned char>(name.front())) != 0 || name.front() == '_') &&
          std::all_of(name.begin(), name.end(), is_allowed);
 }
 
@@ -67,8 +67,8 @@ Result<std::string> list_table(const std::string& command) {
   if (!context || nft_ctx_buffer_output(context.get()) != 0 ||
       nft_ctx_buffer_error(context.get()) != 0)
     return failure("libnftables has no memory");
-  nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_STATELESS |
-                                              NFT_CTX_OUTPUT_TERSE);
+  nft_ctx_output_set_flags(context.get(),
+                           NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE);
   if (nft_run_cmd_from_buffer(context.get(), command.c_str()) != 0)
     return failure(
         fmt::format("nft {}: {}", command, clean_name(nft_ctx_get_error_buffer(context.get()))));

@@ -58,7 +58,7 @@ std::optional<dpt_nft_layout> of_btf(const KernelBtf& btf, const Symbols& symbol
 
 // 5.10 has no BTF of modules. These are the offsets of its last releases, on machines of 64 bits.
 std::optional<dpt_nft_layout> of_5_10(const KernelBtf& btf, const Symbols& symbols) {
-  constexpr std::uint32_t kBeforeChains = 16, kListsAndGenerator = 72, kSeqInPernet = 112;
+  constexpr std::uint32_t kBeforeChains = 16, kListsAndGenerator = 72, kSeqInPernet = 120;
   const auto version = parse_kernel_version(kernel_release());
   const auto chains = btf.struct_size("rhltable");
   if (version != KernelVersion{5, 10} || !chains || !symbols.address(kEntry)) return {};

@@ -26,14 +26,14 @@ class NftTest(NodeTest):
 
     @classmethod
     def load(cls, rules):
-        in_netns(cls.nodes.n1, "nft", "-f", "-", input=rules)
+        in_netns(cls.nodes.n1, "nft", "-f", "-", input=re.sub(r"}[ \n]*}", "}\n}", rules))
 
     @classmethod
     def unload(cls, family="inet", table="dptrace_case"):
         in_netns(cls.nodes.n1, "nft", "delete", "table", family, table, check=False)
 
     def table(self, rules, family="inet"):
-        self.load(f"table {family} dptrace_case {{ {rules} }}")
+        self.load(f"table {family} dptrace_case {{\n{rules}\n}}\n")
         self.addCleanup(self.unload, family)
 
     def handle(self, comment, family="inet"):

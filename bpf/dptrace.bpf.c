@@ -5,5 +5,6 @@
 #include "families/kfree_skb.bpf.c"
 #include "families/lifetime.bpf.c"
 #include "families/netfilter.bpf.c"
+#include "families/nftables.bpf.c"
 #include "families/xfrm.bpf.c"
 #include "drops.bpf.c"

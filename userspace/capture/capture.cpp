@@ -40,12 +40,14 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   // The symbols are waited for as late as can be: before loading only where programs are made for
   // functions.
   Hooks hooks;
+  NftKernel nft;
   if (offers.tracing_functions) {
     if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
     hooks = {hook_functions(*symbols.wait(), *types), hook_caller(*symbols.wait())};
+    nft = NftKernel::ask(*types, *symbols.wait());
   }
   types.reset();
-  auto object = load_object(settings, offers, hooks);
+  auto object = load_object(settings, offers, hooks, nft);
   if (!object) return tl::unexpected(object.error());
 
   std::unique_ptr<Capture> capture(new Capture(settings));

@@ -88,6 +88,11 @@ Families::Families(LoadedObject& object, const KernelOffers& offers) {
     auto hooks = on_hook_functions(object, offers);
     hooks_ = hooks.get();
     add(std::move(hooks));
+    auto nft = std::make_unique<NftProbes>(
+        ProbeState{"nftables", "fentry, kprobe", false, "which nftables rule drops", {}},
+        gear_of_functions(offers), *object.skeleton, object.nft, object.refusals);
+    nft_ = nft.get();
+    add(std::move(nft));
   }
   add(on_function(object, offers, kIpsec));
   add(std::make_unique<SocketFamily>(
@@ -117,6 +122,7 @@ void Families::shift(Gear gear) {
 
 void Families::want_hook_functions(bool wanted) {
   if (hooks_ != nullptr) hooks_->want(wanted || hooks_->has_ipvs());
+  if (nft_ != nullptr) nft_->want(wanted);
 }
 
 bool Families::has(std::string_view name) const {
@@ -132,7 +138,12 @@ ProbeStates Families::states() const {
 }
 
 std::vector<std::string> Families::follow_modules() {
-  return hooks_ == nullptr ? std::vector<std::string>() : hooks_->follow_modules();
+  std::vector<std::string> warnings;
+  if (hooks_ != nullptr) warnings = hooks_->follow_modules();
+  if (nft_ != nullptr) {
+    for (auto& warning : nft_->follow_modules()) warnings.push_back(std::move(warning));
+  }
+  return warnings;
 }
 
 }  // namespace dptrace

@@ -9,6 +9,7 @@
 
 #include "capture/family.hpp"
 #include "capture/hook_probes.hpp"
+#include "capture/nft_probes.hpp"
 #include "capture/object.hpp"
 
 namespace dptrace {
@@ -35,6 +36,7 @@ class Families {
 
   std::vector<std::unique_ptr<Family>> members_;
   HookProbes* hooks_ = nullptr;
+  NftProbes* nft_ = nullptr;
 };
 
 }  // namespace dptrace

@@ -12,6 +12,7 @@
 #include <initializer_list>
 
 #include "attach/clsact_qdisc.hpp"
+#include "capture/nft_probes.hpp"
 #include "node/links.hpp"
 #include "node/netns.hpp"
 
@@ -229,19 +230,21 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
 }
 
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const Hooks& hooks) {
+                                 const Hooks& hooks, const NftKernel& nft) {
   Refusals refusals;
   bool large = offers.large_network_programs;
   for (;;) {
     auto skeleton = open_object();
     if (!skeleton) return tl::unexpected(skeleton.error());
-    LoadedObject object{std::move(*skeleton), {}, {}, {}, refusals};
+    LoadedObject object{std::move(*skeleton), {}, {}, {}, nft, refusals};
     configure(*object.skeleton, settings, offers, refusals);
     leave_out(object);
     const bool with_tc = wants_tc(*object.skeleton, settings, offers, refusals);
     const bool with_l3 = with_tc && wants_l3(*object.skeleton, settings, refusals);
     object.network = choose_network_programs(*object.skeleton, large, with_tc, with_l3, refusals);
     place_hook_functions(object, offers, hooks);
+    if (bpf_program__autoload(object.skeleton->progs.dptrace_nf_slow))
+      place_nft_programs(*object.skeleton, nft, offers.kprobes, refusals);
     auto* ipsec = object.skeleton->progs.dptrace_ipsec;
     bpf_program__set_autoload(
         ipsec, offers.tracing_functions && offers.xfrm_output && !is_refused(refusals, ipsec));

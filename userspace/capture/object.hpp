@@ -6,6 +6,7 @@
 
 #include "capture/hook_functions.hpp"
 #include "capture/kernel_offers.hpp"
+#include "capture/nft_layout.hpp"
 #include "capture/refusal.hpp"
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
@@ -29,13 +30,14 @@ struct LoadedObject {
   NetworkPrograms network;
   std::vector<HookFunction> by_fentry;  ///< hook functions whose entry a fentry program tells
   std::vector<HookFunction> by_kprobe;  ///< hook functions that the kprobe program probes
-  Refusals refusals;                    ///< what is not loaded, by its program or hook function
+  NftKernel nft;
+  Refusals refusals;  ///< what is not loaded, by its program or hook function
 };
 
 /// Loads the object without the programs that this kernel does not take: each of these costs its
 /// facts.
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const Hooks& hooks);
+                                 const Hooks& hooks, const NftKernel& nft);
 
 /// Loads the object with the programs of the drop-watch alone.
 Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers);

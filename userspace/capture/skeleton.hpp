@@ -8,6 +8,7 @@
 
 #include "dptrace/config.h"
 #include "dptrace/drops.h"
+#include "dptrace/nft_layout.h"
 #include "os/deleter.hpp"
 #include "os/owned_fd.hpp"
 

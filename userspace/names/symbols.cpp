@@ -84,7 +84,9 @@ class Symbols::Builder {
 
   void add(std::string_view text) {
     const auto line = parse_line(text);
-    if (!line || !is_text(line->type) || is_padding(line->name)) return;
+    if (!line) return;
+    if (line->name == "nf_tables_net_id") symbols_.nf_tables_id_ = line->address;
+    if (!is_text(line->type) || is_padding(line->name)) return;
     if (line->address == 0) {
       hidden_ = true;
       return;

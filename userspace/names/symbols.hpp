@@ -33,6 +33,8 @@ class Symbols {
   std::optional<std::uint64_t> address(std::string_view name) const;
   /// The text that loaded_modules() returned before the symbols were read.
   const std::string& modules() const { return modules_; }
+  /// The address of nf_tables_net_id, the one variable that is kept; 0: nf_tables is not loaded.
+  std::uint64_t nf_tables_id() const { return nf_tables_id_; }
   /// The address ranges of all functions whose names are wanted.
   std::vector<dpt_range> ranges(bool is_wanted(std::string_view name)) const;
   std::size_t size() const { return entries_.size(); }
@@ -47,6 +49,7 @@ class Symbols {
   std::vector<Entry> entries_;  // in order of address, and therefore of `name` too
   std::string names_;           // each name is between two zero bytes
   std::string modules_;
+  std::uint64_t nf_tables_id_ = 0;
 };
 
 /// Reads the symbols in a thread of its own: the kernel takes as long to print them as to load all

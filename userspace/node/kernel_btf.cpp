@@ -186,6 +186,31 @@ bool KernelBtf::has_enumerator(std::string_view enumeration, std::string_view na
   return found;
 }
 
+std::optional<std::uint32_t> KernelBtf::member_offset(std::string_view module_name,
+                                                      const char* structure,
+                                                      std::string_view member) const {
+  const btf* types = vmlinux_.get();
+  if (!module_name.empty()) {
+    const Types* loaded = module(module_name);
+    if (loaded == nullptr) return {};
+    types = loaded->types.get();
+  }
+  const int id = btf__find_by_name_kind(types, structure, BTF_KIND_STRUCT);
+  if (id < 0) return {};
+  const btf_type* type = btf__type_by_id(types, static_cast<std::uint32_t>(id));
+  for (std::uint32_t i = 0; i < btf_vlen(type); ++i) {
+    if (name_of(types, btf_members(type)[i].name_off) == member)
+      return btf_member_bit_offset(type, i) / 8;
+  }
+  return {};
+}
+
+std::optional<std::uint32_t> KernelBtf::struct_size(const char* structure) const {
+  const int id = btf__find_by_name_kind(vmlinux_.get(), structure, BTF_KIND_STRUCT);
+  if (id < 0) return {};
+  return btf__type_by_id(vmlinux_.get(), static_cast<std::uint32_t>(id))->size;
+}
+
 std::optional<std::uint32_t> KernelBtf::function_id(const char* name) const {
   const int id = btf__find_by_name_kind(vmlinux_.get(), name, BTF_KIND_FUNC);
   if (id < 0) return {};

@@ -44,6 +44,11 @@ class KernelBtf {
   /// The number of arguments of a tracepoint; -1 when the kernel does not have it.
   int tracepoint_arguments(std::string_view name) const;
   bool has_enumerator(std::string_view enumeration, std::string_view name) const;
+  /// The offset of a member of a struct, in bytes; of a bitfield, that of the byte it begins in.
+  /// `module` is empty for the kernel itself.
+  std::optional<std::uint32_t> member_offset(std::string_view module, const char* structure,
+                                             std::string_view member) const;
+  std::optional<std::uint32_t> struct_size(const char* structure) const;
   /// The BTF id of a function of the kernel itself.
   std::optional<std::uint32_t> function_id(const char* name) const;
   /// True when the kernel itself, without its modules, has the function.

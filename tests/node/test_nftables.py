@@ -1,0 +1,193 @@
+"""The rule of nftables that dropped a packet: named as the kernel's own trace names it."""
+
+import contextlib
+import os
+import random
+import re
+import subprocess
+import threading
+import unittest
+
+import support
+from support import NodeTest, in_netns, topology, udp_socket, wait_until
+
+RULESETS = int(os.environ.get("DPTRACE_RULESETS", "200"))
+
+
+class NftTest(NodeTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.nodes = topology()
+        cls.pod1, cls.pod3 = cls.nodes.pod1, cls.nodes.pod3
+        # The modules are there before the trace, as on a node that uses them.
+        cls.load("table inet dptrace_case { chain c { udp dport 1 reject\n } }")
+        cls.unload()
+        cls.trace = cls.enterClassContext(support.Trace("--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6))
+
+    @classmethod
+    def load(cls, rules):
+        in_netns(cls.nodes.n1, "nft", "-f", "-", input=re.sub(r"}[ \n]*}", "}\n}", rules))
+
+    @classmethod
+    def unload(cls, family="inet", table="dptrace_case"):
+        in_netns(cls.nodes.n1, "nft", "delete", "table", family, table, check=False)
+
+    def table(self, rules, family="inet"):
+        self.load(f"table {family} dptrace_case {{\n{rules}\n}}\n")
+        self.addCleanup(self.unload, family)
+
+    def handle(self, comment, family="inet"):
+        listing = in_netns(self.nodes.n1, "nft", "-a", "list", "table", family, "dptrace_case").stdout
+        return int(re.search(rf'"{comment}".*# handle (\d+)', listing).group(1))
+
+    def send(self, port, family=4):
+        """A datagram that node 1 forwards; returns its ports."""
+        with contextlib.closing(udp_socket(self.pod1, family)) as endpoint:
+            with contextlib.suppress(OSError):
+                endpoint.sendto(b"x", (self.pod3.address(family), port))
+            return endpoint.getsockname()[1], port
+
+    def drop_of(self, port, family=4):
+        packet = self.trace.packet(source=self.pod1.address(family), ports=self.send(port, family))
+        return packet.get("drop", {})
+
+    def assert_rule(self, drop, chain, comment, verdict="drop", path=None, family="inet"):
+        if not support.has("netfilter hops"):
+            self.assertNotIn("rule", drop)
+            return
+        rule = drop["rule"]
+        self.assertEqual((rule["table"], rule["chain"], rule["verdict"]), ("dptrace_case", chain, verdict), drop)
+        self.assertEqual(rule["rule_handle"], self.handle(comment, family), drop)
+        self.assertIn(f'comment "{comment}"', rule["rule"])
+        if path:
+            self.assertEqual([step["rule_handle"] for step in drop["path"]], [self.handle(c, family) for c in path])
+
+
+class Rules(NftTest):
+    FORWARD = "type filter hook forward priority 10; policy accept;"
+
+    def test_verdicts_jumps_and_maps(self):
+        """One ruleset for all packets: to load one takes the guests longest."""
+        self.table(
+            f"""
+            chain deny {{ counter drop comment "deny"
+            }}
+            chain svc {{
+                udp dport 7004 goto deny comment "to-deny"
+                udp dport 7005 return comment "back"
+                udp dport 7006 drop comment "svc"
+            }}
+            chain fwd {{ {self.FORWARD}
+                udp dport 7001 drop comment "drop"
+                udp dport 7002 reject comment "reject"
+                udp dport {{ 7004, 7005, 7006 }} jump svc comment "to-svc"
+                udp dport 7005 drop comment "after-return"
+                udp dport vmap {{ 7007 : drop, 7008 : goto deny }} comment "map"
+            }}"""
+        )
+        self.assert_rule(self.drop_of(7001), "fwd", "drop")
+        self.assert_rule(self.drop_of(7002), "fwd", "reject", "reject")
+        self.assert_rule(self.drop_of(7004), "deny", "deny", path=["to-svc", "to-deny", "deny"])
+        self.assert_rule(self.drop_of(7005), "fwd", "after-return")
+        self.assert_rule(self.drop_of(7006), "svc", "svc", path=["to-svc", "svc"])
+        self.assert_rule(self.drop_of(7007), "fwd", "map")
+        self.assert_rule(self.drop_of(7008), "deny", "deny", path=["map", "deny"])
+
+    def test_policy(self):
+        self.table('chain fwd { type filter hook forward priority 10; policy drop; udp dport != 7010 accept\n }')
+        drop = self.drop_of(7010)
+        if not support.has("netfilter hops"):
+            self.assertNotIn("rule", drop)
+            return
+        self.assertEqual((drop["rule"]["chain"], drop["rule"]["policy"]), ("fwd", True), drop)
+        self.assertNotIn("rule_handle", drop["rule"])
+        self.assertEqual(drop["rule"]["rule"], "policy drop")
+
+    def test_families(self):
+        rules = f'chain fwd {{ {self.FORWARD} udp dport 7020 drop comment "family"\n }}'
+        for family, version in (("ip", 4), ("ip6", 6)):
+            with self.subTest(family):
+                self.table(rules, family)
+                self.assert_rule(self.drop_of(7020, version), "fwd", "family", family=family)
+
+
+class Judge(NftTest):
+    """Random rulesets, and the kernel's own trace beside them."""
+
+    CHAINS, PORTS = 5, range(7100, 7108)
+
+    def random_rule(self, at, number):
+        ports = sorted(random.sample(self.PORTS, random.randint(1, 4)))
+        match = f"udp dport {{ {', '.join(map(str, ports))} }}"
+        verdicts = ["drop", "accept", "return", "counter", "reject", "counter drop", "meta mark set 7"]
+        verdicts += [f"{how} c{to}" for how in ("jump", "goto") for to in range(at + 1, self.CHAINS)]
+        if random.random() < 0.2:
+            targets = ["drop", "accept"] + [f"jump c{to}" for to in range(at + 1, self.CHAINS)]
+            match, verdicts = f"udp dport vmap {{ {', '.join(f'{p} : {random.choice(targets)}' for p in ports)} }}", [""]
+        return f'{match} {random.choice(verdicts)} comment "r{number}"'
+
+    def random_ruleset(self):
+        numbers = iter(range(1, 1000))
+        chains = []
+        for at in reversed(range(self.CHAINS)):
+            rules = "\n".join(self.random_rule(at, next(numbers)) for _ in range(random.randint(0, 5)))
+            hook = f"type filter hook forward priority 10; policy {random.choice(['accept', 'drop'])};" if at == 0 else ""
+            chains.append(f"chain c{at} {{ {hook}\n{rules}\n }}")
+        return "table inet dptrace_case { " + "\n".join(chains) + " }"
+
+    @contextlib.contextmanager
+    def monitor(self):
+        self.load("table inet dptrace_judge { chain t { type filter hook forward priority -400; meta l4proto udp meta nftrace set 1\n } }")
+        self.addCleanup(self.unload, "inet", "dptrace_judge")
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", self.nodes.n1, "stdbuf", "-oL", "nft", "monitor", "trace"], stdout=subprocess.PIPE, text=True
+        )
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
+        reader.start()
+        try:
+            yield lines
+        finally:
+            process.terminate()
+            process.wait()
+
+    @staticmethod
+    def judged(lines, source_port):
+        """What the kernel's trace says of this packet; None: nothing yet."""
+        number = None
+        for line in list(lines):
+            if f"udp sport {source_port} " in line:
+                number = line.split()[2]
+            if number and line.startswith(f"trace id {number} inet dptrace_case c"):
+                if "policy " in line:
+                    return "policy " + line.split("policy ")[1].split()[0]
+                rule = re.search(r'comment "(r\d+)".*\(verdict (accept|drop)\)', line)
+                if rule:
+                    return rule.group(1) if rule.group(2) == "drop" else "policy accept"
+        return None
+
+    def test_judged_by_the_kernel(self):
+        if not support.has("netfilter hops"):
+            self.skipTest("the rule cannot be seen here")
+        random.seed(10)
+        compared, disagreements = 0, []
+        with self.monitor() as lines:
+            for _ in range(RULESETS):
+                ruleset = self.random_ruleset()
+                self.load(ruleset)
+                sent = [self.send(port) for port in random.sample(self.PORTS, 3)]
+                for ports in sent:
+                    verdict = wait_until(lambda: self.judged(lines, ports[0]), f"the kernel's trace of {ports}")
+                    drop = self.trace.packet(source=self.pod1.ip, ports=ports).get("drop")
+                    rule = (drop or {}).get("rule", {})
+                    said = "policy drop" if rule.get("policy") else (re.findall(r'comment "(r\d+)"', rule.get("rule", "")) or [None])[0]
+                    compared += 1
+                    if said != (None if verdict == "policy accept" else verdict):
+                        disagreements.append((verdict, said, rule, ruleset))
+                self.unload()
+        print(f"{compared} compared, {len(disagreements)} disagree")
+        self.assertEqual(disagreements, [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,62 @@
+#include <catch2/catch_test_macros.hpp>
+
+#include "node/rules/nft_listing.hpp"
+
+using namespace dptrace;
+
+namespace {
+
+constexpr const char* kListing = R"(table inet fw { # handle 1
+	set s { # handle 3
+		type ipv4_addr
+	}
+
+	chain deny { # handle 1
+		counter drop comment "de # handle 3" # handle 4
+	}
+
+	chain inp { # handle 2
+		type filter hook input priority filter; policy drop;
+		tcp dport 22 jump {
+			ip saddr 127.0.0.0/8 accept
+			drop comment "inner"
+		} # handle 13
+		ct state invalid drop # handle 14
+	}
+}
+)";
+
+}  // namespace
+
+TEST_CASE("each rule of nftables has its chain, its number there and its text") {
+  const auto texts = parse_nft_listing(kListing, 100);
+  CHECK(texts.at(14).chain == "inp");
+  CHECK(texts.at(14).number == 2);
+  CHECK(texts.at(14).text == "ct state invalid drop");
+  CHECK(texts.size() == 4);
+}
+
+TEST_CASE("a comment that looks like a handle is part of the rule") {
+  const auto texts = parse_nft_listing(kListing, 100);
+  CHECK(texts.at(4).chain == "deny");
+  CHECK(texts.at(4).text == "counter drop comment \"de # handle 3\"");
+}
+
+TEST_CASE("a rule with a chain in braces is one rule") {
+  const auto texts = parse_nft_listing(kListing, 100);
+  CHECK(texts.at(13).number == 1);
+  CHECK(texts.at(13).text == "tcp dport 22 jump { ... }");
+}
+
+TEST_CASE("a policy is known by the handle of its chain") {
+  const auto texts = parse_nft_listing(kListing, 100);
+  CHECK(texts.at(2).text == "policy drop");
+  CHECK(texts.at(2).number == 0);
+}
+
+TEST_CASE("a listing that is cut off, or too long, gives what it has") {
+  const std::string listing = kListing;
+  for (std::size_t size = 0; size < listing.size(); ++size)
+    CHECK(parse_nft_listing(listing.substr(0, size), 100).size() <= 4);
+  CHECK(parse_nft_listing(listing, 1).size() <= 2);
+}

@@ -6,4 +6,5 @@
 #include "families/lifetime.bpf.c"
 #include "families/netfilter.bpf.c"
 #include "families/xfrm.bpf.c"
+#include "families/xtables.bpf.c"
 #include "drops.bpf.c"

@@ -79,6 +79,16 @@ std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object, const Kernel
                                       object.by_kprobe, std::move(why));
 }
 
+std::unique_ptr<TableProbes> on_tables(LoadedObject& object, const KernelOffers& offers) {
+  return std::make_unique<TableProbes>(
+      ProbeState{"iptables-legacy",
+                 offers.loops ? "fentry, fexit" : "kprobe",
+                 false,
+                 "which rule of iptables-legacy or ip6tables-legacy drops a packet",
+                 {}},
+      gear_of_functions(offers), *object.skeleton, offers);
+}
+
 }  // namespace
 
 Families::Families(LoadedObject& object, const KernelOffers& offers) {
@@ -88,6 +98,9 @@ Families::Families(LoadedObject& object, const KernelOffers& offers) {
     auto hooks = on_hook_functions(object, offers);
     hooks_ = hooks.get();
     add(std::move(hooks));
+    auto tables = on_tables(object, offers);
+    tables_ = tables.get();
+    add(std::move(tables));
   }
   add(on_function(object, offers, kIpsec));
   add(std::make_unique<SocketFamily>(
@@ -117,6 +130,7 @@ void Families::shift(Gear gear) {
 
 void Families::want_hook_functions(bool wanted) {
   if (hooks_ != nullptr) hooks_->want(wanted || hooks_->has_ipvs());
+  if (tables_ != nullptr) tables_->want(wanted);
 }
 
 bool Families::has(std::string_view name) const {
@@ -132,7 +146,15 @@ ProbeStates Families::states() const {
 }
 
 std::vector<std::string> Families::follow_modules() {
-  return hooks_ == nullptr ? std::vector<std::string>() : hooks_->follow_modules();
+  auto warnings = hooks_ == nullptr ? std::vector<std::string>() : hooks_->follow_modules();
+  if (tables_ != nullptr) {
+    if (auto why = tables_->follow_modules(); !why.empty()) warnings.push_back(std::move(why));
+  }
+  return warnings;
+}
+
+std::optional<std::uint64_t> Families::revision_of(std::uint8_t family, std::uint64_t table) const {
+  return tables_ == nullptr ? std::nullopt : tables_->revision_of(family, table);
 }
 
 }  // namespace dptrace

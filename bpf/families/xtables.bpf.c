@@ -9,9 +9,10 @@
 #include "dptrace/drops.h"
 
 enum {
-	XT_NESTED = 4,	 /* traversals of packets of ours within one another, as a REJECT makes them */
-	XT_FOUND = 32,	 /* the most rules that are looked at for one packet */
-	XT_LEARNED = 64, /* the tables whose blocks are kept, on each CPU */
+	XT_NESTED = 4,	      /* traversals of packets of ours within one another, as a REJECT makes them */
+	XT_FOUND = 32,	      /* the most rules that are looked at for one packet */
+	XT_BLOCK_SLOTS = 128, /* a power of two, for the verifier: DPT_XT_BLOCKS or more */
+	XT_LEARNED = 64,      /* the tables whose blocks are kept, on each CPU */
 	XT_STACK_SLACK = 64,
 	XT_NF_DROP = 0,
 	XT_LOCAL_OUT = 3,
@@ -39,8 +40,8 @@ struct {
 struct xt_learned {
 	__u32 rule_count;
 	__u32 reserved;
-	__u64 counters[DPT_XT_BLOCKS];
-	__u64 rules[DPT_XT_BLOCKS];
+	__u64 counters[XT_BLOCK_SLOTS];
+	__u64 rules[XT_BLOCK_SLOTS];
 };
 
 struct {
@@ -75,22 +76,20 @@ struct xt_found {
 	__u32 number;
 	__u32 packets;
 	__u64 bytes;
-	__u32 role;  /* enum xt_role */
-	__u32 flags; /* enum dpt_rule_flag, of one that decides */
-};
-
-/* enum xt_role says what a rule that has counted is to the packet that was dropped. */
-enum xt_role {
-	XT_NOT_CROSSED,
-	XT_CROSSED,
-	XT_DECIDES,
+	__u32 flags;  /* enum dpt_rule_flag, if it decides */
+	__u8 leads;   /* the packet has crossed it */
+	__u8 decides; /* the packet may have ended at it */
+	__u16 reserved;
 };
 
 struct xt_here {
 	__u32 depth;
-	__u32 count; /* of .found */
-	__u32 ends;  /* rules of .found that may have decided */
-	__u32 reserved;
+	__u32 count;  /* of .found */
+	__u32 ends;   /* rules of .found that may have decided */
+	__u32 length; /* of .path */
+	__u32 flags;  /* enum dpt_rule_flag */
+	__u32 left_out;
+	__u64 path[XT_FOUND];
 	struct xt_traversal traversals[XT_NESTED];
 	struct xt_found found[XT_FOUND];
 	struct xt_block now;
@@ -149,8 +148,7 @@ static __always_inline void xt__learn_block(struct xt_walk *walk, struct xt_here
 {
 	__u32 block = walk->number / XT_BLOCK_RULES;
 
-	if (block >= DPT_XT_BLOCKS)
-		return;
+	block &= XT_BLOCK_SLOTS - 1;
 	here->learning.rules[block] = walk->rule;
 	here->learning.counters[block] = xt__word(xt__counter(walk->rule, walk->is_ipv6));
 }
@@ -166,7 +164,7 @@ static __always_inline void xt__compare(struct xt_walk *walk, struct xt_here *he
 {
 	__u32 at = walk->number & (XT_BLOCK_RULES - 1);
 	struct xt_found *found = &here->found[here->count & (XT_FOUND - 1)];
-	__u64 packets, negative;
+	__u64 packets;
 
 	if (config.one_processor)
 		xt__read_count(walk, &here->now);
@@ -175,17 +173,14 @@ static __always_inline void xt__compare(struct xt_walk *walk, struct xt_here *he
 	found->number = walk->number;
 	found->packets = packets;
 	found->bytes = here->now.counts[at].bytes - before->counts[at].bytes;
-	negative = -packets;
-	asm volatile("" : "+r"(negative));
-	negative |= packets;
-	asm volatile("" : "+r"(negative));
-	here->count += negative >> 63;
+	here->count += bit__differ(packets, 0);
 }
 
 static __always_inline void xt__read_block(struct xt_block *block, const struct xt_learned *learned, __u32 number)
 {
-	if (!config.one_processor && number < DPT_XT_BLOCKS)
-		bpf_probe_read_kernel(block, sizeof(*block), (const void *)xt__on_this_cpu(learned->counters[number]));
+	if (!config.one_processor)
+		bpf_probe_read_kernel(block, sizeof(*block),
+				      (const void *)xt__on_this_cpu(learned->counters[number & (XT_BLOCK_SLOTS - 1)]));
 }
 
 enum xt_task {
@@ -427,18 +422,29 @@ static __always_inline __u64 xt__target_name(__u64 target)
 }
 
 /* Returns whether the chain that another hook calls has the rule: a packet that was sent meanwhile came to it. */
-static __always_inline bool xt__is_of_other_hook(const struct xt_hooks *hooks, __u32 hook, __u32 offset)
+static __always_inline __u64 xt__is_of_other_hook(const struct xt_hooks *hooks, __u32 hook, __u32 offset)
 {
-	__u32 others = 0;
+	__u64 others = 0;
 
 #pragma unroll
 	for (__u32 i = 0; i < XT_HOOKS; i++)
-		others |= i != hook && offset >= hooks->first[i] && offset <= hooks->policy[i];
-	return others;
+		others |= bit__differ(i, hook) & ~bit__below(offset, hooks->first[i]) &
+			  ~bit__below(hooks->policy[i], offset);
+	return others & 1;
+}
+
+static __always_inline __u64 xt__is_policy(const struct xt_hooks *hooks, __u32 hook, __u32 offset)
+{
+	__u64 is = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < XT_HOOKS; i++)
+		is |= bit__equal(i, hook) & bit__equal(hooks->policy[i], offset);
+	return is;
 }
 
 /* Says what each rule that has counted is to the packet. A rule that has counted one packet of another length has not
- * counted this one.
+ * counted this one. There are no branches, of which the verifier would walk all combinations.
  */
 static __always_inline void xt__judge(struct xt_here *here, const struct xt_traversal *traversal, __u32 hook,
 				      __u32 length, bool is_ipv6)
@@ -449,50 +455,61 @@ static __always_inline void xt__judge(struct xt_here *here, const struct xt_trav
 	here->ends = 0;
 	for (__u32 i = 0; i < XT_FOUND; i++) {
 		struct xt_found *found = &here->found[i];
-		__u32 offset;
-		__u64 target, name;
+		__u64 offset, target, name, crossed, drops, rejects;
 
 		if (i >= here->count)
 			return;
 		offset = found->rule - xt__blob(traversal->info);
-		found->role = XT_NOT_CROSSED;
-		if ((found->packets == 1 && found->bytes != length) || xt__is_of_other_hook(&hooks, hook, offset))
-			continue;
-		found->role = XT_CROSSED;
 		target = found->rule + (xt__offsets(found->rule, is_ipv6) & 0xffff);
 		name = xt__target_name(target);
-		if (!(name & 0xff)) {
-			if ((__s32)xt__half(target + XT_TARGET_VERDICT) != XT_VERDICT_DROP)
-				continue;
-			found->flags = hook < XT_HOOKS && offset == xt__policy(&hooks, hook) ? DPT_RULE_POLICY : 0;
-		} else if ((name & XT_REJECT_MASK) == XT_REJECT) {
-			found->flags = DPT_RULE_REJECTED;
-		} else {
-			continue;
-		}
-		found->role = XT_DECIDES;
-		here->ends++;
+		crossed = (bit__differ(found->packets, 1) | bit__equal(found->bytes, length)) &
+			  ~xt__is_of_other_hook(&hooks, hook, offset);
+		drops = bit__equal(name & 0xff, 0) &
+			bit__equal(xt__half(target + XT_TARGET_VERDICT), (__u32)XT_VERDICT_DROP);
+		rejects = bit__equal(name & XT_REJECT_MASK, XT_REJECT);
+		found->flags = DPT_RULE_POLICY * xt__is_policy(&hooks, hook, offset) | DPT_RULE_REJECTED * rejects;
+		found->decides = crossed & (drops | rejects);
+		found->leads = crossed & ~(drops | rejects);
+		here->ends += found->decides;
 	}
 }
 
-/* Adds the rules of the role to the path. The place of the one that decides is kept free. */
-static __always_inline void xt__add_to_path(struct xt_here *here, struct dpt_rule *rule, __u32 role, __u32 most)
+/* Fills the path of the record: the rules that led to the one that decided, and that one. Where each of several may
+ * have decided, they alone are the path.
+ */
+static __always_inline void xt__fill_path(struct xt_here *here, struct dpt_rule *rule)
 {
+	__u64 only = bit__equal(here->ends, 1);
+
+	here->length = 0;
+	here->flags = 0;
+	here->left_out = 0;
 	for (__u32 i = 0; i < XT_FOUND; i++) {
-		struct xt_found *found = &here->found[i];
+		__u64 takes, fits;
 
 		if (i >= here->count)
-			return;
-		if (found->role != role)
-			continue;
-		if (rule->path_length >= most) {
-			rule->path_is_whole = 0;
-			continue;
-		}
-		rule->path[rule->path_length & (DPT_RULE_PATH - 1)] = found->number;
-		rule->path_length++;
-		rule->flags |= role == XT_DECIDES ? found->flags : 0;
+			break;
+		takes = here->found[i].leads & only;
+		fits = bit__below(here->length, DPT_RULE_PATH - 1);
+		here->path[here->length & (XT_FOUND - 1)] = here->found[i].number;
+		here->length += takes & fits;
+		here->left_out += takes & ~fits;
 	}
+	for (__u32 i = 0; i < XT_FOUND; i++) {
+		__u64 takes;
+
+		if (i >= here->count)
+			break;
+		takes = here->found[i].decides & bit__below(here->length, DPT_RULE_PATH);
+		here->path[here->length & (XT_FOUND - 1)] = here->found[i].number;
+		here->length += takes;
+		here->flags |= here->found[i].flags * takes;
+	}
+	for (__u32 i = 0; i < DPT_RULE_PATH; i++)
+		rule->path[i] = here->path[i] * bit__below(i, here->length);
+	rule->path_length = here->length;
+	rule->path_is_whole = only & bit__equal(here->left_out, 0);
+	rule->flags = only ? here->flags : DPT_RULE_ONE_OF;
 }
 
 /* Fills `decided` when the rule is known. A packet that a match or another target than REJECT drops is told without a
@@ -527,21 +544,11 @@ static __always_inline void xt__decide(struct xt_here *here, struct xt_traversal
 	rule->ruleset = DPT_RULESET_XTABLES;
 	rule->family = is_ipv6 ? XT_IPV6 : XT_IPV4;
 	rule->hook = hook;
-	rule->flags = 0;
-	rule->path_length = 0;
-	rule->path_is_whole = 1;
 	rule->reserved = 0;
 	bpf_probe_read_kernel(rule->table_name, sizeof(rule->table_name),
 			      (const void *)(traversal->table + XT_TABLE_NAME));
 	__builtin_memset(rule->chain_name, 0, sizeof(rule->chain_name));
-	__builtin_memset(rule->path, 0, sizeof(rule->path));
-	if (here->ends == 1)
-		xt__add_to_path(here, rule, XT_CROSSED, DPT_RULE_PATH - 1);
-	xt__add_to_path(here, rule, XT_DECIDES, DPT_RULE_PATH);
-	if (here->ends > 1) {
-		rule->flags = DPT_RULE_ONE_OF;
-		rule->path_is_whole = 0;
-	}
+	xt__fill_path(here, rule);
 	rule->skb = traversal->skb;
 }
 

@@ -54,14 +54,28 @@ struct xt_hooks {
 	__u32 policy[XT_HOOKS];
 };
 
-static __always_inline __u32 xt__policy(const struct xt_hooks *hooks, __u32 hook)
+/* These three compare without a branch, which the compiler would else make. */
+static __always_inline __u64 bit__differ(__u64 left, __u64 right)
 {
-	__u32 policy = 0;
+	__u64 difference = left ^ right, negative = -difference;
 
-#pragma unroll
-	for (__u32 i = 0; i < XT_HOOKS; i++)
-		policy = i == hook ? hooks->policy[i] : policy;
-	return policy;
+	asm volatile("" : "+r"(negative));
+	negative |= difference;
+	asm volatile("" : "+r"(negative));
+	return negative >> 63;
+}
+
+static __always_inline __u64 bit__equal(__u64 left, __u64 right)
+{
+	return bit__differ(left, right) ^ 1;
+}
+
+static __always_inline __u64 bit__below(__u32 left, __u32 right)
+{
+	__u64 difference = (__u64)left - right;
+
+	asm volatile("" : "+r"(difference));
+	return difference >> 63;
 }
 
 static __always_inline __u64 xt__word(__u64 at)

@@ -1,12 +1,9 @@
 #include "node/rules/xt_blob.hpp"
 
-// The kernel's own headers declare what these have declared, unless they come later.
 #include <fmt/format.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <cstring>
 #include <optional>

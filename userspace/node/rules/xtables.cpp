@@ -1,9 +1,7 @@
-// The kernel's own headers declare what these have declared, unless they come later.
 #include <fmt/format.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>

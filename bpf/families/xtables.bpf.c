@@ -307,22 +307,30 @@ static __always_inline bool xt__is_learned(const struct xt_learned *learned, __u
 	return true;
 }
 
-/* Fills here->learning with where the table's counters are, and returns whether it could. */
-static __always_inline bool xt__learn(struct xt_here *here, const struct xt_traversal *traversal, bool is_ipv6,
-				      bool has_loop)
+/* Fills here->learning with where the table's counters are, and returns whether that is known. */
+static __always_inline bool xt__recall(struct xt_here *here, const struct xt_traversal *traversal, bool is_ipv6)
 {
 	__u64 info = traversal->info;
 	struct xt_learned *known = bpf_map_lookup_elem(&xt_learned, &info);
+
+	if (!known || !xt__is_learned(known, traversal->rules, is_ipv6))
+		return false;
+	bpf_probe_read_kernel(&here->learning, sizeof(here->learning), known);
+	return true;
+}
+
+/* Finds where the table's counters are. */
+static __always_inline void xt__learn(struct xt_here *here, const struct xt_traversal *traversal, bool is_ipv6,
+				      bool has_loop)
+{
+	__u64 info = traversal->info;
 	struct xt_walk walk = xt__walk_of(traversal, is_ipv6);
 
-	if (known && xt__is_learned(known, traversal->rules, is_ipv6)) {
-		bpf_probe_read_kernel(&here->learning, sizeof(here->learning), known);
-		return true;
-	}
+	if (xt__recall(here, traversal, is_ipv6))
+		return;
 	here->learning.rule_count = traversal->rules;
 	xt__walk(&walk, XT_LEARN, has_loop);
 	bpf_map_update_elem(&xt_learned, &info, &here->learning, BPF_ANY);
-	return true;
 }
 
 /* Keeps what the table's counters are before the packet comes to its rules. */
@@ -335,8 +343,7 @@ static __always_inline bool xt__keep(struct xt_here *here, struct xt_traversal *
 		xt__walk(&walk, XT_KEEP, has_loop);
 		return true;
 	}
-	if (!xt__learn(here, traversal, is_ipv6, has_loop))
-		return false;
+	xt__learn(here, traversal, is_ipv6, has_loop);
 	for (__u32 block = 0; block < DPT_XT_BLOCKS; block++) {
 		__u32 number = traversal->begin + block;
 		struct xt_block *before;
@@ -526,7 +533,7 @@ static __always_inline void xt__decide(struct xt_here *here, struct xt_traversal
 
 	if (!rule)
 		return;
-	if (!config.one_processor && !xt__learn(here, traversal, is_ipv6, has_loop))
+	if (!config.one_processor && !xt__recall(here, traversal, is_ipv6))
 		return;
 	here->count = 0;
 	xt__walk(&walk, XT_FIND, has_loop);

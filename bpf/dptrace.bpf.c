@@ -7,4 +7,5 @@
 #include "families/netfilter.bpf.c"
 #include "families/nftables.bpf.c"
 #include "families/xfrm.bpf.c"
+#include "families/xtables.bpf.c"
 #include "drops.bpf.c"

@@ -11,6 +11,7 @@ enum {
 	DPT_HOME_SETS = 8192,	 /* sets of devices of the home netns; the last bits of the ifindex choose the set */
 	DPT_HOME_WAYS = 4,	 /* devices in one set */
 	DPT_PROBED = 256,	 /* the most netfilter hook functions whose entry is told */
+	DPT_XT_BLOCKS = 80, /* blocks of 256 rules of a table of iptables-legacy: larger tables are not looked at */
 	/* A packet that was at a netfilter hook while the probes of hook functions were being attached has left it
 	 * after so long.
 	 */
@@ -69,4 +70,6 @@ struct dpt_config {
 	__u8 casts;		   /* tracing programs may read any memory as a struct (6.2) */
 	__u8 sees_devices;	   /* packets of ours are marked when a device receives or sends them */
 	__u8 has_consume_location; /* tracepoint consume_skb has its second argument (6.3 to 6.5) */
+	__u8 one_processor;	   /* the kernel is made for, or was started for, one processor */
+	__u8 reserved;
 };

@@ -106,6 +106,33 @@ TEST_CASE("the text of another version is never that of the rule") {
   CHECK(names.rule(id_of(1, kRevision + 1))->text == "-j DROP");
 }
 
+TEST_CASE("a table whose reader tells no version is known by the one in force before and after") {
+  Names names;
+  Ruleset ruleset(0);
+  RuleBook book(names, ruleset.reader());
+  std::uint64_t in_force = kRevision;
+  book.on_revision([&](const RuleBook::Table& table) {
+    CHECK(table.address == kTable);
+    return in_force;
+  });
+  book.see(dropped_by(0));
+  book.finish();
+  REQUIRE(names.rule(id_of(0)) != nullptr);
+  CHECK(names.rule(id_of(0))->text == "-j DROP");
+  {
+    const auto held = ruleset.hold();
+    in_force = kRevision + 1;
+    book.see(dropped_by(1, kRevision + 1));
+    in_force = kRevision + 2;
+  }
+  book.finish();
+  CHECK(names.rule(id_of(1, kRevision + 1)) == nullptr);
+  book.see(dropped_by(1, kRevision + 1));
+  book.finish();
+  REQUIRE(names.rule(id_of(1, kRevision + 1)) != nullptr);
+  CHECK(names.rule(id_of(1, kRevision + 1))->changed);
+}
+
 TEST_CASE("where nobody knows which version was read, nothing is said of it") {
   Names names;
   Ruleset ruleset(0);

@@ -64,6 +64,11 @@ class Capture {
   /// own one.
   TunnelPorts& tunnel_ports() { return *tunnel_ports_; }
   std::vector<std::string> take_warnings();
+  /// The revision, as dpt_rule has it, that the rules of an xtables table have now. Rules that were
+  /// read belong to a revision when it is the same before and after. `table` is dpt_rule::table.
+  std::optional<std::uint64_t> revision_of(std::uint8_t family, std::uint64_t table) const {
+    return families_->revision_of(family, table);
+  }
   /// Probes the hook functions of modules that were loaded meanwhile.
   void follow_modules();
 

@@ -79,6 +79,16 @@ std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object, const Kernel
                                       object.by_kprobe, std::move(why));
 }
 
+std::unique_ptr<TableProbes> on_tables(LoadedObject& object, const KernelOffers& offers) {
+  return std::make_unique<TableProbes>(
+      ProbeState{"iptables-legacy",
+                 offers.loops ? "fentry, fexit" : "kprobe",
+                 false,
+                 "which rule of iptables-legacy or ip6tables-legacy drops a packet",
+                 {}},
+      gear_of_functions(offers), *object.skeleton, offers);
+}
+
 }  // namespace
 
 Families::Families(LoadedObject& object, const KernelOffers& offers) {
@@ -93,6 +103,9 @@ Families::Families(LoadedObject& object, const KernelOffers& offers) {
         gear_of_functions(offers), *object.skeleton, object.nft, object.refusals);
     nft_ = nft.get();
     add(std::move(nft));
+    auto tables = on_tables(object, offers);
+    tables_ = tables.get();
+    add(std::move(tables));
   }
   add(on_function(object, offers, kIpsec));
   add(std::make_unique<SocketFamily>(
@@ -123,6 +136,7 @@ void Families::shift(Gear gear) {
 void Families::want_hook_functions(bool wanted) {
   if (hooks_ != nullptr) hooks_->want(wanted || hooks_->has_ipvs());
   if (nft_ != nullptr) nft_->want(wanted);
+  if (tables_ != nullptr) tables_->want(wanted);
 }
 
 bool Families::has(std::string_view name) const {
@@ -143,7 +157,14 @@ std::vector<std::string> Families::follow_modules() {
   if (nft_ != nullptr) {
     for (auto& warning : nft_->follow_modules()) warnings.push_back(std::move(warning));
   }
+  if (tables_ != nullptr) {
+    if (auto why = tables_->follow_modules(); !why.empty()) warnings.push_back(std::move(why));
+  }
   return warnings;
+}
+
+std::optional<std::uint64_t> Families::revision_of(std::uint8_t family, std::uint64_t table) const {
+  return tables_ == nullptr ? std::nullopt : tables_->revision_of(family, table);
 }
 
 }  // namespace dptrace

@@ -2,7 +2,9 @@
 // attached, let go of and reported alike.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "capture/hook_probes.hpp"
 #include "capture/nft_probes.hpp"
 #include "capture/object.hpp"
+#include "capture/table_probes.hpp"
 
 namespace dptrace {
 
@@ -22,12 +25,14 @@ class Families {
   /// Attaches the families of the gear and of all lower gears, and lets go of the others.
   void shift(Gear gear);
 
-  /// Says whether the probes of hook functions are wanted while their gear has them: see
-  /// HookProbes::want().
+  /// Says whether the probes that tell who decided at a hook are wanted while their gear has them:
+  /// see HookProbes::want().
   void want_hook_functions(bool wanted);
 
   bool has(std::string_view name) const;
   ProbeStates states() const;
+  /// See TableProbes::revision_of().
+  std::optional<std::uint64_t> revision_of(std::uint8_t family, std::uint64_t table) const;
   /// Probes the hook functions of kernel modules that were loaded meanwhile. Returns warnings.
   std::vector<std::string> follow_modules();
 
@@ -37,6 +42,7 @@ class Families {
   std::vector<std::unique_ptr<Family>> members_;
   HookProbes* hooks_ = nullptr;
   NftProbes* nft_ = nullptr;
+  TableProbes* tables_ = nullptr;
 };
 
 }  // namespace dptrace

@@ -47,6 +47,9 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   // BPF_PROG_STREAM_READ_BY_FD (6.17) and BPF_TOKEN_CREATE (6.9) are of the same age as the
   // verifiers that are meant: to ask the verifiers themselves takes too long.
   offers.direct_reads = btf.has_enumerator("bpf_cmd", "BPF_PROG_STREAM_READ_BY_FD");
+  offers.loops = btf.has_enumerator("bpf_func_id", "BPF_FUNC_loop");
+  // This helper is as old as the other order of arguments.
+  offers.table_is_last = !btf.has_enumerator("bpf_func_id", "BPF_FUNC_kallsyms_lookup_name");
   offers.casts = btf.function_id("bpf_rdonly_cast").has_value();
   offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
   offers.tracing_refusal = ask_for_tracing(btf, offers.functions_again);

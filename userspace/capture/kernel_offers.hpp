@@ -20,6 +20,9 @@ struct KernelOffers {
   bool inet_rtx_syn_ack = false;   ///< the same of this function
   bool kprobes = false;
   bool direct_reads = false;  ///< tracing programs may read through untrusted pointers (6.17)
+  bool loops = false;         ///< bpf_loop (5.17)
+  /// ipt_do_table has the arguments (skb, state, table), as before 5.16.
+  bool table_is_last = false;
   bool casts = false;         ///< tracing programs may read a number as a pointer to a struct (6.2)
   /// The verifier is done in time with the larger form of the network programs (READ_BOTH_WAYS in
   /// identity.bpf.h): measured on 6.12; 6.1 gives up.

@@ -69,6 +69,7 @@ void configure(dptrace_bpf& skeleton, const CaptureSettings& settings, const Ker
   config.has_drop_reason = offers.drop_reasons;
   config.casts = offers.casts;
   config.sees_devices = sees_devices(skeleton, refusals);
+  config.one_processor = libbpf_num_possible_cpus() == 1;
   config.has_consume_location = offers.consume_locations;
   std::memcpy(&skeleton.rodata->config, &config, sizeof config);
   bpf_map__set_max_entries(skeleton.maps.ring, static_cast<std::uint32_t>(settings.ring_bytes));
@@ -180,6 +181,7 @@ void leave_out(std::initializer_list<bpf_map*> maps) {
 // Leaves out the maps that the watch alone needs, and the programs that were refused.
 void leave_out(const LoadedObject& object) {
   const auto& maps = object.skeleton->maps;
+  leave_out({maps.xt_replaced, maps.xt_learned, maps.xt_before, maps.xt_here});
   leave_out({maps.watch_counts_even, maps.watch_counts_odd, maps.watch_other, maps.watch_pods,
              maps.watch_closed, maps.watch_half_open});
   for (const auto& [name, why] : object.refusals) {
@@ -200,6 +202,26 @@ std::size_t hook_function_slot(std::string_view program) {
 
 }  // namespace
 
+Result<Skeleton> load_beside(const dptrace_bpf& first,
+                             const std::function<Result<>(dptrace_bpf&)>& choose) {
+  auto skeleton = open_object();
+  if (!skeleton) return skeleton;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, (*skeleton)->obj) {
+    const char* name = bpf_map__name(map);
+    if (std::string_view(name).starts_with("xt_")) continue;
+    const auto* shared = bpf_object__find_map_by_name(first.obj, name);
+    const int fd = shared == nullptr ? -1 : bpf_map__fd(shared);
+    if (fd < 0 || bpf_map__reuse_fd(map, fd) != 0) bpf_map__set_autocreate(map, false);
+  }
+  if (auto chosen = choose(**skeleton); !chosen) return tl::unexpected(chosen.error());
+  if (const int error = bpf_object__load((*skeleton)->obj); error != 0) {
+    const auto refusal = refusal_of(libbpf_log());
+    return failure(refusal ? refusal->why : std::string(std::strerror(-error)));
+  }
+  return skeleton;
+}
+
 Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers) {
   // Where the kernel refuses to tell what became of connections, the drops are counted all the
   // same.
@@ -218,6 +240,7 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
       bpf_program__set_autoload(program, is_wanted && !is_refused(refusals, program));
     }
     const auto& maps = (*skeleton)->maps;
+    leave_out({maps.xt_replaced, maps.xt_learned, maps.xt_before, maps.xt_here});
     leave_out({maps.slots, maps.followed, maps.translated, maps.arrivals, maps.dropped});
     const auto loaded = load(**skeleton);
     if (loaded) return skeleton;

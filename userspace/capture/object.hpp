@@ -2,6 +2,7 @@
 // can run.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "capture/hook_functions.hpp"
@@ -38,6 +39,12 @@ struct LoadedObject {
 /// facts.
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
                                  const Hooks& hooks, const NftKernel& nft);
+
+/// Loads programs of the object once more, for what was not there when the first was loaded: the
+/// functions of modules. Maps and settings are those of `first`, but for maps of xtables. `choose`
+/// says which programs are loaded.
+Result<Skeleton> load_beside(const dptrace_bpf& first,
+                             const std::function<Result<>(dptrace_bpf&)>& choose);
 
 /// Loads the object with the programs of the drop-watch alone.
 Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers& offers);

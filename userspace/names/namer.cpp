@@ -56,7 +56,7 @@ Namer::Namer(Names& names, Symbols symbols)
       start_ns_(monotonic_ns()) {}
 
 Result<Inquiry<Result<Rules>>> Namer::begin_reading(const RuleBook::Table& table) {
-  auto read = [table, revision = revision_] { return read_table(table, revision); };
+  auto read = [table] { return read_table(table); };
   if (table.netns == names_.home_netns) return Inquiry<Result<Rules>>::begin(std::move(read));
   auto netns = netns_finder_.open(table.netns);
   if (!netns) return tl::unexpected(netns.error());

@@ -26,8 +26,6 @@ class Namer {
   /// `on_links` is called with all links of a netns whenever they were read.
   void on_links(OnLinks on_links) { on_links_ = std::move(on_links); }
 
-  /// `revision` tells the version of an xtables table that is in force; see read_table().
-  void on_revision(TableRevision revision) { revision_ = std::move(revision); }
   RuleBook& rules() { return rules_; }
 
   /// Names what the event contains; to be called with every event before the timeline gets it.
@@ -96,7 +94,6 @@ class Namer {
   LiveSymbols symbols_;
   OnLinks on_links_ = [](std::uint32_t, const std::vector<Link>&) {};
   NetnsFinder netns_finder_;
-  TableRevision revision_ = [](std::uint64_t) { return std::nullopt; };
   RuleBook rules_;
   Pods pods_;
   const std::uint64_t start_ns_;  ///< CLOCK_MONOTONIC; all events are later

@@ -61,18 +61,19 @@ void RuleBook::begin(const Table& table, Version version) {
   const auto failed = failed_.find(table);
   if (failed != failed_.end() && now < failed->second + kRetryNs) return;
   if (readings_.size() >= kReadings) return;
+  const std::uint64_t in_force = revision_(table).value_or(0);
   auto inquiry = begin_(table);
   if (!inquiry) {
     if (failed_.size() >= kMostNames) failed_.clear();
     failed_[table] = now;
     return;
   }
-  readings_.push_back({table, std::move(*inquiry), now, {std::move(version)}});
+  readings_.push_back({table, std::move(*inquiry), now, in_force, {std::move(version)}});
 }
 
 void RuleBook::collect() {
   for (auto reading = readings_.begin(); reading != readings_.end();) {
-    const auto answer = reading->inquiry.within(std::chrono::milliseconds(0));
+    auto answer = reading->inquiry.within(std::chrono::milliseconds(0));
     if (!answer) {
       ++reading;
       continue;
@@ -84,9 +85,13 @@ void RuleBook::collect() {
       continue;
     }
     failed_.erase(done.table);
-    for (const auto& version : done.versions) take(version, **answer);
-    if ((*answer)->revision == 0) continue;
-    read_.push_front({done.table, **answer});
+    Rules& rules = **answer;
+    // A table that was the same before and after is the one that was read.
+    if (rules.revision == 0 && revision_(done.table).value_or(0) == done.revision)
+      rules.revision = done.revision;
+    for (const auto& version : done.versions) take(version, rules);
+    if (rules.revision == 0) continue;
+    read_.push_front({done.table, std::move(rules)});
     if (read_.size() > kKept) read_.pop_back();
   }
 }
@@ -130,15 +135,15 @@ std::uint64_t RuleBook::awaited_since() const {
   return since;
 }
 
-Result<Rules> read_table(const RuleBook::Table& table, const TableRevision& revision) {
-  if (table.ruleset == DPT_RULESET_NFTABLES) return read_nftables(table.family, table.name);
-  if (table.ruleset != DPT_RULESET_XTABLES) return failure("a ruleset of an unknown kind");
-  const auto before = revision(table.address);
-  auto rules = read_xtables(table.family, table.name);
-  const auto after = revision(table.address);
-  // Only a table that was the same before and after is the one that was read.
-  if (rules) rules->revision = before && after && *before == *after ? *before : 0;
-  return rules;
+Result<Rules> read_table(const RuleBook::Table& table) {
+  switch (table.ruleset) {
+    case DPT_RULESET_NFTABLES:
+      return read_nftables(table.family, table.name);
+    case DPT_RULESET_XTABLES:
+      return read_xtables(table.family, table.name);
+    default:
+      return failure("a ruleset of an unknown kind");
+  }
 }
 
 }  // namespace dptrace

@@ -29,11 +29,15 @@ class RuleBook {
 
     friend auto operator<=>(const Table&, const Table&) = default;
   };
-  /// Begins to read a table in its netns. The answer has .revision 0 when it is not certain which
-  /// version of the table was read.
+  /// Begins to read a table in its netns. The answer has .revision 0 when the reader cannot tell
+  /// which version it has read.
   using Begin = std::function<Result<Inquiry<Result<Rules>>>(const Table& table)>;
+  /// The version of an xtables table that is in force, as dpt_rule::revision; nothing: not known.
+  using Revision = std::function<std::optional<std::uint64_t>(const Table& table)>;
 
   RuleBook(Names& names, Begin begin) : names_(names), begin_(std::move(begin)) {}
+  /// Until it is given one, the book knows no version that a reader does not tell.
+  void on_revision(Revision revision) { revision_ = std::move(revision); }
 
   /// Asks for what the record's rules say, where it is not known.
   void see(const dpt_rule& record);
@@ -55,6 +59,7 @@ class RuleBook {
     Table table;
     Inquiry<Result<Rules>> inquiry;
     std::uint64_t begun_ns = 0;
+    std::uint64_t revision = 0;     ///< that was in force at the beginning; 0: not known
     std::vector<Version> versions;  ///< for which it is hoped to have the text
   };
   struct Read {
@@ -68,14 +73,13 @@ class RuleBook {
 
   Names& names_;
   const Begin begin_;
+  Revision revision_ = [](const Table&) { return std::nullopt; };
   std::list<Reading> readings_;
   std::list<Read> read_;  ///< the tables that were read, the one that was used last in front
   std::map<Table, std::uint64_t> failed_;  ///< when a table could not be read (CLOCK_MONOTONIC, ns)
 };
 
-/// Reads the table in its netns. `revision` tells the version of an xtables table that is in force;
-/// it may be called by any thread, also after the caller of the book has gone.
-using TableRevision = std::function<std::optional<std::uint64_t>(std::uint64_t address)>;
-Result<Rules> read_table(const RuleBook::Table& table, const TableRevision& revision);
+/// Reads the table in the netns that the calling thread is in.
+Result<Rules> read_table(const RuleBook::Table& table);
 
 }  // namespace dptrace

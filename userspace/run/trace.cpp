@@ -87,6 +87,9 @@ class Trace {
     namer_.on_links([this](std::uint32_t netns, const std::vector<Link>& links) {
       capture_.tunnel_ports().set(netns, links);
     });
+    namer_.rules().on_revision([this](const RuleBook::Table& table) {
+      return capture_.revision_of(table.family, table.address);
+    });
     capture_.on_links([this] { namer_.links_changed(); });
   }
 

@@ -1,0 +1,648 @@
+/* The programs at ipt_do_table and ip6t_do_table find the rule of iptables-legacy that drops a packet of ours. Every
+ * rule that a packet matches counts it: what the counters were when the packet came, compared with what they are when
+ * it is dropped, is the packet's path. Packets that are not ours pay for a look at their mark alone.
+ */
+#include "../lib/decided.bpf.h"
+#include "../lib/filter.bpf.h"
+#include "../lib/marked.bpf.h"
+#include "../lib/xtables.bpf.h"
+#include "dptrace/drops.h"
+
+enum {
+	XT_NESTED = 4,	      /* traversals of packets of ours within one another, as a REJECT makes them */
+	XT_FOUND = 32,	      /* the most rules that are looked at for one packet */
+	XT_BLOCK_SLOTS = 128, /* a power of two, for the verifier: DPT_XT_BLOCKS or more */
+	XT_LEARNED = 64,      /* the tables whose blocks are kept, on each CPU */
+	XT_STACK_SLACK = 64,
+	XT_NF_DROP = 0,
+	XT_LOCAL_OUT = 3,
+	XT_IPV4 = 2,
+	XT_IPV6 = 10,
+	XT_PLAIN_BLOCKS = 16, /* before bpf_loop (5.17) */
+};
+
+/* per_cpu_offsets is the address of the kernel's __per_cpu_offset. User space writes it. A kernel that has one
+ * processor keeps the counters in the rules (config.one_processor).
+ */
+__u64 per_cpu_offsets __weak = 0;
+
+/* xt_replaced counts by how often the rules of a table were replaced: the memory of replaced rules is used again, with
+ * the same address.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} xt_replaced SEC(".maps");
+
+/* struct xt_learned has the addresses of a table's blocks, and where the first rule of each block is. */
+struct xt_learned {
+	__u32 rule_count;
+	__u32 reserved;
+	__u64 counters[XT_BLOCK_SLOTS];
+	__u64 rules[XT_BLOCK_SLOTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
+	__uint(max_entries, XT_LEARNED);
+	__type(key, __u64);
+	__type(value, struct xt_learned);
+} xt_learned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DPT_XT_BLOCKS);
+	__type(key, __u32);
+	__type(value, struct xt_block);
+} xt_before SEC(".maps");
+
+/* struct xt_traversal is one packet of ours in a table. Its blocks of `xt_before` are [begin, end). */
+struct xt_traversal {
+	__u64 skb;
+	__u64 state;
+	__u64 table;
+	__u64 info;
+	__u64 stack;
+	__u32 rules;
+	__u16 begin;
+	__u16 end;
+	__u64 is_kept;
+};
+
+struct xt_found {
+	__u64 rule;
+	__u32 number;
+	__u32 packets;
+	__u64 bytes;
+	__u32 flags;  /* enum dpt_rule_flag, if it decides */
+	__u8 leads;   /* the packet has crossed it */
+	__u8 decides; /* the packet may have ended at it */
+	__u16 reserved;
+};
+
+struct xt_here {
+	__u32 depth;
+	__u32 count;  /* of .found */
+	__u32 ends;   /* rules of .found that may have decided */
+	__u32 length; /* of .path */
+	__u32 flags;  /* enum dpt_rule_flag */
+	__u32 left_out;
+	__u64 path[XT_FOUND];
+	struct xt_traversal traversals[XT_NESTED];
+	struct xt_found found[XT_FOUND];
+	struct xt_block now;
+	struct xt_learned learning;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xt_here);
+} xt_here SEC(".maps");
+
+static __always_inline struct xt_here *xt__here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&xt_here, &zero);
+}
+
+/* Returns the address of what is at `address` for each CPU, on this one. */
+static __always_inline __u64 xt__on_this_cpu(__u64 address)
+{
+	return address + xt__word(per_cpu_offsets + 8ULL * bpf_get_smp_processor_id());
+}
+
+/* Returns the revision of the rules in force: the address of the table's xt_table_info, with the number of times that
+ * the rules were replaced in its highest bits, which are all ones in any such address.
+ */
+static __always_inline __u64 xt__revision(__u64 table, __u64 info)
+{
+	__u64 *replaced = bpf_map_lookup_elem(&xt_replaced, &table);
+
+	return info ^ (replaced ? *replaced << 48 : 0);
+}
+
+/* struct xt_walk goes through the rules of a table, one by one; the walk's blocks of `xt_before` start at .begin. */
+struct xt_walk {
+	__u64 rule;
+	__u32 number;
+	__u32 rules;
+	__u32 begin;
+	__u32 is_ipv6;
+};
+
+static __always_inline void xt_walk__next(struct xt_walk *walk)
+{
+	walk->rule += xt__offsets(walk->rule, walk->is_ipv6) >> 16;
+	walk->number++;
+}
+
+/* The three steps of walks have no branches but the one that ends the walk: the verifier of 5.10 gives up after 8192
+ * branches of a program.
+ */
+static __always_inline void xt__learn_block(struct xt_walk *walk, struct xt_here *here)
+{
+	__u32 block = walk->number / XT_BLOCK_RULES;
+
+	block &= XT_BLOCK_SLOTS - 1;
+	here->learning.rules[block] = walk->rule;
+	here->learning.counters[block] = xt__word(xt__counter(walk->rule, walk->is_ipv6));
+}
+
+/* Reads the count of a rule that has its counter in itself. */
+static __always_inline void xt__read_count(struct xt_walk *walk, struct xt_block *block)
+{
+	bpf_probe_read_kernel(&block->counts[walk->number & (XT_BLOCK_RULES - 1)], sizeof(struct xt_count),
+			      (const void *)xt__counter(walk->rule, walk->is_ipv6));
+}
+
+static __always_inline void xt__compare(struct xt_walk *walk, struct xt_here *here, struct xt_block *before)
+{
+	__u32 at = walk->number & (XT_BLOCK_RULES - 1);
+	struct xt_found *found = &here->found[here->count & (XT_FOUND - 1)];
+	__u64 packets;
+
+	if (config.one_processor)
+		xt__read_count(walk, &here->now);
+	packets = here->now.counts[at].packets - before->counts[at].packets;
+	found->rule = walk->rule;
+	found->number = walk->number;
+	found->packets = packets;
+	found->bytes = here->now.counts[at].bytes - before->counts[at].bytes;
+	here->count += bit__differ(packets, 0);
+}
+
+static __always_inline void xt__read_block(struct xt_block *block, const struct xt_learned *learned, __u32 number)
+{
+	if (!config.one_processor)
+		bpf_probe_read_kernel(block, sizeof(*block),
+				      (const void *)xt__on_this_cpu(learned->counters[number & (XT_BLOCK_SLOTS - 1)]));
+}
+
+enum xt_task {
+	XT_LEARN,
+	XT_KEEP,
+	XT_FIND,
+};
+
+static __always_inline long xt__step(struct xt_walk *walk, enum xt_task task)
+{
+	struct xt_here *here = xt__here();
+	struct xt_block *before;
+	__u32 block;
+
+	if (walk->number >= walk->rules || !here)
+		return 1;
+	block = walk->begin + walk->number / XT_BLOCK_RULES;
+	if (task == XT_LEARN) {
+		if (walk->number % XT_BLOCK_RULES == 0)
+			xt__learn_block(walk, here);
+	} else {
+		before = bpf_map_lookup_elem(&xt_before, &block);
+		if (!before)
+			return 1;
+		if (task == XT_KEEP) {
+			xt__read_count(walk, before);
+		} else {
+			if (walk->number % XT_BLOCK_RULES == 0)
+				xt__read_block(&here->now, &here->learning, walk->number / XT_BLOCK_RULES);
+			xt__compare(walk, here, before);
+		}
+	}
+	xt_walk__next(walk);
+	return 0;
+}
+
+static long xt__step_of_learning(__u32 index, void *walk)
+{
+	return xt__step(walk, XT_LEARN);
+}
+
+static long xt__step_of_keeping(__u32 index, void *walk)
+{
+	return xt__step(walk, XT_KEEP);
+}
+
+static long xt__step_of_finding(__u32 index, void *walk)
+{
+	return xt__step(walk, XT_FIND);
+}
+
+/* Walks without bpf_loop. */
+static __always_inline void xt__walk_plainly(struct xt_walk *walk, enum xt_task task)
+{
+	struct xt_here *here = xt__here();
+
+	if (!here)
+		return;
+	for (__u32 block = 0; block < XT_PLAIN_BLOCKS; block++) {
+		__u32 number = walk->begin + block;
+		struct xt_block *before = NULL;
+
+		if (walk->number >= walk->rules)
+			return;
+		if (task == XT_LEARN) {
+			xt__learn_block(walk, here);
+		} else {
+			before = bpf_map_lookup_elem(&xt_before, &number);
+			if (!before)
+				return;
+			if (task == XT_FIND)
+				xt__read_block(&here->now, &here->learning, block);
+		}
+		for (__u32 i = 0; i < XT_BLOCK_RULES; i++) {
+			if (walk->number >= walk->rules)
+				return;
+			if (task == XT_KEEP)
+				xt__read_count(walk, before);
+			if (task == XT_FIND)
+				xt__compare(walk, here, before);
+			xt_walk__next(walk);
+		}
+	}
+}
+
+static __always_inline void xt__walk(struct xt_walk *walk, enum xt_task task, bool has_loop)
+{
+	if (!has_loop)
+		xt__walk_plainly(walk, task);
+	else if (task == XT_LEARN)
+		bpf_loop(DPT_XT_BLOCKS * XT_BLOCK_RULES, xt__step_of_learning, walk, 0);
+	else if (task == XT_KEEP)
+		bpf_loop(DPT_XT_BLOCKS * XT_BLOCK_RULES, xt__step_of_keeping, walk, 0);
+	else
+		bpf_loop(DPT_XT_BLOCKS * XT_BLOCK_RULES, xt__step_of_finding, walk, 0);
+}
+
+static __always_inline __u32 xt__blocks(__u32 rules)
+{
+	return (rules + XT_BLOCK_RULES - 1) / XT_BLOCK_RULES;
+}
+
+static __always_inline struct xt_walk xt__walk_of(const struct xt_traversal *traversal, bool is_ipv6)
+{
+	return (struct xt_walk){
+		.rule = xt__blob(traversal->info),
+		.rules = traversal->rules,
+		.begin = traversal->begin,
+		.is_ipv6 = is_ipv6,
+	};
+}
+
+/* Returns whether what was learned of a table is still so. The counters of a block are those of its first rule. */
+static __always_inline bool xt__is_learned(const struct xt_learned *learned, __u32 rules, bool is_ipv6)
+{
+	if (learned->rule_count != rules)
+		return false;
+	for (__u32 block = 0; block < DPT_XT_BLOCKS; block++) {
+		if (block >= xt__blocks(rules))
+			return true;
+		if (xt__word(xt__counter(learned->rules[block], is_ipv6)) != learned->counters[block])
+			return false;
+	}
+	return true;
+}
+
+/* Fills here->learning with where the table's counters are, and returns whether that is known. */
+static __always_inline bool xt__recall(struct xt_here *here, const struct xt_traversal *traversal, bool is_ipv6)
+{
+	__u64 info = traversal->info;
+	struct xt_learned *known = bpf_map_lookup_elem(&xt_learned, &info);
+
+	if (!known || !xt__is_learned(known, traversal->rules, is_ipv6))
+		return false;
+	bpf_probe_read_kernel(&here->learning, sizeof(here->learning), known);
+	return true;
+}
+
+/* Finds where the table's counters are. */
+static __always_inline void xt__learn(struct xt_here *here, const struct xt_traversal *traversal, bool is_ipv6,
+				      bool has_loop)
+{
+	__u64 info = traversal->info;
+	struct xt_walk walk = xt__walk_of(traversal, is_ipv6);
+
+	if (xt__recall(here, traversal, is_ipv6))
+		return;
+	here->learning.rule_count = traversal->rules;
+	xt__walk(&walk, XT_LEARN, has_loop);
+	bpf_map_update_elem(&xt_learned, &info, &here->learning, BPF_ANY);
+}
+
+/* Keeps what the table's counters are before the packet comes to its rules. */
+static __always_inline bool xt__keep(struct xt_here *here, struct xt_traversal *traversal, bool is_ipv6, bool has_loop)
+{
+	struct xt_walk walk = xt__walk_of(traversal, is_ipv6);
+	__u32 blocks = xt__blocks(traversal->rules);
+
+	if (config.one_processor) {
+		xt__walk(&walk, XT_KEEP, has_loop);
+		return true;
+	}
+	xt__learn(here, traversal, is_ipv6, has_loop);
+	for (__u32 block = 0; block < DPT_XT_BLOCKS; block++) {
+		__u32 number = traversal->begin + block;
+		struct xt_block *before;
+
+		if (block >= blocks)
+			return true;
+		before = bpf_map_lookup_elem(&xt_before, &number);
+		if (!before)
+			return false;
+		xt__read_block(before, &here->learning, block);
+	}
+	return true;
+}
+
+static __always_inline bool xt__has_filtered_ends(struct sk_buff *skb, bool is_ipv6)
+{
+	const unsigned char *start = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	union {
+		struct ipv4_header ipv4;
+		struct ipv6_header ipv6;
+	} header;
+
+	if (is_ipv6)
+		return !bpf_probe_read_kernel(&header.ipv6, sizeof(header.ipv6), start) &&
+		       filter__matches_ipv6(header.ipv6.source, header.ipv6.destination);
+	return !bpf_probe_read_kernel(&header.ipv4, sizeof(header.ipv4), start) &&
+	       filter__matches_ipv4(header.ipv4.source, header.ipv4.destination);
+}
+
+/* Returns whether the packet may be ours. A packet that a device has received is marked if it is; one that is made here
+ * may not have been met yet.
+ */
+static __always_inline bool xt__may_be_ours(struct sk_buff *skb, struct nf_hook_state *state, bool is_ipv6)
+{
+	if (following && marks__has((__u64)skb, (__u64)BPF_CORE_READ(skb, head)))
+		return true;
+	if (config.sees_devices && BPF_CORE_READ(skb, skb_iif) && xt__hook(state) != XT_LOCAL_OUT)
+		return false;
+	return xt__has_filtered_ends(skb, is_ipv6);
+}
+
+static __always_inline int xt__enter(struct sk_buff *skb, struct nf_hook_state *state, __u64 table, __u64 stack,
+				     bool is_ipv6, bool has_loop)
+{
+	struct xt_here *here;
+	struct xt_traversal *traversal;
+	__u32 depth, begin = 0;
+
+	if (!xt__may_be_ours(skb, state, is_ipv6))
+		return 0;
+	here = xt__here();
+	if (!here)
+		return 0;
+	/* The end of a traversal may have been missed: then the oldest are forgotten. */
+	depth = here->depth < XT_NESTED ? here->depth : 0;
+	if (depth)
+		begin = here->traversals[(depth - 1) & (XT_NESTED - 1)].end;
+	traversal = &here->traversals[depth & (XT_NESTED - 1)];
+	traversal->skb = (__u64)skb;
+	traversal->state = (__u64)state;
+	traversal->table = table;
+	traversal->info = xt__word(table + XT_TABLE_PRIVATE);
+	traversal->stack = stack;
+	traversal->rules = xt__half(traversal->info + XT_INFO_RULES);
+	traversal->begin = begin;
+	traversal->end = begin + xt__blocks(traversal->rules);
+	traversal->is_kept =
+		traversal->rules && xt__blocks(traversal->rules) <= (has_loop ? DPT_XT_BLOCKS : XT_PLAIN_BLOCKS);
+	here->depth = depth + 1;
+	if (!traversal->is_kept) {
+		traversal->end = begin;
+		return 0;
+	}
+	if (!xt__keep(here, traversal, is_ipv6, has_loop))
+		traversal->is_kept = 0;
+	return 0;
+}
+
+/* Returns where a target's name begins: 0 for one that is no more than a verdict. */
+static __always_inline __u64 xt__target_name(__u64 target)
+{
+	return xt__word(xt__word(target + XT_TARGET_KERNEL) + XT_KERNEL_TARGET_NAME);
+}
+
+/* Returns whether the chain that another hook calls has the rule: a packet that was sent meanwhile came to it. */
+static __always_inline __u64 xt__is_of_other_hook(const struct xt_hooks *hooks, __u32 hook, __u32 offset)
+{
+	__u64 others = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < XT_HOOKS; i++)
+		others |= bit__differ(i, hook) & ~bit__below(offset, hooks->first[i]) &
+			  ~bit__below(hooks->policy[i], offset);
+	return others & 1;
+}
+
+static __always_inline __u64 xt__is_policy(const struct xt_hooks *hooks, __u32 hook, __u32 offset)
+{
+	__u64 is = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < XT_HOOKS; i++)
+		is |= bit__equal(i, hook) & bit__equal(hooks->policy[i], offset);
+	return is;
+}
+
+/* Says what each rule that has counted is to the packet. A rule that has counted one packet of another length has not
+ * counted this one. There are no branches, of which the verifier would walk all combinations.
+ */
+static __always_inline void xt__judge(struct xt_here *here, const struct xt_traversal *traversal, __u32 hook,
+				      __u32 length, bool is_ipv6)
+{
+	struct xt_hooks hooks = {};
+
+	bpf_probe_read_kernel(&hooks, sizeof(hooks), (const void *)(traversal->info + XT_INFO_HOOKS));
+	here->ends = 0;
+	for (__u32 i = 0; i < XT_FOUND; i++) {
+		struct xt_found *found = &here->found[i];
+		__u64 offset, target, name, crossed, drops, rejects;
+
+		if (i >= here->count)
+			return;
+		offset = found->rule - xt__blob(traversal->info);
+		target = found->rule + (xt__offsets(found->rule, is_ipv6) & 0xffff);
+		name = xt__target_name(target);
+		crossed = (bit__differ(found->packets, 1) | bit__equal(found->bytes, length)) &
+			  ~xt__is_of_other_hook(&hooks, hook, offset);
+		drops = bit__equal(name & 0xff, 0) &
+			bit__equal(xt__half(target + XT_TARGET_VERDICT), (__u32)XT_VERDICT_DROP);
+		rejects = bit__equal(name & XT_REJECT_MASK, XT_REJECT);
+		found->flags = DPT_RULE_POLICY * xt__is_policy(&hooks, hook, offset) | DPT_RULE_REJECTED * rejects;
+		found->decides = crossed & (drops | rejects);
+		found->leads = crossed & ~(drops | rejects);
+		here->ends += found->decides;
+	}
+}
+
+/* Fills the path of the record: the rules that led to the one that decided, and that one. Where each of several may
+ * have decided, they alone are the path.
+ */
+static __always_inline void xt__fill_path(struct xt_here *here, struct dpt_rule *rule)
+{
+	__u64 only = bit__equal(here->ends, 1);
+
+	here->length = 0;
+	here->flags = 0;
+	here->left_out = 0;
+	for (__u32 i = 0; i < XT_FOUND; i++) {
+		__u64 takes, fits;
+
+		if (i >= here->count)
+			break;
+		takes = here->found[i].leads & only;
+		fits = bit__below(here->length, DPT_RULE_PATH - 1);
+		here->path[here->length & (XT_FOUND - 1)] = here->found[i].number;
+		here->length += takes & fits;
+		here->left_out += takes & ~fits;
+	}
+	for (__u32 i = 0; i < XT_FOUND; i++) {
+		__u64 takes;
+
+		if (i >= here->count)
+			break;
+		takes = here->found[i].decides & bit__below(here->length, DPT_RULE_PATH);
+		here->path[here->length & (XT_FOUND - 1)] = here->found[i].number;
+		here->length += takes;
+		here->flags |= here->found[i].flags * takes;
+	}
+	for (__u32 i = 0; i < DPT_RULE_PATH; i++)
+		rule->path[i] = here->path[i] * bit__below(i, here->length);
+	rule->path_length = here->length;
+	rule->path_is_whole = only & bit__equal(here->left_out, 0);
+	rule->flags = only ? here->flags : DPT_RULE_ONE_OF;
+}
+
+/* Fills `decided` when the rule is known. A packet that a match or another target than REJECT drops is told without a
+ * rule: its counters do not tell that one.
+ */
+static __always_inline void xt__decide(struct xt_here *here, struct xt_traversal *traversal, bool is_ipv6,
+				       bool has_loop)
+{
+	struct nf_hook_state *state = (struct nf_hook_state *)traversal->state;
+	struct sk_buff *skb = (struct sk_buff *)traversal->skb;
+	struct xt_walk walk = xt__walk_of(traversal, is_ipv6);
+	struct dpt_rule *rule = decided__last();
+	__u32 hook = xt__hook(state);
+
+	if (!rule)
+		return;
+	if (!config.one_processor && !xt__recall(here, traversal, is_ipv6))
+		return;
+	here->count = 0;
+	xt__walk(&walk, XT_FIND, has_loop);
+	if (here->count > XT_FOUND)
+		return;
+	xt__judge(here, traversal, hook, BPF_CORE_READ(skb, len), is_ipv6);
+	if (!here->ends)
+		return;
+	rule->skb = 0;
+	rule->revision = xt__revision(traversal->table, traversal->info);
+	rule->table = traversal->table;
+	rule->chain = 0;
+	rule->netns = BPF_CORE_READ(state, net, ns.inum);
+	rule->rules = traversal->rules;
+	rule->ruleset = DPT_RULESET_XTABLES;
+	rule->family = is_ipv6 ? XT_IPV6 : XT_IPV4;
+	rule->hook = hook;
+	rule->reserved = 0;
+	bpf_probe_read_kernel(rule->table_name, sizeof(rule->table_name),
+			      (const void *)(traversal->table + XT_TABLE_NAME));
+	__builtin_memset(rule->chain_name, 0, sizeof(rule->chain_name));
+	xt__fill_path(here, rule);
+	rule->skb = traversal->skb;
+}
+
+/* Ends the traversal that the arguments tell, or, where the program is not told any, that began at this place of the
+ * stack.
+ */
+static __always_inline int xt__leave(__u64 skb, __u64 state, __u64 stack, int verdict, bool is_ipv6, bool has_loop)
+{
+	struct xt_here *here = following ? xt__here() : NULL;
+	struct xt_traversal *traversal;
+	__u32 depth;
+
+	if (!here || !here->depth)
+		return 0;
+	depth = here->depth - 1;
+	traversal = &here->traversals[depth & (XT_NESTED - 1)];
+	if (skb ? traversal->skb != skb || traversal->state != state
+		: stack - traversal->stack + XT_STACK_SLACK > 2 * XT_STACK_SLACK)
+		return 0;
+	here->depth = depth;
+	if (traversal->is_kept && (verdict & 0xff) == XT_NF_DROP &&
+	    xt__word(traversal->table + XT_TABLE_PRIVATE) == traversal->info)
+		xt__decide(here, traversal, is_ipv6, has_loop);
+	return 0;
+}
+
+/* The functions have the arguments (table, skb, state) since 5.16. */
+#define XT_BY_FENTRY(function, is_ipv6)                                                                                \
+	SEC("?fentry")                                                                                                 \
+	int dptrace_##function##_in(__u64 *ctx)                                                                        \
+	{                                                                                                              \
+		return xt__enter((struct sk_buff *)ctx[1], (struct nf_hook_state *)ctx[2], ctx[0], 0, is_ipv6, true);  \
+	}                                                                                                              \
+	SEC("?fexit")                                                                                                  \
+	int dptrace_##function##_out(__u64 *ctx)                                                                       \
+	{                                                                                                              \
+		return xt__leave(ctx[1], ctx[2], 0, ctx[3], is_ipv6, true);                                            \
+	}
+
+/* Before, they have (skb, state, table). */
+#define XT_BY_KPROBE(function, is_ipv6)                                                                                \
+	SEC("?kprobe")                                                                                                 \
+	int dptrace_##function##_in_k(struct pt_regs *ctx)                                                             \
+	{                                                                                                              \
+		return xt__enter((struct sk_buff *)PT_REGS_PARM1(ctx), (struct nf_hook_state *)PT_REGS_PARM2(ctx),     \
+				 PT_REGS_PARM3(ctx), PT_REGS_SP(ctx), is_ipv6, false);                                 \
+	}                                                                                                              \
+	SEC("?kretprobe")                                                                                              \
+	int dptrace_##function##_out_k(struct pt_regs *ctx)                                                            \
+	{                                                                                                              \
+		return xt__leave(0, 0, PT_REGS_SP(ctx), PT_REGS_RC(ctx), is_ipv6, false);                              \
+	}
+
+XT_BY_FENTRY(ipt_do_table, false)
+XT_BY_FENTRY(ip6t_do_table, true)
+XT_BY_KPROBE(ipt_do_table, false)
+XT_BY_KPROBE(ip6t_do_table, true)
+
+static __always_inline int xt__replaced(__u64 table)
+{
+	__u64 first = 1, *replaced = bpf_map_lookup_elem(&xt_replaced, &table);
+
+	if (replaced)
+		__sync_fetch_and_add(replaced, 1);
+	else
+		bpf_map_update_elem(&xt_replaced, &table, &first, BPF_ANY);
+	return 0;
+}
+
+SEC("?fentry")
+int dptrace_xt_replaced(__u64 *ctx)
+{
+	return xt__replaced(ctx[0]);
+}
+
+SEC("?kprobe")
+int dptrace_xt_replaced_k(struct pt_regs *ctx)
+{
+	return xt__replaced(PT_REGS_PARM1(ctx));
+}
+
+/* User space runs this program to be told the revision of the table whose address it gives. */
+__u64 xt_told_revision __weak = 0;
+
+SEC("?raw_tp")
+int dptrace_xt_revision(__u64 *ctx)
+{
+	xt_told_revision = xt__revision(ctx[0], xt__word(ctx[0] + XT_TABLE_PRIVATE));
+	return 0;
+}

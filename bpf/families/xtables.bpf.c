@@ -138,7 +138,8 @@ struct xt_walk {
 static __always_inline void xt_walk__next(struct xt_walk *walk)
 {
 	walk->rule += xt__offsets(walk->rule, walk->is_ipv6) >> 16;
-	walk->number++;
+	/* The verifier of bpf_loop compares what it knows of one step with the next: it must not know the number. */
+	walk->number = forget(walk->number + 1);
 }
 
 /* The three steps of walks have no branches but the one that ends the walk: the verifier of 5.10 gives up after 8192
@@ -287,6 +288,7 @@ static __always_inline struct xt_walk xt__walk_of(const struct xt_traversal *tra
 {
 	return (struct xt_walk){
 		.rule = xt__blob(traversal->info),
+		.number = forget(0),
 		.rules = traversal->rules,
 		.begin = traversal->begin,
 		.is_ipv6 = is_ipv6,

@@ -102,6 +102,11 @@ TEST_CASE("a rule of nftables is told by its handle, its policy by its chain") {
   CHECK(contains(
       json_of(dropped_by(rule), all),
       R"("rule_handle":6,"rule_number":1,"rule":"tcp dport 83 reject","verdict":"reject")"));
+  rule.path = {4, 6};
+  rule.path_is_whole = true;
+  CHECK(contains(end_of(dropped_by(rule), all), "path  (not known) 4 → svc 6\n"));
+  all.rules[rule.id(4)] = {"input", 2, "tcp dport 83 jump svc", "", false};
+  CHECK(contains(end_of(dropped_by(rule), all), "path  input 4 → svc 6\n"));
   rule.flags = DPT_RULE_POLICY;
   rule.path = {};
   CHECK(contains(end_of(dropped_by(rule)), "by    nftables inet fw, policy of chain svc\n"));

@@ -49,7 +49,7 @@ void append_place(Buffer& out, const DecidingRule& rule, std::uint64_t number, c
 
 void append_text(Buffer& out, const DecidingRule& rule, std::uint64_t number, const Names& names) {
   const RuleText* text = names.rule(rule.id(number));
-  if (text == nullptr) return;
+  if (text == nullptr || (text->text.empty() && !text->changed)) return;
   append_spaces(out, kTextIndent);
   if (text->changed) {
     append(out, "what it said is not known: the rules were changed since\n");
@@ -67,9 +67,9 @@ void append_way(Buffer& out, const DecidingRule& rule, const Names& names, const
   for (const std::uint64_t number : way) {
     const RuleText* text = names.rule(rule.id(number));
     if (number != way.front()) append(out, " → ");
-    append_name(out, text->chain);
+    append_name(out, text == nullptr || text->chain.empty() ? "(not known)" : text->chain);
     const bool by_handle = rule.ruleset == DPT_RULESET_NFTABLES;
-    if (text->number != 0 || by_handle)
+    if (by_handle || text->number != 0)
       fmt::format_to(fmt::appender(out), " {}", by_handle ? number : text->number);
   }
   out.push_back('\n');
@@ -91,6 +91,8 @@ void append_tables(Buffer& out, const DecidingRule& rule) {
 
 std::vector<std::uint64_t> way_to(const DecidingRule& rule, const Names& names) {
   std::vector<std::uint64_t> way;
+  // The kernel's side has followed the jumps of nftables.
+  if (rule.ruleset == DPT_RULESET_NFTABLES) return rule.path_is_whole ? rule.path : way;
   if (rule.is_one_of() || names.rule(rule.id(rule.decided())) == nullptr) return way;
   way.push_back(rule.decided());
   // Each rule is on the way once at most, so the search ends.

@@ -177,8 +177,8 @@ static __always_inline bool nft__ends(struct dpt_nft_traversal *traversal, __u32
 	return true;
 }
 
-/* Notes the rule that the search has found, or the policy. An expression that is not probed gives verdicts, too: then
- * no rule is told.
+/* Notes the rule that the search has found, or the policy. The expression of an object or of an element is in no rule:
+ * then no rule is told.
  */
 static __always_inline void nft__decide(struct dpt_nft_traversal *traversal)
 {
@@ -253,6 +253,10 @@ ON_EXPRESSION(dptrace_nft_target)
 
 SEC("?fexit/nft_target_eval_bridge")
 ON_EXPRESSION(dptrace_nft_bridge_target)
+
+/* Some matches of iptables drop packets that are broken. */
+SEC("?fexit/nft_match_eval")
+ON_EXPRESSION(dptrace_nft_match)
 
 SEC("?fexit/nft_do_chain")
 int dptrace_nft_leave(__u64 *ctx)
@@ -331,6 +335,21 @@ int dptrace_nft_reject_k(struct pt_regs *ctx)
 	if (traversal) {
 		traversal->dropper = PT_REGS_PARM1(ctx);
 		traversal->rejected = 1;
+	}
+	return 0;
+}
+
+/* The target REJECT of iptables. */
+SEC("?kprobe")
+int dptrace_nft_reject_target_k(struct pt_regs *ctx)
+{
+	struct dpt_nft_here *here = nft__here();
+
+	if (!here || !here->used)
+		return 0;
+	for (__u32 i = 0; i < NFT_TRAVERSALS; i++) {
+		if (here->traversals[i].packet && here->traversals[i].skb == PT_REGS_PARM1(ctx))
+			here->traversals[i].rejected = 1;
 	}
 	return 0;
 }

@@ -117,6 +117,10 @@ std::vector<std::string> NftProbes::follow_modules() {
   if (!symbols) return {};
   if (kernel_.layout) {
     kernel_.find_functions(*symbols);
+    // What was unloaded is probed again when it comes back.
+    std::erase_if(attached_, [&](std::size_t row) {
+      return !kernel_.functions.contains(kNftFunctions[row].name);
+    });
   } else if (const auto btf = KernelBtf::load(); btf) {
     kernel_ = NftKernel::ask(*btf, *symbols);
   }

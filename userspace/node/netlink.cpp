@@ -39,11 +39,13 @@ bool check_strictly(mnl_socket* socket) {
 
 }  // namespace
 
-NetlinkSocket open_route_netlink(unsigned groups) {
-  NetlinkSocket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
+NetlinkSocket open_netlink(int protocol, unsigned groups) {
+  NetlinkSocket socket(mnl_socket_open2(protocol, SOCK_CLOEXEC));
   if (socket && mnl_socket_bind(socket.get(), groups, MNL_SOCKET_AUTOPID) < 0) socket.reset();
   return socket;
 }
+
+NetlinkSocket open_route_netlink(unsigned groups) { return open_netlink(NETLINK_ROUTE, groups); }
 
 std::optional<Address> address_attribute(const nlattr* attribute) {
   const std::size_t size = mnl_attr_get_payload_len(attribute);
@@ -56,9 +58,9 @@ std::optional<Address> address_attribute(const nlattr* attribute) {
   return Address(wire);
 }
 
-int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, bool strictly) {
-  const NetlinkSocket socket = open_route_netlink();
-  if (!socket || (strictly && !check_strictly(socket.get()))) return errno;
+int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, Dump dump) {
+  const auto socket = open_netlink(dump == Dump::kNetfilter ? NETLINK_NETFILTER : NETLINK_ROUTE);
+  if (!socket || (dump == Dump::kStrictRoute && !check_strictly(socket.get()))) return errno;
   request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request->nlmsg_seq = kSequence;
   if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) return errno;
@@ -86,7 +88,8 @@ int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context) {
     mnl_attr_put_u32(header, static_cast<std::uint16_t>(target),
                      static_cast<std::uint32_t>(request.nsid));
   }
-  return run_dump(header, on_message, context, request.nsid != kHere);
+  return run_dump(header, on_message, context,
+                  request.nsid != kHere ? Dump::kStrictRoute : Dump::kRoute);
 }
 
 std::string dump_error(const char* what, int error) {

@@ -1,4 +1,5 @@
-// These functions talk to rtnetlink in the network namespace of the calling thread.
+// These functions talk to rtnetlink, and to nfnetlink, in the network namespace of the calling
+// thread.
 #pragma once
 
 #include <libmnl/libmnl.h>
@@ -20,7 +21,10 @@ namespace dptrace {
 
 using NetlinkSocket = std::unique_ptr<mnl_socket, Deleter<mnl_socket_close>>;
 
-/// Null, with errno set, when the socket cannot be had. `groups` is a mask of RTMGRP_*.
+/// Null, with errno set, when the socket cannot be had. `protocol` is a NETLINK_*.
+NetlinkSocket open_netlink(int protocol, unsigned groups = 0);
+
+/// `groups` is a mask of RTMGRP_*.
 NetlinkSocket open_route_netlink(unsigned groups = 0);
 
 /// Calls `visit` with every attribute of a payload; libmnl's own macro for this is not C++.
@@ -65,10 +69,16 @@ struct DumpRequest {
   std::int32_t nsid = kHere;
 };
 
+enum class Dump : std::uint8_t {
+  kRoute,
+  kStrictRoute,  ///< the kernel must understand each attribute
+  kNetfilter,
+};
+
 /// Sends `request`, which is complete except for its flags and number, as a dump, and calls
 /// `on_message` with `context` for every message of the answer. Returns an errno, or 0; EINTR says
-/// that something changed meanwhile. `strictly`: the kernel must understand each attribute.
-int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, bool strictly = false);
+/// that something changed meanwhile.
+int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, Dump dump = Dump::kRoute);
 
 /// Runs run_dump() on a netlink message that is made from `request`.
 int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);

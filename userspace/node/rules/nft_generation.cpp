@@ -32,9 +32,8 @@ Error unanswered() {
 }  // namespace
 
 Result<std::uint32_t> nft_generation() {
-  const NetlinkSocket socket(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
-  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0)
-    return tl::unexpected(unanswered());
+  const auto socket = open_netlink(NETLINK_NETFILTER);
+  if (!socket) return tl::unexpected(unanswered());
   alignas(nlmsghdr) std::array<char, kAnswerBytes> buffer{};
   auto* request = mnl_nlmsg_put_header(buffer.data());
   request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;

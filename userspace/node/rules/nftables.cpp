@@ -1,25 +1,23 @@
-// The rules of nftables are read by its own library, which prints them as `nft list table` does.
+// The rules of nftables are printed by its own library, as `nft list table` does. Where each one
+// is, and what the library does not print, is told by the kernel.
 #include <fmt/format.h>
 #include <linux/netfilter.h>
-#include <nftables/libnftables.h>
 
 #include <algorithm>
 #include <cctype>
 #include <chrono>
-#include <memory>
 #include <mutex>
 
 #include "model/foreign.hpp"
+#include "node/rules/nft_dump.hpp"
 #include "node/rules/nft_generation.hpp"
+#include "node/rules/nft_library.hpp"
 #include "node/rules/nft_listing.hpp"
 #include "node/rules/rules.hpp"
-#include "os/deleter.hpp"
 
 namespace dptrace {
 
 namespace {
-
-using NftContext = std::unique_ptr<nft_ctx, Deleter<nft_ctx_free>>;
 
 constexpr std::size_t kMostRules = 200'000;
 constexpr int kAttempts = 5;
@@ -62,17 +60,36 @@ bool is_plain(const std::string& name) {
 }
 
 // The elements of sets and the values of counters are left out: they may be many, and they change.
-Result<std::string> list_table(const std::string& command) {
-  const NftContext context(nft_ctx_new(NFT_CTX_DEFAULT));
-  if (!context || nft_ctx_buffer_output(context.get()) != 0 ||
-      nft_ctx_buffer_error(context.get()) != 0)
+Result<std::string> list_in(const NftLibrary& nft, nft_ctx* context, const std::string& command) {
+  if (nft.buffer_output(context) != 0 || nft.buffer_error(context) != 0)
     return failure("libnftables has no memory");
-  nft_ctx_output_set_flags(context.get(),
-                           NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE);
-  if (nft_run_cmd_from_buffer(context.get(), command.c_str()) != 0)
-    return failure(
-        fmt::format("nft {}: {}", command, clean_name(nft_ctx_get_error_buffer(context.get()))));
-  return std::string(nft_ctx_get_output_buffer(context.get()));
+  nft.set_flags(context, NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE);
+  if (nft.run(context, command.c_str()) != 0)
+    return failure(fmt::format("nft {}: {}", command, clean_name(nft.error(context))));
+  return std::string(nft.output(context));
+}
+
+// Nothing is printed where the library is not installed: then only the places of rules are told.
+Result<std::string> list_table(const std::string& command) {
+  const auto& nft = NftLibrary::get();
+  if (!nft) return std::string();
+  nft_ctx* context = nft->context_new(NFT_CTX_DEFAULT);
+  if (context == nullptr) return failure("libnftables has no memory");
+  auto listing = list_in(*nft, context, command);
+  nft->context_free(context);
+  return listing;
+}
+
+// Adds what the kernel tells of each rule.
+void add_rules(std::map<std::uint64_t, RuleText>& texts, const std::vector<NftRule>& rules) {
+  std::map<std::string, std::uint32_t> numbers;
+  for (const auto& rule : rules) {
+    auto& text = texts[rule.handle];
+    text.chain = clean_name(rule.chain);
+    text.number = ++numbers[rule.chain];
+    if (!rule.comment.empty())
+      text.text = clean_name(fmt::format("{} comment \"{}\"", text.text, rule.comment));
+  }
 }
 
 }  // namespace
@@ -88,13 +105,16 @@ Result<Rules> read_nftables(std::uint8_t family, const std::string& table) {
     const auto before = nft_generation();
     if (!before) return tl::unexpected(before.error());
     const auto listing = list_table(fmt::format("list table {} {}", name, table));
+    const auto dumped = nft_dump(family, table, kMostRules);
     const auto after = nft_generation();
     if (!after) return tl::unexpected(after.error());
     if (*after != *before) continue;
     if (!listing) return tl::unexpected(listing.error());
+    if (!dumped) return tl::unexpected(dumped.error());
     Rules rules;
     rules.revision = *after;
     rules.texts = parse_nft_listing(*listing, kMostRules);
+    add_rules(rules.texts, *dumped);
     return rules;
   }
   return failure(fmt::format("the table {} {} changes all the time", name, table));

@@ -1,0 +1,90 @@
+#include "node/rules/nft_dump.hpp"
+
+#include <endian.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "node/netlink.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// A request is a header and the name of a table.
+constexpr std::size_t kRequestBytes = 1024;
+
+std::string_view text_of(const nlattr* attribute) {
+  const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
+  return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
+}
+
+// What iptables keeps as a match that is called "comment".
+std::string_view comment_of_match(const nlattr* data) {
+  std::string_view name, info;
+  for_each_nested(data, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == NFTA_MATCH_NAME) name = text_of(attribute);
+    if (mnl_attr_get_type(attribute) == NFTA_MATCH_INFO) info = text_of(attribute);
+  });
+  return name == "comment" ? info : std::string_view();
+}
+
+std::string_view comment_of_expression(const nlattr* expression) {
+  std::string_view name, comment;
+  for_each_nested(expression, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == NFTA_EXPR_NAME) name = text_of(attribute);
+    // The name comes before the data.
+    if (mnl_attr_get_type(attribute) == NFTA_EXPR_DATA && name == "match")
+      comment = comment_of_match(attribute);
+  });
+  return comment;
+}
+
+void parse_rule(const nlmsghdr* message, std::vector<NftRule>& rules) {
+  NftRule rule;
+  for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr* attribute) {
+    switch (mnl_attr_get_type(attribute)) {
+      case NFTA_RULE_CHAIN:
+        rule.chain = text_of(attribute);
+        break;
+      case NFTA_RULE_HANDLE:
+        if (mnl_attr_get_payload_len(attribute) == sizeof(std::uint64_t))
+          rule.handle = be64toh(mnl_attr_get_u64(attribute));
+        break;
+      case NFTA_RULE_EXPRESSIONS:
+        for_each_nested(attribute, [&](const nlattr* expression) {
+          if (const auto comment = comment_of_expression(expression); !comment.empty())
+            rule.comment = comment;
+        });
+        break;
+      default:
+        break;
+    }
+  });
+  rules.push_back(std::move(rule));
+}
+
+}  // namespace
+
+Result<std::vector<NftRule>> nft_dump(std::uint8_t family, const std::string& table,
+                                      std::size_t most) {
+  const auto run = [&](mnl_cb_t on_message, void* context) {
+    alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
+    nlmsghdr* request = mnl_nlmsg_put_header(bytes.data());
+    request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE;
+    auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(nfgenmsg)));
+    header->nfgen_family = family;
+    header->version = NFNETLINK_V0;
+    if (!mnl_attr_put_strz_check(request, bytes.size(), NFTA_RULE_TABLE, table.c_str()))
+      return ENAMETOOLONG;
+    return run_dump(request, on_message, context, Dump::kNetfilter);
+  };
+  return dump_with<NftRule>("rules of nftables", run, parse_rule, most);
+}
+
+}  // namespace dptrace

@@ -1,0 +1,24 @@
+// nft_dump() asks the kernel where each rule of a table of nftables is, and for the comments that
+// nft does not print: those of iptables.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/result.hpp"
+
+namespace dptrace {
+
+struct NftRule {
+  std::uint64_t handle = 0;
+  std::string chain;
+  std::string comment;  ///< foreign
+};
+
+/// The rules of a table of the calling thread's netns in their order, at most `most`.
+Result<std::vector<NftRule>> nft_dump(std::uint8_t family, const std::string& table,
+                                      std::size_t most);
+
+}  // namespace dptrace

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import re
+import socket
 import subprocess
 import threading
 import unittest
@@ -11,10 +12,12 @@ import unittest
 import support
 from support import NodeTest, in_netns, topology, udp_socket, wait_until
 
-RULESETS = int(os.environ.get("DPTRACE_RULESETS", "200"))
+RULESETS = int(os.environ.get("DPTRACE_RULESETS", "25"))
 
 
 class NftTest(NodeTest):
+    FAMILIES = {"inet": "inet", "ip": "ipv4", "ip6": "ipv6"}
+
     @classmethod
     def setUpClass(cls):
         cls.nodes = topology()
@@ -56,7 +59,8 @@ class NftTest(NodeTest):
             self.assertNotIn("rule", drop)
             return
         rule = drop["rule"]
-        self.assertEqual((rule["table"], rule["chain"], rule["verdict"]), ("dptrace_case", chain, verdict), drop)
+        told = [rule[key] for key in ("family", "hook", "table", "chain", "verdict")]
+        self.assertEqual(told, [self.FAMILIES[family], "FORWARD", "dptrace_case", chain, verdict], drop)
         self.assertEqual(rule["rule_handle"], self.handle(comment, family), drop)
         self.assertIn(f'comment "{comment}"', rule["rule"])
         if path:
@@ -77,7 +81,7 @@ class Rules(NftTest):
                 udp dport 7005 return comment "back"
                 udp dport 7006 drop comment "svc"
             }}
-            chain fwd {{ {self.FORWARD}
+            chain forwarded {{ {self.FORWARD}
                 udp dport 7001 drop comment "drop"
                 udp dport 7002 reject comment "reject"
                 udp dport {{ 7004, 7005, 7006 }} jump svc comment "to-svc"
@@ -85,30 +89,76 @@ class Rules(NftTest):
                 udp dport vmap {{ 7007 : drop, 7008 : goto deny }} comment "map"
             }}"""
         )
-        self.assert_rule(self.drop_of(7001), "fwd", "drop")
-        self.assert_rule(self.drop_of(7002), "fwd", "reject", "reject")
+        self.assert_rule(self.drop_of(7001), "forwarded", "drop")
+        self.assert_rule(self.drop_of(7002), "forwarded", "reject", "reject")
         self.assert_rule(self.drop_of(7004), "deny", "deny", path=["to-svc", "to-deny", "deny"])
-        self.assert_rule(self.drop_of(7005), "fwd", "after-return")
+        self.assert_rule(self.drop_of(7005), "forwarded", "after-return")
         self.assert_rule(self.drop_of(7006), "svc", "svc", path=["to-svc", "svc"])
-        self.assert_rule(self.drop_of(7007), "fwd", "map")
+        self.assert_rule(self.drop_of(7007), "forwarded", "map")
         self.assert_rule(self.drop_of(7008), "deny", "deny", path=["map", "deny"])
 
+    def test_a_chain_in_braces(self):
+        self.table(f'chain forwarded {{ {self.FORWARD}\nudp dport 7015 jump {{\nudp dport 7016 accept\ndrop\n}} comment "braces"\n}}')
+        drop = self.drop_of(7015)
+        if support.has("netfilter hops"):
+            self.assertRegex(drop["rule"]["chain"], "^__chain")
+            self.assertEqual(drop["rule"]["rule_number"], 2)
+            self.assertEqual([step["chain"] for step in drop["path"]], ["forwarded", drop["rule"]["chain"]])
+
     def test_policy(self):
-        self.table('chain fwd { type filter hook forward priority 10; policy drop; udp dport != 7010 accept\n }')
+        self.table('chain forwarded { type filter hook forward priority 10; policy drop; udp dport != 7010 accept\n }')
         drop = self.drop_of(7010)
         if not support.has("netfilter hops"):
             self.assertNotIn("rule", drop)
             return
-        self.assertEqual((drop["rule"]["chain"], drop["rule"]["policy"]), ("fwd", True), drop)
+        self.assertEqual((drop["rule"]["chain"], drop["rule"]["policy"]), ("forwarded", True), drop)
         self.assertNotIn("rule_handle", drop["rule"])
         self.assertEqual(drop["rule"]["rule"], "policy drop")
 
     def test_families(self):
-        rules = f'chain fwd {{ {self.FORWARD} udp dport 7020 drop comment "family"\n }}'
+        rules = f'chain forwarded {{ {self.FORWARD} udp dport 7020 drop comment "family"\n }}'
         for family, version in (("ip", 4), ("ip6", 6)):
             with self.subTest(family):
                 self.table(rules, family)
-                self.assert_rule(self.drop_of(7020, version), "fwd", "family", family=family)
+                self.assert_rule(self.drop_of(7020, version), "forwarded", "family", family=family)
+
+
+class Iptables(NftTest):
+    """Rules that iptables-nft has made."""
+
+    def iptables(self, *arguments, check=True):
+        in_netns(self.nodes.n1, "iptables-nft", *arguments, check=check)
+
+    def append(self, *rule):
+        self.iptables("-A", "FORWARD", *rule)
+        self.addCleanup(self.iptables, "-D", "FORWARD", *rule)
+
+    def assert_told(self, drop, verdict, *texts):
+        if not support.has("netfilter hops"):
+            self.assertNotIn("rule", drop)
+            return
+        told = [drop["rule"][key] for key in ("table", "chain", "verdict")]
+        self.assertEqual(told, ["filter", "FORWARD", verdict], drop)
+        for text in texts:
+            self.assertIn(text, drop["rule"]["rule"])
+
+    def test_comments_and_targets(self):
+        self.append("-p", "udp", "--dport", "7041", "-m", "comment", "--comment", "no 7041", "-j", "DROP")
+        self.append("-p", "udp", "--dport", "7042", "-m", "comment", "--comment", "no 7042", "-j", "REJECT")
+        self.assert_told(self.drop_of(7041), "drop", "udp dport 7041", 'comment "no 7041"')
+        self.assert_told(self.drop_of(7042), "reject", "udp dport 7042", 'comment "no 7042"')
+
+    def test_a_match_that_drops_is_not_the_policy(self):
+        """A datagram too short for its ports."""
+        self.append("-p", "udp", "-m", "multiport", "--dports", "7043", "-j", "ACCEPT")
+        self.iptables("-P", "FORWARD", "DROP")
+        self.addCleanup(self.iptables, "-P", "FORWARD", "ACCEPT")
+        with support.network_namespace(self.pod1.netns):
+            endpoint = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        with contextlib.closing(endpoint):
+            endpoint.sendto(b"\0\1", (self.pod3.ip, 0))
+        packet = self.trace.packet(source=self.pod1.ip, destination=self.pod3.ip, protocol="udp", ports=(1, 0))
+        self.assert_told(packet["drop"], "drop", "multiport")
 
 
 class Judge(NftTest):
@@ -143,20 +193,26 @@ class Judge(NftTest):
             ["ip", "netns", "exec", self.nodes.n1, "stdbuf", "-oL", "nft", "monitor", "trace"], stdout=subprocess.PIPE, text=True
         )
         lines = []
-        reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
-        reader.start()
+
+        def read():
+            for line in process.stdout:
+                lines.append(line)
+
+        threading.Thread(target=read, daemon=True).start()
         try:
+            # It listens some time after it was started.
+            wait_until(lambda: self.send(7199) and lines, "the kernel's trace")
             yield lines
         finally:
             process.terminate()
             process.wait()
 
     @staticmethod
-    def judged(lines, source_port):
+    def judged(lines, ports):
         """What the kernel's trace says of this packet; None: nothing yet."""
         number = None
         for line in list(lines):
-            if f"udp sport {source_port} " in line:
+            if "udp sport {} udp dport {} ".format(*ports) in line:
                 number = line.split()[2]
             if number and line.startswith(f"trace id {number} inet dptrace_case c"):
                 if "policy " in line:
@@ -175,9 +231,10 @@ class Judge(NftTest):
             for _ in range(RULESETS):
                 ruleset = self.random_ruleset()
                 self.load(ruleset)
-                sent = [self.send(port) for port in random.sample(self.PORTS, 3)]
+                lines.clear()
+                sent = [self.send(port) for port in self.PORTS]
                 for ports in sent:
-                    verdict = wait_until(lambda: self.judged(lines, ports[0]), f"the kernel's trace of {ports}")
+                    verdict = wait_until(lambda: self.judged(lines, ports), lambda: f"the kernel's trace of {ports}: {lines}")
                     drop = self.trace.packet(source=self.pod1.ip, ports=ports).get("drop")
                     rule = (drop or {}).get("rule", {})
                     said = "policy drop" if rule.get("policy") else (re.findall(r'comment "(r\d+)"', rule.get("rule", "")) or [None])[0]

@@ -190,7 +190,7 @@ class Judge(NftTest):
         self.load("table inet dptrace_judge { chain t { type filter hook forward priority -400; meta l4proto udp meta nftrace set 1\n } }")
         self.addCleanup(self.unload, "inet", "dptrace_judge")
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.nodes.n1, "stdbuf", "-oL", "nft", "monitor", "trace"], stdout=subprocess.PIPE, text=True
+            ["ip", "netns", "exec", self.nodes.n1, "stdbuf", "-oL", "nft", "-a", "monitor", "trace"], stdout=subprocess.PIPE, text=True
         )
         lines = []
 
@@ -217,9 +217,9 @@ class Judge(NftTest):
             if number and line.startswith(f"trace id {number} inet dptrace_case c"):
                 if "policy " in line:
                     return "policy " + line.split("policy ")[1].split()[0]
-                rule = re.search(r'comment "(r\d+)".*\(verdict (accept|drop)\)', line)
+                rule = re.search(r"handle (\d+) \(verdict (accept|drop)\)", line)
                 if rule:
-                    return rule.group(1) if rule.group(2) == "drop" else "policy accept"
+                    return int(rule.group(1)) if rule.group(2) == "drop" else "policy accept"
         return None
 
     def test_judged_by_the_kernel(self):
@@ -234,10 +234,10 @@ class Judge(NftTest):
                 lines.clear()
                 sent = [self.send(port) for port in self.PORTS]
                 for ports in sent:
-                    verdict = wait_until(lambda: self.judged(lines, ports), lambda: f"the kernel's trace of {ports}: {lines}")
+                    verdict = wait_until(lambda: self.judged(lines, ports), f"the kernel's trace of {ports}")
                     drop = self.trace.packet(source=self.pod1.ip, ports=ports).get("drop")
                     rule = (drop or {}).get("rule", {})
-                    said = "policy drop" if rule.get("policy") else (re.findall(r'comment "(r\d+)"', rule.get("rule", "")) or [None])[0]
+                    said = "policy drop" if rule.get("policy") else rule.get("rule_handle")
                     compared += 1
                     if said != (None if verdict == "policy accept" else verdict):
                         disagreements.append((verdict, said, rule, ruleset))

@@ -88,7 +88,8 @@ void add_rules(std::map<std::uint64_t, RuleText>& texts, const std::vector<NftRu
     text.chain = clean_name(rule.chain);
     text.number = ++numbers[rule.chain];
     if (!rule.comment.empty())
-      text.text = clean_name(fmt::format("{} comment \"{}\"", text.text, rule.comment));
+      text.text = clean_name(
+          fmt::format("{}{}comment \"{}\"", text.text, text.text.empty() ? "" : " ", rule.comment));
   }
 }
 

@@ -129,8 +129,9 @@ class Iptables(NftTest):
     def iptables(self, *arguments, check=True):
         in_netns(self.nodes.n1, "iptables-nft", *arguments, check=check)
 
-    def append(self, *rule):
-        self.iptables("-A", "FORWARD", *rule)
+    def insert(self, *rule):
+        """Before those of the node."""
+        self.iptables("-I", "FORWARD", *rule)
         self.addCleanup(self.iptables, "-D", "FORWARD", *rule)
 
     def assert_told(self, drop, verdict, *texts):
@@ -143,14 +144,14 @@ class Iptables(NftTest):
             self.assertIn(text, drop["rule"]["rule"])
 
     def test_comments_and_targets(self):
-        self.append("-p", "udp", "--dport", "7041", "-m", "comment", "--comment", "no 7041", "-j", "DROP")
-        self.append("-p", "udp", "--dport", "7042", "-m", "comment", "--comment", "no 7042", "-j", "REJECT")
+        self.insert("-p", "udp", "--dport", "7041", "-m", "comment", "--comment", "no 7041", "-j", "DROP")
+        self.insert("-p", "udp", "--dport", "7042", "-m", "comment", "--comment", "no 7042", "-j", "REJECT")
         self.assert_told(self.drop_of(7041), "drop", "udp dport 7041", 'comment "no 7041"')
         self.assert_told(self.drop_of(7042), "reject", "udp dport 7042", 'comment "no 7042"')
 
     def test_a_match_that_drops_is_not_the_policy(self):
         """A datagram too short for its ports."""
-        self.append("-p", "udp", "-m", "multiport", "--dports", "7043", "-j", "ACCEPT")
+        self.insert("-p", "udp", "-m", "multiport", "--dports", "7043", "-j", "ACCEPT")
         self.iptables("-P", "FORWARD", "DROP")
         self.addCleanup(self.iptables, "-P", "FORWARD", "ACCEPT")
         with support.network_namespace(self.pod1.netns):

@@ -6,6 +6,7 @@ import random
 import re
 import socket
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -15,6 +16,40 @@ from support import NodeTest, in_netns, topology, udp_socket, wait_until
 RULESETS = int(os.environ.get("DPTRACE_RULESETS", "25"))
 
 
+def setUpModule():
+    """One trace for all cases: it takes the guests longest to start."""
+    nodes = topology()
+    # The modules are there before the trace, as on a node that uses them.
+    load("table inet dptrace_case { chain c { type filter hook forward priority 10; udp dport 7000 reject\n } }")
+    unittest.addModuleCleanup(unload)
+    NftTest.trace = trace = unittest.enterModuleContext(support.Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", nodes.pod1.ip6))
+    if support.has("netfilter hops"):
+        # A guest opens libnftables longer than packets wait for the text of their rules.
+        wait_until(lambda: "rule" in drop_of(7000, trace).get("rule", {}), "the text of a rule")
+    unload()
+
+
+def send(port, family=4):
+    """A datagram that node 1 forwards; returns its ports."""
+    with contextlib.closing(udp_socket(topology().pod1, family)) as endpoint:
+        with contextlib.suppress(OSError):
+            endpoint.sendto(b"x", (topology().pod3.address(family), port))
+        return endpoint.getsockname()[1], port
+
+
+def drop_of(port, trace, family=4):
+    packet = trace.packet(source=topology().pod1.address(family), ports=send(port, family))
+    return packet.get("drop", {})
+
+
+def load(rules):
+    in_netns(topology().n1, "nft", "-f", "-", input=re.sub(r"}[ \n]*}", "}\n}", rules))
+
+
+def unload(family="inet", table="dptrace_case"):
+    in_netns(topology().n1, "nft", "delete", "table", family, table, check=False)
+
+
 class NftTest(NodeTest):
     FAMILIES = {"inet": "inet", "ip": "ipv4", "ip6": "ipv6"}
 
@@ -22,37 +57,17 @@ class NftTest(NodeTest):
     def setUpClass(cls):
         cls.nodes = topology()
         cls.pod1, cls.pod3 = cls.nodes.pod1, cls.nodes.pod3
-        # The modules are there before the trace, as on a node that uses them.
-        cls.load("table inet dptrace_case { chain c { udp dport 1 reject\n } }")
-        cls.unload()
-        cls.trace = cls.enterClassContext(support.Trace("--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6))
-
-    @classmethod
-    def load(cls, rules):
-        in_netns(cls.nodes.n1, "nft", "-f", "-", input=re.sub(r"}[ \n]*}", "}\n}", rules))
-
-    @classmethod
-    def unload(cls, family="inet", table="dptrace_case"):
-        in_netns(cls.nodes.n1, "nft", "delete", "table", family, table, check=False)
 
     def table(self, rules, family="inet"):
-        self.load(f"table {family} dptrace_case {{\n{rules}\n}}\n")
-        self.addCleanup(self.unload, family)
+        load(f"table {family} dptrace_case {{\n{rules}\n}}\n")
+        self.addCleanup(unload, family)
 
     def handle(self, comment, family="inet"):
         listing = in_netns(self.nodes.n1, "nft", "-a", "list", "table", family, "dptrace_case").stdout
         return int(re.search(rf'"{comment}".*# handle (\d+)', listing).group(1))
 
-    def send(self, port, family=4):
-        """A datagram that node 1 forwards; returns its ports."""
-        with contextlib.closing(udp_socket(self.pod1, family)) as endpoint:
-            with contextlib.suppress(OSError):
-                endpoint.sendto(b"x", (self.pod3.address(family), port))
-            return endpoint.getsockname()[1], port
-
     def drop_of(self, port, family=4):
-        packet = self.trace.packet(source=self.pod1.address(family), ports=self.send(port, family))
-        return packet.get("drop", {})
+        return drop_of(port, self.trace, family)
 
     def assert_rule(self, drop, chain, comment, verdict="drop", path=None, family="inet"):
         if not support.has("netfilter hops"):
@@ -123,6 +138,30 @@ class Rules(NftTest):
                 self.assert_rule(self.drop_of(7020, version), "forwarded", "family", family=family)
 
 
+class Text(NftTest):
+    def test_says_by_what(self):
+        self.table(f"""chain svc {{
+            udp dport 7050 drop comment "svc"
+            }}
+            chain forwarded {{ {Rules.FORWARD}
+            udp dport 7050 jump svc comment "to-svc"
+            }}""")
+        with tempfile.TemporaryDirectory() as folder:
+            recording = os.path.join(folder, "recording")
+            with support.Trace("--pod-ip", self.pod1.ip, "-w", recording) as trace:
+                # The library may take longer to open than the first packet waits for the text.
+                wait_until(lambda: "rule" in drop_of(7050, trace).get("rule", {"rule": ""}), "the text of a rule")
+                trace.stop()
+            text = support.dptrace("show", recording, check=True).stdout
+        last = self.handle("svc")
+        said = (
+            f"    by    nftables inet dptrace_case, chain svc, rule handle {last}\n"
+            f'          udp dport 7050 drop comment "svc"\n'
+            f"    path  forwarded {self.handle('to-svc')} → svc {last}\n"
+        )
+        self.assertEqual(said in text, support.has("netfilter hops"), text)
+
+
 class Iptables(NftTest):
     """Rules that iptables-nft has made."""
 
@@ -188,8 +227,8 @@ class Judge(NftTest):
 
     @contextlib.contextmanager
     def monitor(self):
-        self.load("table inet dptrace_judge { chain t { type filter hook forward priority -400; meta l4proto udp meta nftrace set 1\n } }")
-        self.addCleanup(self.unload, "inet", "dptrace_judge")
+        load("table inet dptrace_judge { chain t { type filter hook forward priority -400; meta l4proto udp meta nftrace set 1\n } }")
+        self.addCleanup(unload, "inet", "dptrace_judge")
         process = subprocess.Popen(
             ["ip", "netns", "exec", self.nodes.n1, "stdbuf", "-oL", "nft", "-a", "monitor", "trace"], stdout=subprocess.PIPE, text=True
         )
@@ -202,7 +241,7 @@ class Judge(NftTest):
         threading.Thread(target=read, daemon=True).start()
         try:
             # It listens some time after it was started.
-            wait_until(lambda: self.send(7199) and lines, "the kernel's trace")
+            wait_until(lambda: send(7199) and lines, "the kernel's trace")
             yield lines
         finally:
             process.terminate()
@@ -231,9 +270,9 @@ class Judge(NftTest):
         with self.monitor() as lines:
             for _ in range(RULESETS):
                 ruleset = self.random_ruleset()
-                self.load(ruleset)
+                load(ruleset)
                 lines.clear()
-                sent = [self.send(port) for port in self.PORTS]
+                sent = [send(port) for port in self.PORTS]
                 for ports in sent:
                     verdict = wait_until(lambda: self.judged(lines, ports), f"the kernel's trace of {ports}")
                     drop = self.trace.packet(source=self.pod1.ip, ports=ports).get("drop")
@@ -242,7 +281,7 @@ class Judge(NftTest):
                     compared += 1
                     if said != (None if verdict == "policy accept" else verdict):
                         disagreements.append((verdict, said, rule, ruleset))
-                self.unload()
+                unload()
         print(f"{compared} compared, {len(disagreements)} disagree")
         self.assertEqual(disagreements, [])
 

@@ -20,10 +20,11 @@ def setUpModule():
     """One trace for all cases: it takes the guests longest to start."""
     nodes = topology()
     # The modules are there before the trace, as on a node that uses them.
+    sees_rules = support.has("netfilter hops")
     load("table inet dptrace_case { chain c { type filter hook forward priority 10; udp dport 7000 reject\n } }")
     unittest.addModuleCleanup(unload)
     NftTest.trace = trace = unittest.enterModuleContext(support.Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", nodes.pod1.ip6))
-    if support.has("netfilter hops"):
+    if sees_rules:
         # A guest opens libnftables longer than packets wait for the text of their rules.
         wait_until(lambda: "rule" in drop_of(7000, trace).get("rule", {}), "the text of a rule")
     unload()

@@ -561,9 +561,26 @@ static __always_inline void xt__decide(struct xt_here *here, struct xt_traversal
 	rule->skb = traversal->skb;
 }
 
-/* Ends the traversal that the arguments tell, or, where the program is not told any, that began at this place of the
- * stack.
+/* Returns how many traversals are around the one that the arguments tell, or, where the program is not told any, that
+ * began at this place of the stack. XT_NESTED: it is none of ours. Those within may seem to go on: before 5.11 a kernel
+ * with one processor tells no end of a function within itself.
  */
+static __always_inline __u32 xt__depth_of(struct xt_here *here, __u64 skb, __u64 state, __u64 stack)
+{
+	__u32 found = XT_NESTED;
+
+	for (__u32 i = 0; i < XT_NESTED; i++) {
+		const struct xt_traversal *traversal = &here->traversals[i];
+
+		if (i >= here->depth)
+			return found;
+		if (skb ? traversal->skb == skb && traversal->state == state
+			: stack - traversal->stack + XT_STACK_SLACK <= 2 * XT_STACK_SLACK)
+			found = i;
+	}
+	return found;
+}
+
 static __always_inline int xt__leave(__u64 skb, __u64 state, __u64 stack, int verdict, bool is_ipv6, bool has_loop)
 {
 	struct xt_here *here = following ? xt__here() : NULL;
@@ -572,11 +589,10 @@ static __always_inline int xt__leave(__u64 skb, __u64 state, __u64 stack, int ve
 
 	if (!here || !here->depth)
 		return 0;
-	depth = here->depth - 1;
-	traversal = &here->traversals[depth & (XT_NESTED - 1)];
-	if (skb ? traversal->skb != skb || traversal->state != state
-		: stack - traversal->stack + XT_STACK_SLACK > 2 * XT_STACK_SLACK)
+	depth = xt__depth_of(here, skb, state, stack);
+	if (depth >= XT_NESTED)
 		return 0;
+	traversal = &here->traversals[depth];
 	here->depth = depth;
 	if (traversal->is_kept && (verdict & 0xff) == XT_NF_DROP &&
 	    xt__word(traversal->table + XT_TABLE_PRIVATE) == traversal->info)

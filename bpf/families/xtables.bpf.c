@@ -589,7 +589,8 @@ static __always_inline int xt__leave(__u64 skb, __u64 state, __u64 stack, int ve
 
 	if (!here || !here->depth)
 		return 0;
-	depth = xt__depth_of(here, skb, state, stack);
+	/* The verifier would walk what follows once for each depth. */
+	depth = forget(xt__depth_of(here, skb, state, stack));
 	if (depth >= XT_NESTED)
 		return 0;
 	traversal = &here->traversals[depth];

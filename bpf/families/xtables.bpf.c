@@ -14,6 +14,7 @@ enum {
 	XT_BLOCK_SLOTS = 128, /* a power of two, for the verifier: DPT_XT_BLOCKS or more */
 	XT_LEARNED = 64,      /* the tables whose blocks are kept, on each CPU */
 	XT_STACK_SLACK = 64,
+	XT_STACK_BYTES = 16384,
 	XT_NF_DROP = 0,
 	XT_LOCAL_OUT = 3,
 	XT_IPV4 = 2,
@@ -387,6 +388,19 @@ static __always_inline bool xt__may_be_ours(struct sk_buff *skb, struct nf_hook_
 	return xt__has_filtered_ends(skb, is_ipv6);
 }
 
+/* Returns how many traversals are around one that begins at this place of the stack (0: it is not known). The end of a
+ * traversal may have been missed: one that began farther down the same stack has ended, and when there are too many,
+ * all are forgotten.
+ */
+static __always_inline __u32 xt__depth_at(struct xt_here *here, __u64 stack)
+{
+	for (__u32 i = 0; i < XT_NESTED; i++) {
+		if (i >= here->depth || (stack && stack - here->traversals[i].stack < XT_STACK_BYTES))
+			return i;
+	}
+	return 0;
+}
+
 static __always_inline int xt__enter(struct sk_buff *skb, struct nf_hook_state *state, __u64 table, __u64 stack,
 				     bool is_ipv6, bool has_loop)
 {
@@ -399,8 +413,9 @@ static __always_inline int xt__enter(struct sk_buff *skb, struct nf_hook_state *
 	here = xt__here();
 	if (!here)
 		return 0;
-	/* The end of a traversal may have been missed: then the oldest are forgotten. */
-	depth = here->depth < XT_NESTED ? here->depth : 0;
+	depth = forget(xt__depth_at(here, stack));
+	/* The compiler must not take the masks below for superfluous. */
+	asm volatile("" : "+r"(depth));
 	if (depth)
 		begin = here->traversals[(depth - 1) & (XT_NESTED - 1)].end;
 	traversal = &here->traversals[depth & (XT_NESTED - 1)];
@@ -562,8 +577,8 @@ static __always_inline void xt__decide(struct xt_here *here, struct xt_traversal
 }
 
 /* Returns how many traversals are around the one that the arguments tell, or, where the program is not told any, that
- * began at this place of the stack. XT_NESTED: it is none of ours. Those within may seem to go on: before 5.11 a kernel
- * with one processor tells no end of a function within itself.
+ * began at this place of the stack. XT_NESTED: it is none of ours. Those within may seem to go on: a kernel with one
+ * processor has room for one kretprobe of a function at a time.
  */
 static __always_inline __u32 xt__depth_of(struct xt_here *here, __u64 skb, __u64 state, __u64 stack)
 {

@@ -161,6 +161,8 @@ TEST_CASE(
     "a device that encrypts has stolen what it was given, unless it is decrypted here, soon") {
   Bench bench;
   const auto flow = echo_request(1);
+  bench.names.interfaces[{kNode, 30}].kind =
+      GENERATE(as<std::string>(), "wireguard", "xfrm", "vti", "vti6", "macsec", "ovpn");
   bench.send(flow, 7, 0xa00);
   bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, 30, 0xa00, flow, 7);
   SECTION("a handshake later") {

@@ -17,8 +17,9 @@ constexpr std::array<std::pair<Role, std::string_view>, 6> kRoles = {{
     {Role::kOther, "other"},
 }};
 
-constexpr std::array<std::string_view, 6> kEncrypting = {"wireguard", "xfrm",   "vti",
-                                                         "vti6",      "macsec", "ovpn"};
+// MACsec is not among them: it encrypts only where it was told to.
+constexpr std::array<std::string_view, 5> kEncrypting = {"wireguard", "xfrm", "vti", "vti6",
+                                                         "ovpn"};
 
 }  // namespace
 

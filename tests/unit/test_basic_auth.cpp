@@ -138,3 +138,25 @@ TEST_CASE("a name that nobody has takes as long as one of a user") {
     CHECK(other < known * 2);
   }
 }
+
+TEST_CASE("a name that no user has costs what some user costs, and always the same") {
+  std::size_t cheap = 0;
+  constexpr std::size_t kTries = 40;
+  for (std::size_t i = 0; i < kTries; ++i) {
+    BasicAuth auth({{"alice", hash_of("secret", "$2b$04$")}, {"bob", hash_of("x", "$2b$12$")}});
+    Clock clock;
+    std::uint8_t sender = 0;
+    // After four checks at once, a cheap one is allowed soon, a costly one is not.
+    const auto is_cheap = [&] {
+      clock.later();
+      while (auth.check(basic("alice:no"), peer(++sender), clock.now) == Verdict::kRefused) {
+      }
+      return auth.check(basic("carol:no"), peer(++sender), clock.now += 600ms) != Verdict::kBusy;
+    };
+    const bool first = is_cheap();
+    CHECK(is_cheap() == first);
+    cheap += first ? 1 : 0;
+  }
+  CHECK(cheap > 0);
+  CHECK(cheap < kTries);
+}

@@ -102,3 +102,13 @@ TEST_CASE("an ICMP error about a translated packet has no address of ours, and i
   reply.see(DPT_POINT_DEVICE_RECEIVE);
   CHECK(reply.told().size() == 1);
 }
+
+TEST_CASE("an echo is followed by its addresses, whatever id its sender has given it") {
+  Reply reply;
+  reply.flow.protocol = IPPROTO_ICMP;
+  const auto id = GENERATE(as<std::uint16_t>(), 0, 7);
+  reply.flow.l4.icmp = {0, 0, id};
+  reply.see(DPT_POINT_DEVICE_RECEIVE);
+  reply.see(DPT_POINT_SOCKET);
+  CHECK(reply.told().empty());
+}

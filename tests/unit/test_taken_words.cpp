@@ -92,10 +92,13 @@ TEST_CASE("in the netdev family a rule's taking is no queue") {
 }
 
 TEST_CASE("a device that encrypts is an end, and says so") {
-  for (const auto* kind : {"wireguard", "xfrm", "vti", "vti6", "macsec"}) {
+  for (const auto* kind : {"wireguard", "xfrm", "vti", "vti6", "ovpn"}) {
     CAPTURE(kind);
     CHECK(sent_into(kind) == "  stolen by wg0 (overlay), encrypted there, after 2.6 µs\n");
   }
-  CHECK(sent_into("ppp") ==
-        "  stolen: taken over by another layer at wg0 (overlay) after 2.6 µs\n");
+  for (const auto* kind : {"ppp", "macsec"}) {
+    CAPTURE(kind);
+    CHECK(sent_into(kind) ==
+          "  stolen: taken over by another layer at wg0 (overlay) after 2.6 µs\n");
+  }
 }

@@ -161,6 +161,8 @@ TEST_CASE(
     "a device that encrypts has stolen what it was given, unless it is decrypted here, soon") {
   Bench bench;
   const auto flow = echo_request(1);
+  bench.names.interfaces[{kNode, 30}].kind =
+      GENERATE(as<std::string>(), "wireguard", "xfrm", "vti", "vti6", "ovpn");
   bench.send(flow, 7, 0xa00);
   bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, 30, 0xa00, flow, 7);
   SECTION("a handshake later") {
@@ -173,6 +175,15 @@ TEST_CASE(
     CHECK(bench.told(2 * kSecond).size() == 1);
     CHECK(bench.packets[0].verdict == Verdict::kStolen);
   }
+}
+
+TEST_CASE("a device that may encrypt or not has not stolen what it was given") {
+  Bench bench;
+  const auto flow = echo_request(1);
+  bench.names.interfaces[{kNode, 30}].kind = "macsec";
+  bench.send(flow, 7, 0xa00);
+  bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, 30, 0xa00, flow, 7);
+  CHECK(bench.only().verdict == Verdict::kUnfinished);
 }
 
 TEST_CASE(

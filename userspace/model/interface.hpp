@@ -22,6 +22,10 @@ std::string_view role_name(Role role);
 /// The role of that name; kOther when there is none.
 Role role_from_name(std::string_view name);
 
+/// True for a device that encrypts what it is given: what comes out is another packet, which cannot
+/// be read. `kind` is Interface::kind.
+bool is_encrypting(std::string_view kind);
+
 struct Interface {
   InterfaceId id;
   std::string name;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "os/clock.hpp"
 #include "os/owned_fd.hpp"
 
 namespace dptrace {
@@ -15,10 +16,6 @@ namespace dptrace {
 namespace {
 
 constexpr std::size_t kMost = 1U << 20;
-
-std::int64_t to_ns(const timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 }  // namespace
 
@@ -44,7 +41,8 @@ Result<SmallFile> read_small_file(const std::string& path) {
 FileStamp stamp_of(const std::string& path) {
   struct stat found {};
   if (stat(path.c_str(), &found) != 0) return {};
-  return {found.st_dev, found.st_ino, found.st_size, to_ns(found.st_mtim), to_ns(found.st_ctim)};
+  return {found.st_dev, found.st_ino, found.st_size, nanoseconds(found.st_mtim),
+          nanoseconds(found.st_ctim)};
 }
 
 }  // namespace dptrace

@@ -18,9 +18,6 @@ constexpr std::size_t kLookBack = 8;
 // A datagram shorter than the smallest MTU that IPv4 hosts must accept is not fragmented in
 // practice.
 constexpr std::uint32_t kFragmentable = 576;
-// A TCP header whose length was not read may have up to this many bytes of options, which then
-// count as payload.
-constexpr std::uint32_t kTcpOptions = 40;
 constexpr std::uint64_t kSoonNs = 200'000'000;
 
 std::uint64_t content_of(std::uint64_t key, const Tuple& tuple) { return mix(key, tuple); }

@@ -4,17 +4,17 @@
 
 #include <algorithm>
 
-#include "model/tuple.hpp"
+#include "model/flow.hpp"
 
 namespace dptrace {
 
 namespace {
 
-// False for a packet that has no ports: an ICMP error is followed because of the packet that it
-// quotes, and a later fragment because of the first one.
+// False for a packet that has neither ports nor the id of an echo: an ICMP error is followed
+// because of the packet that it quotes, and a later fragment because of the first one.
 bool is_followed_by_its_ends(const dpt_flow& flow) {
-  const Tuple tuple = tuple_of(flow);
-  return tuple.source_port != 0 || tuple.destination_port != 0;
+  if (is_later_fragment(flow)) return false;
+  return has_ports(flow.protocol) || is_echo(flow.protocol, flow.l4.icmp.type);
 }
 
 // A packet from outside is translated in PREROUTING, so NAT is done with it once PREROUTING has

@@ -9,8 +9,7 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::uint32_t kTcpOptions = 40;  // bytes, at most
-constexpr std::uint32_t kUdpHeader = 8;    // bytes; an ICMP header is as long
+constexpr std::uint32_t kUdpHeader = 8;  // bytes; an ICMP header is as long
 
 std::uint32_t shortest_ip_header(const dpt_flow& flow) {
   if (flow.family == 4) return sizeof(iphdr);

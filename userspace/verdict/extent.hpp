@@ -34,6 +34,10 @@ struct Extent {
 
 Extent extent_of(const dpt_flow& flow);
 
+/// The most bytes of options that a TCP header has. Where a header's length was not read, they
+/// count as payload.
+inline constexpr std::uint32_t kTcpOptions = 40;
+
 /// Bytes of TCP payload; 0 for other protocols.
 std::uint32_t tcp_payload(const dpt_flow& flow);
 

@@ -16,17 +16,17 @@ namespace {
 // Devices of these kinds send packets off the node, or to a process or a virtual machine.
 constexpr std::array<std::string_view, 6> kLeavingKinds = {"device", "tun",       "macvtap",
                                                            "ipvtap", "virt_wifi", "wwan"};
-// Devices of these kinds send packets on inside others that cannot be read.
-constexpr std::array<std::string_view, 4> kEncryptingKinds = {"wireguard", "xfrm", "vti", "vti6"};
 
-template <std::size_t Size>
-bool was_given_to(const Branch& branch, const std::array<std::string_view, Size>& kinds,
-                  const Names& names) {
+bool is_leaving(std::string_view kind) {
+  return std::find(kLeavingKinds.begin(), kLeavingKinds.end(), kind) != kLeavingKinds.end();
+}
+
+template <typename IsOne>
+bool was_given_to(const Branch& branch, IsOne is_one, const Names& names) {
   if (branch.last_point != DPT_POINT_TC_EGRESS && branch.last_point != DPT_POINT_DEVICE_TRANSMIT)
     return false;
   const Interface* interface = names.interface(branch.last, branch.last_ns);
-  return interface != nullptr &&
-         std::find(kinds.begin(), kinds.end(), interface->kind) != kinds.end();
+  return interface != nullptr && is_one(interface->kind);
 }
 
 // True when the same bytes went on in another skb, and this one was not seen since.
@@ -170,8 +170,8 @@ Verdict verdict_of(const Branch& branch, const Names& names) {
       return Verdict::kStolen;
     case Fate::kOpen:
     case Fate::kConsumed:
-      if (was_given_to(branch, kLeavingKinds, names)) return Verdict::kLeftNode;
-      if (was_given_to(branch, kEncryptingKinds, names)) return Verdict::kStolen;
+      if (was_given_to(branch, is_leaving, names)) return Verdict::kLeftNode;
+      if (was_given_to(branch, is_encrypting, names)) return Verdict::kStolen;
       break;
     case Fate::kAsked:
     case Fate::kUnwanted:

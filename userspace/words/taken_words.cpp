@@ -23,10 +23,6 @@ constexpr std::array<std::string_view, 8> kRuleFunctions = {
 constexpr std::array<std::string_view, 3> kReassembling = {"ipv4_conntrack_defrag", "ipv6_defrag",
                                                            "nf_ct_frag6_gather"};
 
-// Devices of these kinds encrypt what they are given; what comes out is another packet.
-constexpr std::array<std::string_view, 6> kEncryptingKinds = {"wireguard", "xfrm",   "vti",
-                                                              "vti6",      "macsec", "ovpn"};
-
 template <std::size_t N>
 bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -110,7 +106,7 @@ void append_device_taker(Buffer& out, const Hop& last, const Names& names, const
     return;
   }
   paint.text(out, Style::kWarn, "stolen");
-  if (is_transmit(last) && interface != nullptr && is_one_of(interface->kind, kEncryptingKinds)) {
+  if (is_transmit(last) && interface != nullptr && is_encrypting(interface->kind)) {
     append(out, " by ");
     append_interface(out, last.interface, names, view);
     append(out, ", encrypted there,");

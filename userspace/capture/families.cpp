@@ -43,6 +43,23 @@ Gear gear_of_functions(const KernelOffers& offers) {
   return offers.functions_again ? Gear::kArmed : Gear::kAlways;
 }
 
+ProbeState hook_functions() {
+  return {
+      "hook functions", "fentry, kprobe", false, "which function decided at a netfilter hook", {}};
+}
+
+ProbeState nftables() {
+  return {"nftables", "fentry, kprobe", false, "which nftables rule drops", {}};
+}
+
+ProbeState legacy_tables(const KernelOffers& offers) {
+  return {"iptables-legacy",
+          offers.loops ? "fentry, fexit" : "kprobe",
+          false,
+          "which rule of iptables-legacy or ip6tables-legacy drops a packet",
+          {}};
+}
+
 std::string refusal_of(const LoadedObject& object, const char* program) {
   const auto found = object.refusals.find(program);
   return found == object.refusals.end() ? "" : found->second;
@@ -70,23 +87,8 @@ std::unique_ptr<HookProbes> on_hook_functions(LoadedObject& object, const Kernel
   std::string why = refusal_of(object, "dptrace_hook");
   if (why.empty() && bpf_program__fd(object.skeleton->progs.dptrace_hook) < 0)
     why = "this kernel has neither fentry nor kprobes for it";
-  return std::make_unique<HookProbes>(ProbeState{"hook functions",
-                                                 "fentry, kprobe",
-                                                 false,
-                                                 "which function decided at a netfilter hook",
-                                                 {}},
-                                      gear_of_functions(offers), *object.skeleton, object.by_fentry,
-                                      object.by_kprobe, std::move(why));
-}
-
-std::unique_ptr<TableProbes> on_tables(LoadedObject& object, const KernelOffers& offers) {
-  return std::make_unique<TableProbes>(
-      ProbeState{"iptables-legacy",
-                 offers.loops ? "fentry, fexit" : "kprobe",
-                 false,
-                 "which rule of iptables-legacy or ip6tables-legacy drops a packet",
-                 {}},
-      gear_of_functions(offers), *object.skeleton, offers);
+  return std::make_unique<HookProbes>(hook_functions(), gear_of_functions(offers), *object.skeleton,
+                                      object.by_fentry, object.by_kprobe, std::move(why));
 }
 
 }  // namespace
@@ -95,17 +97,19 @@ Families::Families(LoadedObject& object, const KernelOffers& offers) {
   // Probes of ends are attached before probes of beginnings.
   add(on_function(object, offers, kNetfilter));
   if (has(kNetfilter.name)) {
-    auto hooks = on_hook_functions(object, offers);
-    hooks_ = hooks.get();
-    add(std::move(hooks));
-    auto nft = std::make_unique<NftProbes>(
-        ProbeState{"nftables", "fentry, kprobe", false, "which nftables rule drops", {}},
-        gear_of_functions(offers), *object.skeleton, object.nft, object.refusals);
-    nft_ = nft.get();
-    add(std::move(nft));
-    auto tables = on_tables(object, offers);
-    tables_ = tables.get();
-    add(std::move(tables));
+    hooks_ = add(on_hook_functions(object, offers));
+    nft_ = add(std::make_unique<NftProbes>(nftables(), gear_of_functions(offers), *object.skeleton,
+                                           object.nft, object.refusals));
+    tables_ = add(std::make_unique<TableProbes>(legacy_tables(offers), gear_of_functions(offers),
+                                                *object.skeleton, offers));
+  } else {
+    for (auto state : {hook_functions(), nftables(), legacy_tables(offers)}) {
+      state.follows = true;
+      add(std::make_unique<ProgramFamily>(
+          std::move(state), Gear::kArmed, nullptr,
+          fmt::format("{} is missing, without which it tells nothing", kNetfilter.name),
+          "function"));
+    }
   }
   add(on_function(object, offers, kIpsec));
   add(std::make_unique<SocketFamily>(
@@ -117,11 +121,6 @@ Families::Families(LoadedObject& object, const KernelOffers& offers) {
         program_of(object, tracepoint.program), refusal_of(object, tracepoint.program),
         "tracepoint"));
   }
-}
-
-void Families::add(std::unique_ptr<Family> family) {
-  family->attach();
-  members_.push_back(std::move(family));
 }
 
 void Families::shift(Gear gear) {

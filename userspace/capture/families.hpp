@@ -37,7 +37,14 @@ class Families {
   std::vector<std::string> follow_modules();
 
  private:
-  void add(std::unique_ptr<Family> family);
+  /// Attaches the family, and returns it.
+  template <typename Kind>
+  Kind* add(std::unique_ptr<Kind> family) {
+    Kind* const added = family.get();
+    added->attach();
+    members_.push_back(std::move(family));
+    return added;
+  }
 
   std::vector<std::unique_ptr<Family>> members_;
   HookProbes* hooks_ = nullptr;

@@ -50,6 +50,8 @@ KernelOffers KernelOffers::ask(const KernelBtf& btf) {
   offers.loops = btf.has_enumerator("bpf_func_id", "BPF_FUNC_loop");
   // This helper is as old as the other order of arguments.
   offers.table_is_last = !btf.has_enumerator("bpf_func_id", "BPF_FUNC_kallsyms_lookup_name");
+  offers.ipv4_tables = btf.has_function("ipt_do_table");
+  offers.ipv6_tables = btf.has_function("ip6t_do_table");
   offers.casts = btf.function_id("bpf_rdonly_cast").has_value();
   offers.large_network_programs = btf.has_enumerator("bpf_cmd", "BPF_TOKEN_CREATE");
   offers.tracing_refusal = ask_for_tracing(btf, offers.functions_again);

@@ -23,7 +23,9 @@ struct KernelOffers {
   bool loops = false;         ///< bpf_loop (5.17)
   /// ipt_do_table has the arguments (skb, state, table), as before 5.16.
   bool table_is_last = false;
-  bool casts = false;         ///< tracing programs may read a number as a pointer to a struct (6.2)
+  bool ipv4_tables = false;  ///< ipt_do_table is in the kernel itself, not in a module
+  bool ipv6_tables = false;  ///< the same of ip6t_do_table
+  bool casts = false;        ///< tracing programs may read a number as a pointer to a struct (6.2)
   /// The verifier is done in time with the larger form of the network programs (READ_BOTH_WAYS in
   /// identity.bpf.h): measured on 6.12; 6.1 gives up.
   bool large_network_programs = false;

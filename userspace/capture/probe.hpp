@@ -12,6 +12,8 @@ struct ProbeState {
   bool attached = false;
   std::string facts;  ///< what the probe tells, for people
   std::string why;    ///< when the probe is missing: the reason and the remedy
+  /// The probe is missing because another one is, which tells the reason.
+  bool follows = false;
 };
 
 using ProbeStates = std::vector<ProbeState>;

@@ -39,8 +39,8 @@ bool is_loaded(const char* module) {
 }  // namespace
 
 const std::array<TableProbes::Function, 2> TableProbes::kFunctions = {{
-    {"ipt_do_table", "ip_tables", NFPROTO_IPV4},
-    {"ip6t_do_table", "ip6_tables", NFPROTO_IPV6},
+    {"ipt_do_table", "ip_tables", NFPROTO_IPV4, &KernelOffers::ipv4_tables},
+    {"ip6t_do_table", "ip6_tables", NFPROTO_IPV6, &KernelOffers::ipv6_tables},
 }};
 
 // Programs that are put on functions of modules by fentry have a kprobe form of the same name.
@@ -61,13 +61,16 @@ std::vector<TableProbes::Function> TableProbes::new_functions() const {
       return std::any_of(part.functions.begin(), part.functions.end(),
                          [&](const Function& known) { return known.name == function.name; });
     });
-    if (!is_known && is_loaded(function.module)) found.push_back(function);
+    if (!is_known && (offers_.*function.built_in || is_loaded(function.module)))
+      found.push_back(function);
   }
   return found;
 }
 
 Result<std::string> TableProbes::put_in_place() {
   modules_ = loaded_modules();
+  if (!offers_.loops && !offers_.table_is_last)
+    return failure("this kernel has neither bpf_loop nor the arguments from before 5.16");
   if (!wanted_) return std::string();
   if (auto functions = new_functions(); !functions.empty()) {
     if (auto loaded = load(std::move(functions)); !loaded) return tl::unexpected(loaded.error());
@@ -77,8 +80,6 @@ Result<std::string> TableProbes::put_in_place() {
 }
 
 Result<> TableProbes::load(std::vector<Function> functions) {
-  if (!offers_.loops && !offers_.table_is_last)
-    return failure("this kernel has neither bpf_loop nor the arguments from before 5.16");
   const auto offsets = per_cpu_offsets();
   if (!offsets) return tl::unexpected(offsets.error());
   std::atomic_ref(first_.bss->per_cpu_offsets).store(*offsets);

@@ -31,6 +31,7 @@ class TableProbes final : public Family {
     const char* name;
     const char* module;
     std::uint8_t family;
+    bool KernelOffers::*built_in;
   };
   static const std::array<Function, 2> kFunctions;
 

@@ -9,6 +9,7 @@
 #include "node/kernel_version.hpp"
 #include "node/lockdown.hpp"
 #include "node/netns.hpp"
+#include "node/rules/rules.hpp"
 #include "run/exit_status.hpp"
 #include "run/prerequisites.hpp"
 #include "run/standard_output.hpp"
@@ -76,6 +77,17 @@ void check_probes(Findings& findings, Prerequisites& node) {
            : "this kernel has none (they came with 5.17): the freeing function is told instead"});
 }
 
+// Their places are told all the same.
+void check_rule_texts(Findings& findings) {
+  const auto add = [&](const char* name, const char* facts, std::string why) {
+    const bool ok = why.empty();
+    findings.push_back({name, ok, false, facts, std::move(why)});
+  };
+  add("libnftables", "what the nftables rule says that drops a packet", why_no_nftables_text());
+  add("iptables-legacy-save", "what the rule of iptables-legacy says that drops a packet",
+      why_no_xtables_text());
+}
+
 Findings examine() {
   Findings findings;
   const auto old = too_old(kernel_release());
@@ -93,19 +105,20 @@ Findings examine() {
   check_lockdown(findings);
   check_netns(findings);
   if (auto node = meet_prerequisites()) check_probes(findings, *node);
+  check_rule_texts(findings);
   return findings;
 }
 
 std::string as_text(const Findings& findings, bool can_run) {
   std::string text;
   for (const auto& finding : findings) {
-    text += fmt::format("{:<8} {:<30} {}\n",
+    text += fmt::format("{:<8} {:<32} {}\n",
                         finding.ok         ? "ok"
                         : finding.required ? "MISSING"
                                            : "missing",
                         finding.name, finding.facts);
     if (!finding.ok && !finding.remedy.empty())
-      text += fmt::format("{:>40}{}\n", "", finding.remedy);
+      text += fmt::format("{:>42}{}\n", "", finding.remedy);
   }
   text +=
       can_run ? "\ndptrace can follow packets here.\n" : "\ndptrace cannot follow packets here.\n";

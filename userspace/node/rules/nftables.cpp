@@ -121,4 +121,9 @@ Result<Rules> read_nftables(std::uint8_t family, const std::string& table) {
   return failure(fmt::format("the table {} {} changes all the time", name, table));
 }
 
+std::string why_no_nftables_text() {
+  const auto& nft = NftLibrary::get();
+  return nft ? std::string() : nft.error().message + ": install the package libnftables1";
+}
+
 }  // namespace dptrace

@@ -25,4 +25,9 @@ struct Rules {
 Result<Rules> read_xtables(std::uint8_t family, const std::string& table);
 Result<Rules> read_nftables(std::uint8_t family, const std::string& table);
 
+/// Returns why rules are told without their text here, and what to do about it; empty: they have
+/// it.
+std::string why_no_xtables_text();
+std::string why_no_nftables_text();
+
 }  // namespace dptrace

@@ -114,6 +114,8 @@ SavedChains parse_saved(std::string_view saved) {
   return chains;
 }
 
+bool can_save_xtables(std::uint8_t family) { return !find_program(family).empty(); }
+
 Result<SavedChains> save_xtables(std::uint8_t family, const std::string& table) {
   const auto program = find_program(family);
   if (program.empty()) return failure("iptables-legacy-save is not installed");

@@ -17,6 +17,9 @@ using SavedChains = std::map<std::string, std::vector<std::string>, std::less<>>
 
 SavedChains parse_saved(std::string_view saved);
 
+/// Returns whether the program is installed for this NFPROTO_*.
+bool can_save_xtables(std::uint8_t family);
+
 /// Runs the program in the network namespace that the calling thread is in.
 Result<SavedChains> save_xtables(std::uint8_t family, const std::string& table);
 

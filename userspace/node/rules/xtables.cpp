@@ -115,4 +115,10 @@ Result<Rules> read_xtables(std::uint8_t family, const std::string& name) {
   return read;
 }
 
+std::string why_no_xtables_text() {
+  if (can_save_xtables(NFPROTO_IPV4) && can_save_xtables(NFPROTO_IPV6)) return {};
+  return "iptables-legacy-save and ip6tables-legacy-save are not in /usr/sbin or /sbin: install "
+         "the package iptables";
+}
+
 }  // namespace dptrace

@@ -152,7 +152,8 @@ TEST_CASE("a packet that only its drop could be read of is told by that flow") {
         "        0.0 µs  eth0 in pod default/client  netfilter OUTPUT ipv4 drop by "
         "nft_do_chain_ipv4\n"
         "  DROPPED at eth0 in pod default/client: NETFILTER_DROP in nft_do_chain+0x40f, after 0.1 "
-        "µs\n");
+        "µs\n"
+        "    by    a rule of nftables (nft_do_chain_ipv4), which one is not known\n");
 }
 
 TEST_CASE("hops that are losses of parts are told once, below") {

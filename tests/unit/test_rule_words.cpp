@@ -129,3 +129,22 @@ TEST_CASE("rules that jump in a circle do not keep the way from ending") {
   all.rules[rule.id(33)] = {"b", 1, "", "a", false};
   CHECK(way_to(rule, all) == std::vector<std::uint64_t>{10, 33});
 }
+
+TEST_CASE(
+    "a drop of a hook function that runs no rules is told as that of its part of the kernel") {
+  const Packet packet = Builder(tcp("10.244.1.2", 40112, "192.0.2.9", 80, 2, 1, 0))
+                            .netfilter(0, 0, kVeth, -1, 7)
+                            .dropped(100, kVeth, 6, kIpRcv);
+  Names all = names();
+  const auto by = [&](const char* function) {
+    all.symbols[7] = {function, 7};
+    return end_of(packet, all);
+  };
+  CHECK(contains(by("ipv4_conntrack_in"), "    by    connection tracking (ipv4_conntrack_in)\n"));
+  CHECK(contains(by("nf_confirm"), "    by    connection tracking (nf_confirm)\n"));
+  CHECK(contains(by("ipv6_defrag"), "    by    reassembly of fragments (ipv6_defrag)\n"));
+  CHECK(contains(by("ip_vs_in_hook"), "    by    IPVS (ip_vs_in_hook)\n"));
+  CHECK(contains(by("nft_do_chain_inet"),
+                 "    by    a rule of nftables (nft_do_chain_inet), which one is not known\n"));
+  CHECK_FALSE(contains(by("somebodys_hook"), "    by    "));
+}

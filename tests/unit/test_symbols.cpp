@@ -21,7 +21,9 @@ constexpr const char* kText =
     "ffffffffc0a01000 t vxlan_rcv\t[vxlan]\n"
     "ffffffffc0901000 t br_forward\t[bridge]\n"
     "ffffffffc0903000 W weak_one\t[bridge]\n"
-    "ffffffffc0904000 t vxlan_rcv\t[other]\n";
+    "ffffffffc0904000 t vxlan_rcv\t[other]\n"
+    "ffffffff82a1c0e0 R __per_cpu_offset\n"
+    "ffffffffc0b01c40 b nf_tables_net_id\t[nf_tables]\n";
 
 std::string name_at(const Symbols& symbols, std::uint64_t address) {
   const auto symbol = symbols.find(address);
@@ -112,4 +114,13 @@ TEST_CASE("a kernel that lists no functions is an error") {
   const auto symbols = Symbols::parse("");
   REQUIRE_FALSE(symbols);
   CHECK_THAT(symbols.error().message, Catch::Contains("CONFIG_KALLSYMS"));
+}
+
+TEST_CASE("of variables, those that programs need are known and no others") {
+  const auto symbols = Symbols::parse(kText).value();
+  CHECK(symbols.per_cpu_offsets() == 0xffffffff82a1c0e0);
+  CHECK(symbols.nf_tables_id() == 0xffffffffc0b01c40);
+  CHECK_FALSE(symbols.address("__per_cpu_offset"));
+  const auto none = Symbols::parse("ffffffff81c0f4e0 t ip_error\n").value();
+  CHECK((none.per_cpu_offsets() == 0 && none.nf_tables_id() == 0));
 }

@@ -114,6 +114,7 @@ TEST_CASE("the netfilter hook that drops has a line of its own with the deciding
         2.6 µs  eth0 (uplink)     netfilter PREROUTING ipv6 accept
         4.0 µs  eth0 (uplink)     netfilter FORWARD ipv6 drop by nft_do_chain_ipv4
   DROPPED at eth0 (uplink): NETFILTER_DROP in nft_do_chain+0x40f, after 4.1 µs
+    by    a rule of nftables (nft_do_chain_ipv4), which one is not known
 )");
 }
 

@@ -36,7 +36,7 @@ constexpr std::array<std::string_view, 2> kDevicePoints = {"netif_receive_skb",
 Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings, KernelBtf btf,
                                                 SymbolsReading& symbols) {
   std::optional<KernelBtf> types(std::move(btf));
-  const auto offers = KernelOffers::ask(*types);
+  auto offers = KernelOffers::ask(*types);
   // The symbols are waited for as late as can be: before loading only where programs are made for
   // functions.
   Hooks hooks;
@@ -45,6 +45,7 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
     if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
     hooks = {hook_functions(*symbols.wait(), *types), hook_caller(*symbols.wait())};
     nft = NftKernel::ask(*types, *symbols.wait());
+    offers.per_cpu_offsets = symbols.wait()->per_cpu_offsets();
   }
   types.reset();
   auto object = load_object(settings, offers, hooks, nft);

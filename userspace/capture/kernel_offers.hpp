@@ -1,6 +1,7 @@
 // KernelOffers asks the running kernel which features it has for BPF programs, not its version.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "model/result.hpp"
@@ -23,9 +24,10 @@ struct KernelOffers {
   bool loops = false;         ///< bpf_loop (5.17)
   /// ipt_do_table has the arguments (skb, state, table), as before 5.16.
   bool table_is_last = false;
-  bool ipv4_tables = false;  ///< ipt_do_table is in the kernel itself, not in a module
-  bool ipv6_tables = false;  ///< the same of ip6t_do_table
-  bool casts = false;        ///< tracing programs may read a number as a pointer to a struct (6.2)
+  bool ipv4_tables = false;           ///< ipt_do_table is in the kernel itself, not in a module
+  bool ipv6_tables = false;           ///< the same of ip6t_do_table
+  std::uint64_t per_cpu_offsets = 0;  ///< Symbols::per_cpu_offsets()
+  bool casts = false;  ///< tracing programs may read a number as a pointer to a struct (6.2)
   /// The verifier is done in time with the larger form of the network programs (READ_BOTH_WAYS in
   /// identity.bpf.h): measured on 6.12; 6.1 gives up.
   bool large_network_programs = false;

@@ -206,6 +206,11 @@ Result<Skeleton> load_beside(const dptrace_bpf& first,
                              const std::function<Result<>(dptrace_bpf&)>& choose) {
   auto skeleton = open_object();
   if (!skeleton) return skeleton;
+  // The object is loaded for the programs that are chosen, and for no others.
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, (*skeleton)->obj) {
+    bpf_program__set_autoload(program, false);
+  }
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, (*skeleton)->obj) {
     const char* name = bpf_map__name(map);

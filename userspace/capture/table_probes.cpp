@@ -8,9 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
 #include "names/symbols.hpp"
@@ -18,19 +16,6 @@
 namespace dptrace {
 
 namespace {
-
-// Returns the address of the kernel's array of per-CPU offsets. It is data, of which Symbols keeps
-// none.
-Result<std::uint64_t> per_cpu_offsets() {
-  std::ifstream file("/proc/kallsyms");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.ends_with(" __per_cpu_offset")) continue;
-    std::uint64_t address = 0;
-    std::from_chars(line.data(), line.data() + line.size(), address, 16);
-    if (address != 0) return address;
-  }
-  return failure("the kernel does not tell where __per_cpu_offset is");
-}
 
 bool is_loaded(const char* module) {
   return access(fmt::format("/sys/module/{}", module).c_str(), F_OK) == 0;
@@ -80,9 +65,9 @@ Result<std::string> TableProbes::put_in_place() {
 }
 
 Result<> TableProbes::load(std::vector<Function> functions) {
-  const auto offsets = per_cpu_offsets();
-  if (!offsets) return tl::unexpected(offsets.error());
-  std::atomic_ref(first_.bss->per_cpu_offsets).store(*offsets);
+  if (offers_.per_cpu_offsets == 0)
+    return failure("the kernel does not tell where __per_cpu_offset is");
+  std::atomic_ref(first_.bss->per_cpu_offsets).store(offers_.per_cpu_offsets);
   auto skeleton =
       load_beside(first_, [&](dptrace_bpf& opened) { return choose(opened, functions); });
   if (!skeleton) return tl::unexpected(skeleton.error());

@@ -86,6 +86,7 @@ class Symbols::Builder {
     const auto line = parse_line(text);
     if (!line) return;
     if (line->name == "nf_tables_net_id") symbols_.nf_tables_id_ = line->address;
+    if (line->name == "__per_cpu_offset") symbols_.per_cpu_offsets_ = line->address;
     if (!is_text(line->type) || is_padding(line->name)) return;
     if (line->address == 0) {
       hidden_ = true;

@@ -33,8 +33,11 @@ class Symbols {
   std::optional<std::uint64_t> address(std::string_view name) const;
   /// The text that loaded_modules() returned before the symbols were read.
   const std::string& modules() const { return modules_; }
-  /// The address of nf_tables_net_id, the one variable that is kept; 0: nf_tables is not loaded.
+  /// The address of nf_tables_net_id, a variable; 0: nf_tables is not loaded.
   std::uint64_t nf_tables_id() const { return nf_tables_id_; }
+  /// The address of __per_cpu_offset, the kernel's array of the offsets of variables that each CPU
+  /// has of its own; 0: not known.
+  std::uint64_t per_cpu_offsets() const { return per_cpu_offsets_; }
   /// The address ranges of all functions whose names are wanted.
   std::vector<dpt_range> ranges(bool is_wanted(std::string_view name)) const;
   std::size_t size() const { return entries_.size(); }
@@ -50,6 +53,7 @@ class Symbols {
   std::string names_;           // each name is between two zero bytes
   std::string modules_;
   std::uint64_t nf_tables_id_ = 0;
+  std::uint64_t per_cpu_offsets_ = 0;
 };
 
 /// Reads the symbols in a thread of its own: the kernel takes as long to print them as to load all

@@ -60,6 +60,19 @@ Ending ending_of(const Packet& packet, const Drop& drop) {
   return {};
 }
 
+// Returns the hook function that dropped the packet; 0: none, not known, or not provably of this
+// drop.
+std::uint64_t dropping_hook_function(const Packet& packet, const Drop& drop) {
+  const auto drops_here = [](const Hop& hop) { return hop.netfilter && hop.netfilter->result < 0; };
+  const auto& hops = packet.hops;
+  const auto first = std::find_if(hops.begin(), hops.end(), drops_here);
+  if (first == hops.end() || !packet.drops.empty() ||
+      std::any_of(std::next(first), hops.end(), drops_here))
+    return 0;
+  const Hop* end = ending_of(packet, drop).hop;
+  return end == nullptr || end->skb == first->skb ? first->netfilter->function : 0;
+}
+
 void append_group(Buffer& out, const LossGroup& group, const Packet& packet, const Names& names) {
   const Drop& drop = group.first();
   append_place(out, "at", drop.interface, names, view_of(packet, drop.time_ns, names));
@@ -90,8 +103,8 @@ void append_place(Buffer& out, std::string_view word, InterfaceId id, const Name
   if (out.size() == name) out.resize(start);
 }
 
-void append_drop_details(Buffer& out, const Drop& drop, const Names& names, const Paint& paint,
-                         bool verbose) {
+void append_drop_details(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
+                         const Paint& paint, bool verbose) {
   if (reason_says_nothing(drop, names)) {
     const std::string function = names.function(dropping_location(drop, names));
     const std::string_view sentence = drop_site(function);
@@ -103,7 +116,11 @@ void append_drop_details(Buffer& out, const Drop& drop, const Names& names, cons
       out.push_back('\n');
     }
   }
-  if (drop.rule) append_rule(out, *drop.rule, names, paint);
+  if (drop.rule) {
+    append_rule(out, *drop.rule, names, paint);
+  } else if (const std::uint64_t function = dropping_hook_function(packet, drop); function != 0) {
+    append_hook_owner(out, names.function(function), paint);
+  }
   if (!verbose) return;
   for (const std::uint64_t address : dropping_stack(drop, names)) {
     append(out, kMoreIndent);
@@ -138,7 +155,7 @@ void append_other_losses(Buffer& out, const Packet& packet, const Names& names, 
     if (drop.copy) append_copies(out, group);
     append_group(out, group, packet, names);
     out.push_back('\n');
-    append_drop_details(out, drop, names, paint, verbose);
+    append_drop_details(out, packet, drop, names, paint, verbose);
   }
 }
 

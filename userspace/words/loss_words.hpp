@@ -21,9 +21,10 @@ void append_other_losses(Buffer& out, const Packet& packet, const Names& names, 
                          bool verbose);
 
 /// Appends lines below that of a drop: what is known of the function when the reason says nothing,
-/// the rule that dropped the packet and, with `verbose`, the stack.
-void append_drop_details(Buffer& out, const Drop& drop, const Names& names, const Paint& paint,
-                         bool verbose);
+/// the rule or the hook function that dropped the packet and, with `verbose`, the stack. `drop` is
+/// one of the packet's.
+void append_drop_details(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
+                         const Paint& paint, bool verbose);
 
 /// ` at eth0 (uplink)`; nothing when the device is not known.
 void append_place(Buffer& out, std::string_view word, InterfaceId id, const Names& names,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "words/hook_owner.hpp"
 #include "words/netfilter_words.hpp"
 
 namespace dptrace {
@@ -131,6 +132,17 @@ void append_rule(Buffer& out, const DecidingRule& rule, const Names& names, cons
     if (number != rule.path.front()) append_spaces(out, kTextIndent);
     tell(number);
   }
+}
+
+void append_hook_owner(Buffer& out, std::string_view function, const Paint& paint) {
+  const HookOwner* owner = hook_owner(function);
+  if (owner == nullptr) return;
+  append_spaces(out, 4);
+  paint.text(out, Style::kBad, "by    ");
+  append(out, owner->words);
+  append(out, " (");
+  append_name(out, function);
+  append(out, owner->runs_rules ? "), which one is not known\n" : ")\n");
 }
 
 }  // namespace dptrace

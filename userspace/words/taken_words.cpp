@@ -7,18 +7,13 @@
 #include <string>
 
 #include "verdict/drop_stack.hpp"
+#include "words/hook_owner.hpp"
 #include "words/hop_words.hpp"
 #include "words/protocol_words.hpp"
 
 namespace dptrace {
 
 namespace {
-
-// These are the beginnings of the names of hook functions that run rules. Through 6.2 each table of
-// iptables has its own hook function, and those of NAT run the rules of its chains.
-constexpr std::array<std::string_view, 8> kRuleFunctions = {
-    "nft_do_chain", "ipt_do_table", "ip6t_do_table", "iptable_",
-    "ip6table_",    "nf_nat_ipv4_", "nf_nat_ipv6_",  "nf_nat_inet_"};
 
 constexpr std::array<std::string_view, 3> kReassembling = {"ipv4_conntrack_defrag", "ipv6_defrag",
                                                            "nf_ct_frag6_gather"};
@@ -29,8 +24,8 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& wor
 }
 
 bool runs_rules(std::string_view function) {
-  return std::any_of(kRuleFunctions.begin(), kRuleFunctions.end(),
-                     [&](std::string_view prefix) { return function.starts_with(prefix); });
+  const HookOwner* owner = hook_owner(function);
+  return owner != nullptr && owner->runs_rules;
 }
 
 // NFQUEUE works only in these families. In the netdev family a rule that takes a packet sends it

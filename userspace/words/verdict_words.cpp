@@ -138,7 +138,7 @@ void append_verdict(Buffer& out, const Packet& packet, const Names& names, const
     append_drop(out, packet, names, paint);
     out.push_back('\n');
   }
-  if (packet.drop) append_drop_details(out, *packet.drop, names, paint, verbose);
+  if (packet.drop) append_drop_details(out, packet, *packet.drop, names, paint, verbose);
   append_other_losses(out, packet, names, paint, verbose);
   append_left_out(out, packet, paint);
   append_incomplete(out, packet, paint);

@@ -33,7 +33,7 @@ int BPF_PROG(dptrace_free, struct sk_buff *skb, void *location)
 	dev = place__of_skb(&place, skb, DPT_POINT_DROP);
 	if (!identity__is_ours(&seen, &place, way, matches))
 		return 0;
-	dropped__remember(&place, &seen, (__u64)location);
+	dropped__remember(&place, &seen);
 	if (dev && place.packet_type == PACKET_OTHERHOST)
 		place.flags |= device__is_flooded(dev);
 	if (dev)

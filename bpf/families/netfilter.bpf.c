@@ -33,13 +33,10 @@ struct {
  * attached. User space writes it.
  */
 __u64 entries_told_since __weak = 0;
-/* entries_asked_for is the time when a packet of ours last ended at a hook in a way in which only the entries tell the
- * function. User space reads it.
+/* entries_asked_for is the time when a packet of ours last ended at a hook: which function, or which rule, has decided
+ * is told by probes that user space may have let go of. User space reads it.
  */
 __u64 entries_asked_for __weak = 0;
-
-/* hook_caller is the code of nf_hook_slow. User space writes it; its size is 0 when it is not known. */
-const volatile struct dpt_range hook_caller = {};
 
 /* struct dpt_entered has the hook function that a packet entered last, in the traversal it is in: if nf_hook_slow then
  * returns anything but "accepted", that function decided. `traversals` tells whether another traversal ended in
@@ -188,14 +185,6 @@ ON_HOOK_FUNCTION(13)
 ON_HOOK_FUNCTION(14)
 ON_HOOK_FUNCTION(15)
 
-/* Returns whether the packet was freed below the hook function: then the stack of the free, from `location` on, has
- * that function in it. A packet that a function only wants to be dropped is freed by nf_hook_slow itself.
- */
-static __always_inline bool stack__names_decider(__u64 location)
-{
-	return hook_caller.size && location - hook_caller.begin >= hook_caller.size;
-}
-
 /* Returns the function that decided. 0: not known. The function that was entered last has decided, unless a function
  * behind it whose entry is not told may have been entered. Where all functions of the hook are the same, that function
  * decided in any case. `function` is an address at the beginning of the one that was entered last, where its kprobe or
@@ -292,8 +281,7 @@ static __always_inline int netfilter__dropped(struct sk_buff *skb, struct nf_hoo
 		return 0;
 	last->skb = 0;
 	traversals__pass(skb, state);
-	if (!stack__names_decider(last->location))
-		entries_asked_for = last->time_ns;
+	entries_asked_for = last->time_ns;
 	dev = netfilter__place(&place, skb, state);
 	if (dev)
 		emit__device(dev, &place, last->time_ns);

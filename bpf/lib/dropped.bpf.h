@@ -9,7 +9,6 @@ struct dpt_dropped {
 	__u64 skb; /* 0: the record of nf_hook_slow has told of it already */
 	__u64 key;
 	__u64 time_ns;
-	__u64 location; /* return address into the freeing function */
 	__u32 length;
 	__u32 iif;
 	__u8 flags;
@@ -30,8 +29,7 @@ static __always_inline struct dpt_dropped *dropped__last(void)
 	return bpf_map_lookup_elem(&dropped, &zero);
 }
 
-static __always_inline void dropped__remember(const struct dpt_place *place, const struct dpt_seen *seen,
-					      __u64 location)
+static __always_inline void dropped__remember(const struct dpt_place *place, const struct dpt_seen *seen)
 {
 	struct dpt_dropped *last = dropped__last();
 
@@ -39,7 +37,6 @@ static __always_inline void dropped__remember(const struct dpt_place *place, con
 		last->skb = place->skb;
 		last->key = seen->key;
 		last->time_ns = seen->now;
-		last->location = location;
 		last->length = place->length;
 		last->iif = place->iif;
 		last->flags = place->flags;

@@ -121,7 +121,7 @@ class Rules(NftTest):
         drop = self.drop_of(7015)
         if support.has("netfilter hops"):
             self.assertRegex(drop["rule"]["chain"], "^__chain")
-            self.assertEqual(drop["rule"]["rule_number"], 2)
+            self.assertEqual((drop["rule"]["rule_number"], drop["rule"]["rule"]), (2, "drop"))
             self.assertEqual([step["chain"] for step in drop["path"]], ["forwarded", drop["rule"]["chain"]])
 
     def test_policy(self):
@@ -142,8 +142,35 @@ class Rules(NftTest):
                 self.assert_rule(self.drop_of(7020, version), "forwarded", "family", family=family)
 
 
+def state():
+    """What of node 1 nobody but its user may change."""
+    node = topology().n1
+    sysctls = in_netns(node, "sysctl", "-a", "--pattern", r"^(net|kernel\.(bpf|kptr|ftrace))", check=False).stdout
+    settled = [line for line in sysctls.splitlines() if "nf_conntrack_count" not in line]
+    return {
+        "nftables": in_netns(node, "nft", "-s", "list", "ruleset").stdout,
+        "iptables": [re.sub(r"\[.*|^#.*", "", in_netns(node, "iptables-legacy-save", check=False).stdout, flags=re.M)],
+        "sysctls": settled,
+    }
+
+
+@contextlib.contextmanager
+def nothing_changed():
+    node = topology().n1
+    before = state()
+    monitor = subprocess.Popen(["ip", "netns", "exec", node, "stdbuf", "-oL", "nft", "monitor"], stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        monitor.terminate()
+        seen, _ = monitor.communicate()
+    assert seen == "", f"nft monitor saw:\n{seen}"
+    after = state()
+    assert after == before, [key for key in before if after[key] != before[key]]
+
+
 class Text(NftTest):
-    def test_says_by_what(self):
+    def test_says_by_what_and_changes_nothing(self):
         self.table(f"""chain svc {{
             udp dport 7050 drop comment "svc"
             }}
@@ -152,7 +179,7 @@ class Text(NftTest):
             }}""")
         with tempfile.TemporaryDirectory() as folder:
             recording = os.path.join(folder, "recording")
-            with support.Trace("--pod-ip", self.pod1.ip, "-w", recording) as trace:
+            with nothing_changed(), support.Trace("--pod-ip", self.pod1.ip, "-w", recording) as trace:
                 drop_of(7050, trace)
                 trace.stop()
             text = support.dptrace("show", recording, check=True).stdout
@@ -203,6 +230,34 @@ class Iptables(NftTest):
         packet = self.trace.packet(source=self.pod1.ip, destination=self.pod3.ip, protocol="udp", ports=(1, 0))
         # libnftables may tell the match in words of its own.
         self.assert_told(packet["drop"], "drop", "dport", "7043")
+
+
+class ReplacedRules(NftTest):
+    """The text is that of the rule that dropped, or is not told."""
+
+    def test_while_rules_change_places(self):
+        self.table(f"chain forwarded {{ {Rules.FORWARD}\n }}")
+        chain = "inet dptrace_case forwarded"
+        rules = [f'add rule {chain} udp dport {port} drop comment "p{port}"' for port in (7150, 7151)]
+        versions = ["\n".join([f"flush chain {chain}", *order]) for order in (rules, rules[::-1])]
+        load(versions[0])
+        ends = threading.Event()
+
+        def replace():
+            while not ends.is_set():
+                for version in versions:
+                    load(version)
+
+        thread = threading.Thread(target=replace)
+        thread.start()
+        try:
+            drops = [(port, self.trace.packet(ports=send(port)).get("drop", {})) for port in (7150, 7151) * 10]
+        finally:
+            ends.set()
+            thread.join()
+        for port, drop in drops:
+            self.assertIn(f"p{port}", drop.get("rule", {}).get("rule", f"p{port}"), drop)
+            self.assertEqual("rule" in drop, support.has("netfilter hops"), drop)
 
 
 class Judge(NftTest):

@@ -39,11 +39,11 @@ Result<std::unique_ptr<Capture>> Capture::start(const CaptureSettings& settings,
   auto offers = KernelOffers::ask(*types);
   // The symbols are waited for as late as can be: before loading only where programs are made for
   // functions.
-  Hooks hooks;
+  std::vector<HookFunction> hooks;
   NftKernel nft;
   if (offers.tracing_functions) {
     if (!symbols.wait()) return tl::unexpected(symbols.wait().error());
-    hooks = {hook_functions(*symbols.wait(), *types), hook_caller(*symbols.wait())};
+    hooks = hook_functions(*symbols.wait(), *types);
     nft = NftKernel::ask(*types, *symbols.wait());
     offers.per_cpu_offsets = symbols.wait()->per_cpu_offsets();
   }
@@ -258,8 +258,8 @@ bool Capture::shift_hook_gear(const Receiver& receive) {
   families_->want_hook_functions(wanted);
   if (!is_asked) return true;
   warnings_.emplace_back(
-      "a packet ended at a netfilter hook, and which function ended it may not be told: on this "
-      "busy node hook functions were not probed. Now they are, and the next one is told");
+      "a packet ended at a netfilter hook, and which function or rule ended it may not be told: on "
+      "this busy node these were not probed. Now they are, and the next one is told");
   return tell_gap({asked_for, monotonic_ns() + DPT_ENTRIES_SETTLE_NS, 0}, receive);
 }
 

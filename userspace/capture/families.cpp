@@ -101,7 +101,7 @@ Families::Families(LoadedObject& object, const KernelOffers& offers) {
     nft_ = add(std::make_unique<NftProbes>(nftables(), gear_of_functions(offers), *object.skeleton,
                                            object.nft, object.refusals));
     tables_ = add(std::make_unique<TableProbes>(legacy_tables(offers), gear_of_functions(offers),
-                                                *object.skeleton, offers));
+                                                *object.skeleton, offers, object.tables));
   } else {
     for (auto state : {hook_functions(), nftables(), legacy_tables(offers)}) {
       state.follows = true;

@@ -18,9 +18,4 @@ std::vector<HookFunction> hook_functions(const Symbols& symbols, const KernelBtf
   return found;
 }
 
-dpt_range hook_caller(const Symbols& symbols) {
-  const auto ranges = symbols.ranges([](std::string_view name) { return name == "nf_hook_slow"; });
-  return ranges.empty() ? dpt_range{} : ranges.front();
-}
-
 }  // namespace dptrace

@@ -23,13 +23,4 @@ struct HookFunction {
 std::vector<HookFunction> hook_functions(const Symbols& symbols);
 std::vector<HookFunction> hook_functions(const Symbols& symbols, const KernelBtf& btf);
 
-/// Returns the code of nf_hook_slow, which calls the hook functions; its size is 0 when it is not
-/// known.
-dpt_range hook_caller(const Symbols& symbols);
-
-struct Hooks {
-  std::vector<HookFunction> functions;
-  dpt_range caller{};
-};
-
 }  // namespace dptrace

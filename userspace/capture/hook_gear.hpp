@@ -1,7 +1,6 @@
-// HookGear chooses when hook functions are probed. They always are, except on a busy node where for
-// a while no followed packet has ended at a netfilter hook in a way in which only these probes tell
-// the function: there the probes cost each packet of others dozens of hits. The class is pure: it
-// is told the time.
+// HookGear chooses when hook functions and rules are probed. They always are, except on a busy node
+// where for a while no followed packet has ended at a netfilter hook: there the probes cost each
+// packet of others dozens of hits. The class is pure: it is told the time.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,7 @@ class HookGear {
  public:
   explicit HookGear(std::uint64_t now_ns) : asked_ns_(now_ns) {}
 
-  /// Call it when a followed packet has ended in such a way.
+  /// Call it when a followed packet has ended at a netfilter hook.
   void ask(std::uint64_t now_ns) { asked_ns_ = now_ns; }
   bool is_wanted(std::uint64_t now_ns, bool is_busy) const {
     return !is_busy || now_ns - asked_ns_ < Gearbox::kQuietNs;

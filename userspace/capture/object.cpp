@@ -130,15 +130,15 @@ bool is_large(const dptrace_bpf& skeleton, std::string_view name) {
 }
 
 // Gives each function the cheapest program that the kernel has for it.
-void place_hook_functions(LoadedObject& object, const KernelOffers& offers, const Hooks& hooks) {
+void place_hook_functions(LoadedObject& object, const KernelOffers& offers,
+                          const std::vector<HookFunction>& hooks) {
   auto& skeleton = *object.skeleton;
   const auto& refusals = object.refusals;
   // Without the program at nf_hook_slow, those at hook functions would tell nothing.
   if (!offers.tracing_functions || is_refused(refusals, skeleton.progs.dptrace_nf_slow)) return;
   bpf_program__set_autoload(skeleton.progs.dptrace_nf_slow, true);
-  std::memcpy(&skeleton.rodata->hook_caller, &hooks.caller, sizeof hooks.caller);
   const bool kprobes = offers.kprobes && !is_refused(refusals, skeleton.progs.dptrace_hook);
-  for (const auto& function : hooks.functions) {
+  for (const auto& function : hooks) {
     const std::size_t slot = object.by_fentry.size();
     auto* program = slot < DPT_HOOK_FUNCTIONS
                         ? bpf_object__find_program_by_name(
@@ -178,10 +178,22 @@ void leave_out(std::initializer_list<bpf_map*> maps) {
   for (auto* map : maps) bpf_map__set_autocreate(map, false);
 }
 
+void leave_out_tables(const dptrace_bpf& skeleton) {
+  const auto& maps = skeleton.maps;
+  leave_out({maps.xt_replaced, maps.xt_learned, maps.xt_before, maps.xt_here});
+}
+
+// Where the modules are not loaded yet, or a program was refused, TableProbes sees to it.
+void place_table_programs(LoadedObject& object, const KernelOffers& offers) {
+  auto functions = table_functions(offers);
+  if (functions.empty() || refuses_table_programs(object.refusals)) return;
+  if (choose_table_programs(*object.skeleton, offers, functions))
+    object.tables = std::move(functions);
+}
+
 // Leaves out the maps that the watch alone needs, and the programs that were refused.
 void leave_out(const LoadedObject& object) {
   const auto& maps = object.skeleton->maps;
-  leave_out({maps.xt_replaced, maps.xt_learned, maps.xt_before, maps.xt_here});
   leave_out({maps.watch_counts_even, maps.watch_counts_odd, maps.watch_other, maps.watch_pods,
              maps.watch_closed, maps.watch_half_open});
   for (const auto& [name, why] : object.refusals) {
@@ -245,7 +257,7 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
       bpf_program__set_autoload(program, is_wanted && !is_refused(refusals, program));
     }
     const auto& maps = (*skeleton)->maps;
-    leave_out({maps.xt_replaced, maps.xt_learned, maps.xt_before, maps.xt_here});
+    leave_out_tables(**skeleton);
     leave_out({maps.slots, maps.followed, maps.translated, maps.arrivals, maps.dropped});
     const auto loaded = load(**skeleton);
     if (loaded) return skeleton;
@@ -258,21 +270,24 @@ Result<Skeleton> load_watch(const CaptureSettings& settings, const KernelOffers&
 }
 
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const Hooks& hooks, const NftKernel& nft) {
+                                 const std::vector<HookFunction>& hooks, const NftKernel& nft) {
   Refusals refusals;
   bool large = offers.large_network_programs;
   for (;;) {
     auto skeleton = open_object();
     if (!skeleton) return tl::unexpected(skeleton.error());
-    LoadedObject object{std::move(*skeleton), {}, {}, {}, nft, refusals};
+    LoadedObject object{std::move(*skeleton), {}, {}, {}, nft, {}, refusals};
     configure(*object.skeleton, settings, offers, refusals);
     leave_out(object);
     const bool with_tc = wants_tc(*object.skeleton, settings, offers, refusals);
     const bool with_l3 = with_tc && wants_l3(*object.skeleton, settings, refusals);
     object.network = choose_network_programs(*object.skeleton, large, with_tc, with_l3, refusals);
     place_hook_functions(object, offers, hooks);
-    if (bpf_program__autoload(object.skeleton->progs.dptrace_nf_slow))
+    if (bpf_program__autoload(object.skeleton->progs.dptrace_nf_slow)) {
       place_nft_programs(*object.skeleton, nft, offers.kprobes, refusals);
+      place_table_programs(object, offers);
+    }
+    if (object.tables.empty()) leave_out_tables(*object.skeleton);
     auto* ipsec = object.skeleton->progs.dptrace_ipsec;
     bpf_program__set_autoload(
         ipsec, offers.tracing_functions && offers.xfrm_output && !is_refused(refusals, ipsec));

@@ -11,6 +11,7 @@
 #include "capture/refusal.hpp"
 #include "capture/settings.hpp"
 #include "capture/skeleton.hpp"
+#include "capture/table_functions.hpp"
 #include "model/result.hpp"
 
 namespace dptrace {
@@ -32,13 +33,14 @@ struct LoadedObject {
   std::vector<HookFunction> by_fentry;  ///< hook functions whose entry a fentry program tells
   std::vector<HookFunction> by_kprobe;  ///< hook functions that the kprobe program probes
   NftKernel nft;
-  Refusals refusals;  ///< what is not loaded, by its program or hook function
+  std::vector<TableFunction> tables;  ///< for which programs are loaded
+  Refusals refusals;                  ///< what is not loaded, by its program or hook function
 };
 
 /// Loads the object without the programs that this kernel does not take: each of these costs its
 /// facts.
 Result<LoadedObject> load_object(const CaptureSettings& settings, const KernelOffers& offers,
-                                 const Hooks& hooks, const NftKernel& nft);
+                                 const std::vector<HookFunction>& hooks, const NftKernel& nft);
 
 /// Loads programs of the object once more, for what was not there when the first was loaded: the
 /// functions of modules. Maps and settings are those of `first`, but for maps of xtables. `choose`

@@ -1,9 +1,6 @@
 #include "capture/table_probes.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/netfilter.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,22 +12,10 @@
 
 namespace dptrace {
 
-namespace {
-
-bool is_loaded(const char* module) {
-  return access(fmt::format("/sys/module/{}", module).c_str(), F_OK) == 0;
-}
-
-}  // namespace
-
-const std::array<TableProbes::Function, 2> TableProbes::kFunctions = {{
-    {"ipt_do_table", "ip_tables", NFPROTO_IPV4, &KernelOffers::ipv4_tables},
-    {"ip6t_do_table", "ip6_tables", NFPROTO_IPV6, &KernelOffers::ipv6_tables},
-}};
-
-// Programs that are put on functions of modules by fentry have a kprobe form of the same name.
-std::string TableProbes::program_name(const std::string& name) const {
-  return fmt::format("dptrace_{}{}", name, offers_.loops ? "" : "_k");
+TableProbes::TableProbes(ProbeState state, Gear gear, dptrace_bpf& first,
+                         const KernelOffers& offers, std::vector<TableFunction> placed)
+    : Family(std::move(state), gear), first_(first), offers_(offers) {
+  if (!placed.empty()) parts_.push_back({&first_, nullptr, std::move(placed), nullptr});
 }
 
 void TableProbes::want(bool wanted) {
@@ -39,16 +24,14 @@ void TableProbes::want(bool wanted) {
   attach();
 }
 
-std::vector<TableProbes::Function> TableProbes::new_functions() const {
-  std::vector<Function> found;
-  for (const auto& function : kFunctions) {
-    const bool is_known = std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
-      return std::any_of(part.functions.begin(), part.functions.end(),
-                         [&](const Function& known) { return known.name == function.name; });
+std::vector<TableFunction> TableProbes::new_functions() const {
+  auto found = table_functions(offers_);
+  std::erase_if(found, [&](const TableFunction& function) {
+    return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+      const auto& known = part.functions;
+      return std::find(known.begin(), known.end(), function) != known.end();
     });
-    if (!is_known && (offers_.*function.built_in || is_loaded(function.module)))
-      found.push_back(function);
-  }
+  });
   return found;
 }
 
@@ -56,61 +39,49 @@ Result<std::string> TableProbes::put_in_place() {
   modules_ = loaded_modules();
   if (!offers_.loops && !offers_.table_is_last)
     return failure("this kernel has neither bpf_loop nor the arguments from before 5.16");
+  if (offers_.per_cpu_offsets == 0)
+    return failure("the kernel does not tell where __per_cpu_offset is");
+  std::atomic_ref(first_.bss->per_cpu_offsets).store(offers_.per_cpu_offsets);
   if (!wanted_) return std::string();
   if (auto functions = new_functions(); !functions.empty()) {
     if (auto loaded = load(std::move(functions)); !loaded) return tl::unexpected(loaded.error());
   }
-  if (auto attached = attach_all(); !attached) return tl::unexpected(attached.error());
+  for (auto& part : parts_) {
+    if (auto attached = attach_part(part); !attached) return tl::unexpected(attached.error());
+  }
   return std::string();
 }
 
-Result<> TableProbes::load(std::vector<Function> functions) {
-  if (offers_.per_cpu_offsets == 0)
-    return failure("the kernel does not tell where __per_cpu_offset is");
-  std::atomic_ref(first_.bss->per_cpu_offsets).store(offers_.per_cpu_offsets);
-  auto skeleton =
-      load_beside(first_, [&](dptrace_bpf& opened) { return choose(opened, functions); });
+Result<> TableProbes::load(std::vector<TableFunction> functions) {
+  auto skeleton = load_beside(first_, [&](dptrace_bpf& opened) {
+    return choose_table_programs(opened, offers_, functions);
+  });
   if (!skeleton) return tl::unexpected(skeleton.error());
-  auto* program =
-      bpf_object__find_program_by_name((*skeleton)->obj, program_name("xt_replaced").c_str());
-  BpfLink replaced(offers_.loops ? bpf_program__attach(program)
-                                 : bpf_program__attach_kprobe(program, false, "xt_replace_table"));
-  if (!replaced) return failure(fmt::format("xt_replace_table: {}", std::strerror(errno)));
-  parts_.push_back({std::move(*skeleton), std::move(functions), std::move(replaced)});
+  auto* loaded = skeleton->get();
+  parts_.push_back({loaded, std::move(*skeleton), std::move(functions), nullptr});
   return {};
 }
 
-Result<> TableProbes::choose(dptrace_bpf& skeleton, const std::vector<Function>& functions) const {
-  const auto load_for = [&](const std::string& name, const char* function) -> Result<> {
-    auto* program = bpf_object__find_program_by_name(skeleton.obj, program_name(name).c_str());
-    if (offers_.loops && bpf_program__set_attach_target(program, 0, function) != 0)
-      return failure(fmt::format("{} is not in the kernel's BTF", function));
-    bpf_program__set_autoload(program, true);
-    return {};
-  };
-  for (const auto& function : functions) {
-    for (const char* end : {"_in", "_out"}) {
-      if (auto loads = load_for(fmt::format("{}{}", function.name, end), function.name); !loads)
-        return loads;
-    }
+Result<> TableProbes::attach_part(Part& part) {
+  if (!part.replaced) {
+    auto* program = bpf_object__find_program_by_name(part.skeleton->obj,
+                                                     table_program(offers_, "xt_replaced").c_str());
+    part.replaced.reset(offers_.loops
+                            ? bpf_program__attach(program)
+                            : bpf_program__attach_kprobe(program, false, "xt_replace_table"));
+    if (!part.replaced) return failure(fmt::format("xt_replace_table: {}", std::strerror(errno)));
   }
-  bpf_program__set_autoload(skeleton.progs.dptrace_xt_revision, true);
-  return load_for("xt_replaced", "xt_replace_table");
-}
-
-Result<> TableProbes::attach_all() {
-  for (const auto& part : parts_) {
-    for (const auto& function : part.functions) {
-      if (auto attached = attach_to(part, function); !attached) return attached;
-    }
+  for (const auto& function : part.functions) {
+    if (auto attached = attach_to(part, function); !attached) return attached;
   }
   return {};
 }
 
 // The end of a traversal is probed before its beginning.
-Result<> TableProbes::attach_to(const Part& part, const Function& function) {
+Result<> TableProbes::attach_to(const Part& part, const TableFunction& function) {
   for (const bool is_end : {true, false}) {
-    const auto name = program_name(fmt::format("{}{}", function.name, is_end ? "_out" : "_in"));
+    const auto name =
+        table_program(offers_, fmt::format("{}{}", function.name, is_end ? "_out" : "_in"));
     auto* program = bpf_object__find_program_by_name(part.skeleton->obj, name.c_str());
     BpfLink link(offers_.loops ? bpf_program__attach(program)
                                : bpf_program__attach_kprobe(program, is_end, function.name));
@@ -126,11 +97,7 @@ std::string TableProbes::follow_modules() {
   auto functions = new_functions();
   if (functions.empty()) return {};
   auto loaded = load(std::move(functions));
-  if (loaded) {
-    for (const auto& function : parts_.back().functions) {
-      if (auto attached = attach_to(parts_.back(), function); !attached) loaded = attached;
-    }
-  }
+  if (loaded) loaded = attach_part(parts_.back());
   if (loaded) return {};
   return fmt::format("rules of iptables-legacy are not told: {}", loaded.error().message);
 }
@@ -139,7 +106,7 @@ std::optional<std::uint64_t> TableProbes::revision_of(std::uint8_t family,
                                                       std::uint64_t table) const {
   for (const auto& part : parts_) {
     if (std::none_of(part.functions.begin(), part.functions.end(),
-                     [&](const Function& function) { return function.family == family; }))
+                     [&](const TableFunction& function) { return function.family == family; }))
       continue;
     std::atomic_ref told(first_.bss->xt_told_revision);
     told.store(0);

@@ -2,7 +2,6 @@
 // packet. Its programs are loaded when the modules are, which may be later than the start.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,13 +10,15 @@
 #include "capture/family.hpp"
 #include "capture/kernel_offers.hpp"
 #include "capture/object.hpp"
+#include "capture/table_functions.hpp"
 
 namespace dptrace {
 
 class TableProbes final : public Family {
  public:
-  TableProbes(ProbeState state, Gear gear, dptrace_bpf& first, const KernelOffers& offers)
-      : Family(std::move(state), gear), first_(first), offers_(offers) {}
+  /// `placed` are the functions for which `first` has the programs.
+  TableProbes(ProbeState state, Gear gear, dptrace_bpf& first, const KernelOffers& offers,
+              std::vector<TableFunction> placed);
 
   /// Lets go of the probes, or attaches them again, while the family is in place.
   void want(bool wanted);
@@ -27,29 +28,20 @@ class TableProbes final : public Family {
   std::optional<std::uint64_t> revision_of(std::uint8_t family, std::uint64_t table) const;
 
  private:
-  struct Function {
-    const char* name;
-    const char* module;
-    std::uint8_t family;
-    bool KernelOffers::*built_in;
-  };
-  static const std::array<Function, 2> kFunctions;
-
   /// What was loaded at one time, for the functions that were there and had no programs.
   struct Part {
-    Skeleton skeleton;
-    std::vector<Function> functions;
-    BpfLink replaced;  ///< stays, as no replacement may be missed
+    dptrace_bpf* skeleton;
+    Skeleton owned;  ///< null: the skeleton is the first one
+    std::vector<TableFunction> functions;
+    BpfLink replaced;  ///< stays once it is attached, as no replacement may be missed
   };
 
   Result<std::string> put_in_place() override;
   /// Returns the functions that the kernel has and that no part is for.
-  std::vector<Function> new_functions() const;
-  Result<> load(std::vector<Function> functions);
-  Result<> choose(dptrace_bpf& skeleton, const std::vector<Function>& functions) const;
-  Result<> attach_all();
-  Result<> attach_to(const Part& part, const Function& function);
-  std::string program_name(const std::string& name) const;
+  std::vector<TableFunction> new_functions() const;
+  Result<> load(std::vector<TableFunction> functions);
+  Result<> attach_part(Part& part);
+  Result<> attach_to(const Part& part, const TableFunction& function);
 
   dptrace_bpf& first_;
   const KernelOffers offers_;

@@ -34,15 +34,31 @@ std::string_view comment_of_match(const nlattr* data) {
   return name == "comment" ? info : std::string_view();
 }
 
-std::string_view comment_of_expression(const nlattr* expression) {
-  std::string_view name, comment;
+// Returns the chain that an immediate, the data of which these are, jumps or goes to.
+std::string_view chain_of_immediate(const nlattr* data) {
+  std::string_view chain;
+  for_each_nested(data, [&](const nlattr* immediate) {
+    if (mnl_attr_get_type(immediate) != NFTA_IMMEDIATE_DATA) return;
+    for_each_nested(immediate, [&](const nlattr* value) {
+      if (mnl_attr_get_type(value) != NFTA_DATA_VERDICT) return;
+      for_each_nested(value, [&](const nlattr* verdict) {
+        if (mnl_attr_get_type(verdict) == NFTA_VERDICT_CHAIN) chain = text_of(verdict);
+      });
+    });
+  });
+  return chain;
+}
+
+void parse_expression(const nlattr* expression, NftRule& rule) {
+  std::string_view name;
   for_each_nested(expression, [&](const nlattr* attribute) {
     if (mnl_attr_get_type(attribute) == NFTA_EXPR_NAME) name = text_of(attribute);
     // The name comes before the data.
-    if (mnl_attr_get_type(attribute) == NFTA_EXPR_DATA && name == "match")
-      comment = comment_of_match(attribute);
+    if (mnl_attr_get_type(attribute) != NFTA_EXPR_DATA) return;
+    if (name == "immediate") rule.jump = chain_of_immediate(attribute);
+    if (name != "match") return;
+    if (const auto comment = comment_of_match(attribute); !comment.empty()) rule.comment = comment;
   });
-  return comment;
 }
 
 void parse_rule(const nlmsghdr* message, std::vector<NftRule>& rules) {
@@ -57,10 +73,8 @@ void parse_rule(const nlmsghdr* message, std::vector<NftRule>& rules) {
           rule.handle = be64toh(mnl_attr_get_u64(attribute));
         break;
       case NFTA_RULE_EXPRESSIONS:
-        for_each_nested(attribute, [&](const nlattr* expression) {
-          if (const auto comment = comment_of_expression(expression); !comment.empty())
-            rule.comment = comment;
-        });
+        for_each_nested(attribute,
+                        [&](const nlattr* expression) { parse_expression(expression, rule); });
         break;
       default:
         break;

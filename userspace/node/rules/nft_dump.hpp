@@ -1,5 +1,5 @@
-// nft_dump() asks the kernel where each rule of a table of nftables is, and for the comments that
-// nft does not print: those of iptables.
+// nft_dump() asks the kernel where each rule of a table of nftables is, where it jumps to, and for
+// the comments that nft does not print: those of iptables.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,7 @@ struct NftRule {
   std::uint64_t handle = 0;
   std::string chain;
   std::string comment;  ///< foreign
+  std::string jump;     ///< the chain that it jumps or goes to; empty: none, or by a map
 };
 
 /// The rules of a table of the calling thread's netns in their order, at most `most`.

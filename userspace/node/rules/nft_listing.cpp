@@ -47,14 +47,27 @@ struct Block {
   std::string chain;  // empty: a set, a map or another object
   std::uint64_t handle = 0;
   std::string rule;  // the beginning of the rule that has the chain in braces
+  std::vector<std::string> in_braces;
   std::uint32_t rules = 0;
 };
+
+// Returns the text with one space instead of several, but within quotes.
+std::string single_spaced(std::string_view text) {
+  std::string spaced;
+  bool is_quoted = false;
+  for (const char letter : text) {
+    if (letter == '"') is_quoted = !is_quoted;
+    if (letter == ' ' && !is_quoted && spaced.ends_with(' ')) continue;
+    spaced.push_back(letter);
+  }
+  return spaced;
+}
 
 RuleText text_of(std::string_view chain, std::uint32_t number, std::string_view text) {
   RuleText rule;
   rule.chain = clean_name(chain);
   rule.number = number;
-  rule.text = clean_name(text);
+  rule.text = clean_name(single_spaced(text));
   return rule;
 }
 
@@ -72,7 +85,7 @@ class Listing {
     }
   }
 
-  std::map<std::uint64_t, RuleText> take() { return std::move(texts_); }
+  NftListing take() { return std::move(listing_); }
 
  private:
   void begin_block(const Line& line) {
@@ -90,38 +103,50 @@ class Listing {
 
   void end_block(const Line& line) {
     if (blocks_.empty()) return;
-    const Block ended = std::move(blocks_.back());
+    Block ended = std::move(blocks_.back());
     blocks_.pop_back();
-    if (!ended.rule.empty() && !blocks_.empty())
-      add_rule(blocks_.back(), line.handle, ended.rule + " ... }");
+    if (ended.rule.empty() || blocks_.empty()) return;
+    const std::string rule = ended.rule + " ... }";
+    if (!blocks_.back().rule.empty()) return add_in_braces(rule);
+    add_rule(blocks_.back(), line.handle, rule);
+    if (line.handle != 0) listing_.in_braces[line.handle] = std::move(ended.in_braces);
   }
 
   void add_to_chain(const Line& line) {
     if (line.text.empty()) return;
     auto& block = blocks_.back();
+    if (!block.rule.empty()) return add_in_braces(line.text);
     if (line.handle != 0) {
       add_rule(block, line.handle, line.text);
     } else if (const auto at = line.text.find(kPolicy); at != std::string_view::npos) {
       // `type filter hook input priority filter; policy drop;`
       auto policy = line.text.substr(at + 2);
       policy = policy.substr(0, policy.find(';'));
-      texts_[block.handle] = text_of(block.chain, 0, policy);
+      listing_.texts[block.handle] = text_of(block.chain, 0, policy);
     }
   }
 
   void add_rule(Block& block, std::uint64_t handle, std::string_view text) {
     ++block.rules;
-    if (texts_.size() < most_) texts_[handle] = text_of(block.chain, block.rules, text);
+    if (listing_.texts.size() < most_)
+      listing_.texts[handle] = text_of(block.chain, block.rules, text);
+  }
+
+  void add_in_braces(std::string_view text) {
+    if (braced_ >= most_) return;
+    ++braced_;
+    blocks_.back().in_braces.push_back(clean_name(text));
   }
 
   const std::size_t most_;
+  std::size_t braced_ = 0;     // rules in braces
   std::vector<Block> blocks_;  // from the table on
-  std::map<std::uint64_t, RuleText> texts_;
+  NftListing listing_;
 };
 
 }  // namespace
 
-std::map<std::uint64_t, RuleText> parse_nft_listing(std::string_view listing, std::size_t most) {
+NftListing parse_nft_listing(std::string_view listing, std::size_t most) {
   Listing found(most);
   while (!listing.empty()) {
     const auto end = std::min(listing.find('\n'), listing.size());

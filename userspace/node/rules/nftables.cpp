@@ -80,13 +80,24 @@ Result<std::string> list_table(const std::string& command) {
   return listing;
 }
 
+// The kernel's name of a chain that stands in the braces of a rule.
+constexpr std::string_view kInBraces = "__chain";
+
 // Adds what the kernel tells of each rule.
-void add_rules(std::map<std::uint64_t, RuleText>& texts, const std::vector<NftRule>& rules) {
+void add_rules(NftListing& listing, const std::vector<NftRule>& rules) {
+  std::map<std::string, std::uint64_t> braces;  // the rule that has the chain
+  for (const auto& rule : rules) {
+    if (rule.jump.starts_with(kInBraces)) braces[rule.jump] = rule.handle;
+  }
   std::map<std::string, std::uint32_t> numbers;
   for (const auto& rule : rules) {
-    auto& text = texts[rule.handle];
+    auto& text = listing.texts[rule.handle];
     text.chain = clean_name(rule.chain);
     text.number = ++numbers[rule.chain];
+    if (const auto outer = braces.find(rule.chain); outer != braces.end()) {
+      const auto& printed = listing.in_braces[outer->second];
+      if (text.number <= printed.size()) text.text = printed[text.number - 1];
+    }
     if (!rule.comment.empty())
       text.text = clean_name(
           fmt::format("{}{}comment \"{}\"", text.text, text.text.empty() ? "" : " ", rule.comment));
@@ -112,11 +123,9 @@ Result<Rules> read_nftables(std::uint8_t family, const std::string& table) {
     if (*after != *before) continue;
     if (!listing) return tl::unexpected(listing.error());
     if (!dumped) return tl::unexpected(dumped.error());
-    Rules rules;
-    rules.revision = *after;
-    rules.texts = parse_nft_listing(*listing, kMostRules);
-    add_rules(rules.texts, *dumped);
-    return rules;
+    auto printed = parse_nft_listing(*listing, kMostRules);
+    add_rules(printed, *dumped);
+    return Rules{*after, 0, std::move(printed.texts)};
   }
   return failure(fmt::format("the table {} {} changes all the time", name, table));
 }

@@ -32,7 +32,7 @@ constexpr auto kKubeProxy = std::to_array<OwnerRow>({
     {"KUBE-IPVS-FILTER", kAny, kRejected, "no service takes this at its address"},
 });
 
-// The kubelet and kube-proxy both write this chain; the mark is of releases before 1.28.
+// The kubelet and kube-proxy both write this chain; the mark is of older releases.
 constexpr auto kKubernetes = std::to_array<OwnerRow>({
     {"KUBE-FIREWALL", "kubernetes firewall for dropping marked packets", kDropped,
      "an earlier rule marked this for dropping"},
@@ -43,7 +43,7 @@ constexpr auto kKubernetes = std::to_array<OwnerRow>({
 constexpr std::string_view kNoneHere = "the service has no endpoints on this node";
 constexpr auto kKubeProxyNft = std::to_array<OwnerRow>({
     {"reject-chain", kAny, kRejected, "the service has no endpoints"},
-    {"endpoints-check", kAny, kDropped, kNoneHere},  // release 1.29
+    {"endpoints-check", kAny, kDropped, kNoneHere},  // of older releases
     {"service-endpoints-check", kAny, kDropped, kNoneHere},
     {"nodeport-endpoints-check", kAny, kDropped, kNoneHere},
     {"cluster-ips-check", "Reject traffic to invalid ports of ClusterIPs", kRejected,
@@ -171,7 +171,7 @@ constexpr auto kFirewalldNft = std::to_array<OwnerRow>({
     {"filter_IN_*_pre", kAny, kEither, kZoneRule},
     {"filter_IN_*_post", kAny, kEither, kZoneRule},
     {"filter_IN_*", kAny, kEither, "zone $1 does not let this in"},
-    // FWDI and FWDO are of releases before 1.0.
+    // FWDI and FWDO are of older releases.
     {"filter_FWD*_*_deny", kAny, kEither, kForwardRule},
     {"filter_FWD*_*_pre", kAny, kEither, kForwardRule},
     {"filter_FWD*_*_post", kAny, kEither, kForwardRule},
@@ -216,9 +216,11 @@ constexpr auto kUfw = std::to_array<OwnerRow>({
     {"ufw*-user-forward", kAny, kEither, kUserRule},
     {"ufw*-skip-to-policy-*", kAny, kEither, kDefault},
     {"ufw*-reject-*", kAny, kRejected, kDefault},
-    {"ufw*-before-*", kAny, kEither, "a rule of before.rules denies this"},
-    {"ufw*-after-*", kAny, kEither, "a rule of after.rules denies this"},
-    // Docker has a policy for FORWARD too.
+    {"ufw-before-*", kAny, kEither, "a rule of before.rules denies this"},
+    {"ufw6-before-*", kAny, kEither, "a rule of before6.rules denies this"},
+    {"ufw-after-*", kAny, kEither, "a rule of after.rules denies this"},
+    {"ufw6-after-*", kAny, kEither, "a rule of after6.rules denies this"},
+    // Docker may have set the policy of FORWARD.
     {"INPUT", kAny, kDropped, kDefault, {}, "ufw*-track-input", true},
     {"OUTPUT", kAny, kDropped, kDefault, {}, "ufw*-track-output", true},
 });

@@ -59,7 +59,7 @@ void parse_rule(const nlmsghdr* message, std::vector<NftRule>& rules) {
       case NFTA_RULE_EXPRESSIONS:
         for_each_nested(attribute, [&](const nlattr* expression) {
           if (const auto comment = comment_of_expression(expression); !comment.empty())
-            rule.comment = comment;
+            rule.comments.emplace_back(comment);
         });
         break;
       default:

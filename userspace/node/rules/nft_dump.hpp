@@ -14,7 +14,7 @@ namespace dptrace {
 struct NftRule {
   std::uint64_t handle = 0;
   std::string chain;
-  std::string comment;  ///< foreign
+  std::vector<std::string> comments;  ///< foreign
 };
 
 /// The rules of a table of the calling thread's netns in their order, at most `most`.

@@ -87,9 +87,9 @@ void add_rules(std::map<std::uint64_t, RuleText>& texts, const std::vector<NftRu
     auto& text = texts[rule.handle];
     text.chain = clean_name(rule.chain);
     text.number = ++numbers[rule.chain];
-    if (!rule.comment.empty())
-      text.text = clean_name(
-          fmt::format("{}{}comment \"{}\"", text.text, text.text.empty() ? "" : " ", rule.comment));
+    for (const auto& comment : rule.comments)
+      text.text += fmt::format("{}comment \"{}\"", text.text.empty() ? "" : " ", comment);
+    if (!rule.comments.empty()) text.text = clean_name(text.text);
   }
 }
 

@@ -50,7 +50,7 @@ Case policy(Case one) {
   return one;
 }
 
-// Rules of iptables-nft, as iptables-save prints them: nft has no words of its own for a comment.
+// Calico writes two comments: its mark, and why.
 std::string calico(const std::string& comment, const std::string& rest) {
   return "-m comment --comment \"cali:7aC3vGpxk9Zt1nQe\" -m comment --comment \"" + comment +
          "\" " + rest;

@@ -218,6 +218,22 @@ class Iptables(NftTest):
         self.assert_told(self.drop_of(7041), "drop", "udp dport 7041", 'comment "no 7041"')
         self.assert_told(self.drop_of(7042), "reject", "udp dport 7042", 'comment "no 7042"')
 
+    def test_several_comments(self):
+        """Calico's rules have its mark and a reason."""
+        comments = ("cali:wVZUPQ2Dhl4TPVs3", "Drop if no profiles matched")
+        marks = [word for comment in comments for word in ("-m", "comment", "--comment", comment)]
+        self.iptables("-N", "cali-fw-cali1")
+        self.addCleanup(self.iptables, "-X", "cali-fw-cali1")
+        self.iptables("-A", "cali-fw-cali1", *marks, "-j", "DROP")
+        self.addCleanup(self.iptables, "-F", "cali-fw-cali1")
+        self.insert("-p", "udp", "--dport", "7044", "-j", "cali-fw-cali1")
+        drop = self.drop_of(7044)
+        if support.has("netfilter hops"):
+            for comment in comments:
+                self.assertIn(f'comment "{comment}"', drop["rule"]["rule"])
+            self.assertRegex(drop["explanation"], "^Calico: ")
+        self.assertEqual("explanation" in drop, support.has("netfilter hops"))
+
     def test_a_match_that_drops_is_not_the_policy(self):
         """A datagram too short for its ports."""
         self.insert("-p", "udp", "-m", "multiport", "--dports", "7043", "-j", "ACCEPT")

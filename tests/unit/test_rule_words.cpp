@@ -148,3 +148,15 @@ TEST_CASE(
                  "    by    a rule of nftables (nft_do_chain_inet), which one is not known\n"));
   CHECK_FALSE(contains(by("somebodys_hook"), "    by    "));
 }
+
+TEST_CASE("what the rule means to its owner is told below it, and is the explanation in JSON") {
+  const auto rule = by_calico();
+  Names all = with_rules(rule);
+  all.rules[rule.id(33)] = {"KUBE-SERVICES", 3,
+                            "-m comment --comment \"default/a has no local endpoints\" -j DROP", "",
+                            false};
+  const std::string words = "kube-proxy: service default/a has no endpoints on this node";
+  CHECK(contains(end_of(dropped_by(rule), all), "-j DROP\n          → " + words + "\n"));
+  CHECK(contains(json_of(dropped_by(rule), all), R"("explanation":")" + words + '"'));
+  CHECK_FALSE(contains(json_of(dropped_by(rule), with_rules(rule)), "explanation"));
+}

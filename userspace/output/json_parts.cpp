@@ -10,6 +10,7 @@
 #include "verdict/drop_stack.hpp"
 #include "words/flow_words.hpp"
 #include "words/netfilter_words.hpp"
+#include "words/owner_words.hpp"
 #include "words/protocol_words.hpp"
 #include "words/rule_words.hpp"
 #include "words/style.hpp"
@@ -136,7 +137,10 @@ void add_drop_members(JsonLine& json, const Drop& drop, const Names& names) {
   if (drop.part) add_part(json, *drop.part);
   if (drop.copy) json.member("copy", true);
   if (drop.tunnel) add_tunnel(json, "tunnel", *drop.tunnel);
-  if (drop.rule) add_deciding_rule(json, *drop.rule, names);
+  if (drop.rule) {
+    add_deciding_rule(json, *drop.rule, names);
+    if (const auto match = owner_of(*drop.rule, names)) json.member("explanation", match->words);
+  }
   add_stack(json, "stack", drop, names);
 }
 

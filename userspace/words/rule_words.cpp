@@ -6,6 +6,7 @@
 
 #include "words/hook_owner.hpp"
 #include "words/netfilter_words.hpp"
+#include "words/owner_words.hpp"
 
 namespace dptrace {
 
@@ -57,6 +58,15 @@ void append_text(Buffer& out, const DecidingRule& rule, std::uint64_t number, co
     return;
   }
   append_name(out, text->text);
+  out.push_back('\n');
+}
+
+void append_owner(Buffer& out, const DecidingRule& rule, const Names& names) {
+  const auto match = owner_of(rule, names);
+  if (!match) return;
+  append_spaces(out, kTextIndent);
+  append(out, "→ ");
+  append_name(out, match->words);
   out.push_back('\n');
 }
 
@@ -126,6 +136,7 @@ void append_rule(Buffer& out, const DecidingRule& rule, const Names& names, cons
   };
   if (!rule.is_one_of()) {
     tell(rule.decided());
+    append_owner(out, rule, names);
     return append_way(out, rule, names, paint);
   }
   for (const std::uint64_t number : rule.path) {

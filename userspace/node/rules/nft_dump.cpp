@@ -57,7 +57,8 @@ void parse_expression(const nlattr* expression, NftRule& rule) {
     if (mnl_attr_get_type(attribute) != NFTA_EXPR_DATA) return;
     if (name == "immediate") rule.jump = chain_of_immediate(attribute);
     if (name != "match") return;
-    if (const auto comment = comment_of_match(attribute); !comment.empty()) rule.comment = comment;
+    if (const auto comment = comment_of_match(attribute); !comment.empty())
+      rule.comments.emplace_back(comment);
   });
 }
 

@@ -14,8 +14,8 @@ namespace dptrace {
 struct NftRule {
   std::uint64_t handle = 0;
   std::string chain;
-  std::string comment;  ///< foreign
-  std::string jump;     ///< the chain that it jumps or goes to; empty: none, or by a map
+  std::vector<std::string> comments;  ///< of matches of iptables; foreign
+  std::string jump;  ///< the chain that it jumps or goes to; empty: none, or by a map
 };
 
 /// The rules of a table of the calling thread's netns in their order, at most `most`.

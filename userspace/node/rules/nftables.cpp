@@ -98,9 +98,9 @@ void add_rules(NftListing& listing, const std::vector<NftRule>& rules) {
       const auto& printed = listing.in_braces[outer->second];
       if (text.number <= printed.size()) text.text = printed[text.number - 1];
     }
-    if (!rule.comment.empty())
-      text.text = clean_name(
-          fmt::format("{}{}comment \"{}\"", text.text, text.text.empty() ? "" : " ", rule.comment));
+    for (const auto& comment : rule.comments)
+      text.text += fmt::format("{}comment \"{}\"", text.text.empty() ? "" : " ", comment);
+    if (!rule.comments.empty()) text.text = clean_name(text.text);
   }
 }
 

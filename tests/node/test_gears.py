@@ -117,8 +117,9 @@ class Gears(NodeTest):
         return packet, support.function_of(hop.get("function", ""))
 
     def test_hook_functions(self):
-        """While packets are followed and none is dropped by netfilter hook functions are not probed. What the stack of
-        a drop names is named all the same; else the next one is."""
+        """While packets are followed and none is dropped by netfilter, hook functions and rules are not probed. Which of
+        them dropped the first one may not be known, of the next one it is. The function that the stack of a drop names
+        is named all the same."""
         support.require("netfilter hops")
         support.require("iptables-legacy")
         if support.KERNEL < (5, 13):
@@ -126,7 +127,12 @@ class Gears(NodeTest):
         nodes = topology()
 
         def probed():
-            return {name for name in support.attached_programs(trace.process.pid) if name.startswith("dptrace_hook")}
+            prefixes = ("dptrace_hook", "dptrace_nft", "dptrace_ipt")
+            return {name for name in support.attached_programs(trace.process.pid) if name.startswith(prefixes)}
+
+        def assert_not_armed(packet):
+            self.assertEqual((packet["complete"], packet["incomplete_because"]), (False, "not-armed"))
+            self.assertNotIn("rule", packet["drop"])
 
         with Trace("--pod-ip", nodes.pod1.ip, "--busy-rate", "1") as trace, self.flood(nodes.pod1, nodes.pod2) as flood:
             try:
@@ -138,17 +144,20 @@ class Gears(NodeTest):
                 if support.KERNEL >= (5, 17):
                     packet, function = self.dropped_request(trace, nodes, "iptables-nft")
                     self.assertEqual(function, "nft_do_chain_ipv4")
-                    self.assertNotIn("complete", packet)
-                    self.assertFalse(probed())
+                    assert_not_armed(packet)
+                    support.wait_until(lambda: probed() == first, "the probes to be back")
+                    support.wait_until(lambda: not probed(), "the probes to go again", timeout=90)
 
                 packet, function = self.dropped_request(trace, nodes, "iptables-legacy")
                 self.assertEqual(function, "")
-                self.assertEqual((packet["complete"], packet["incomplete_because"]), (False, "not-armed"))
+                assert_not_armed(packet)
                 support.wait_until(lambda: probed() == first, "the probes to be back")
 
-                packet, function = self.dropped_request(trace, nodes, "iptables-legacy")
-                self.assertEqual(function, "ipt_do_table")
-                self.assertNotIn("complete", packet)
+                for tool, by in (("iptables-legacy", "ipt_do_table"), ("iptables-nft", "nft_do_chain_ipv4")):
+                    packet, function = self.dropped_request(trace, nodes, tool)
+                    self.assertEqual(function, by)
+                    self.assertNotIn("complete", packet)
+                    self.assertEqual(packet["drop"]["rule"]["table"], "filter")
             finally:
                 flood.terminate()
             self.assert_nothing_lost(trace.stop())

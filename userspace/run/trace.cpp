@@ -35,7 +35,8 @@ constexpr std::uint64_t kForgetEveryNs = 60'000'000'000;
 
 void tell_start(const Capture& capture) {
   for (const auto& probe : capture.probes()) {
-    if (!probe.attached && !probe.follows) say(fmt::format("not seen here: {} ({})", probe.facts, probe.why));
+    if (!probe.attached && !probe.follows)
+      say(fmt::format("not seen here: {} ({})", probe.facts, probe.why));
   }
 }
 

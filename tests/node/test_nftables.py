@@ -35,13 +35,17 @@ def send(port, family=4):
         return endpoint.getsockname()[1], port
 
 
+def has_text(drop):
+    return "rule" not in drop or "rule" in drop["rule"]
+
+
 def drop_of(port, trace, family=4):
     """The drop of a datagram. A guest may read the text of a rule longer than the packet waits for it: the next one
     finds it."""
 
     def told():
         drop = trace.packet(source=topology().pod1.address(family), ports=send(port, family)).get("drop", {})
-        return [drop] if "rule" not in drop or "rule" in drop["rule"] else None
+        return [drop] if has_text(drop) else None
 
     return wait_until(told, "the text of the rule")[0]
 
@@ -241,11 +245,16 @@ class Iptables(NftTest):
         self.addCleanup(self.iptables, "-P", "FORWARD", "ACCEPT")
         with support.network_namespace(self.pod1.netns):
             endpoint = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        with contextlib.closing(endpoint):
+
+        def dropped():
             endpoint.sendto(b"\0\1", (self.pod3.ip, 0))
-        packet = self.trace.packet(source=self.pod1.ip, destination=self.pod3.ip, protocol="udp", ports=(1, 0))
+            found = self.trace.found(source=self.pod1.ip, destination=self.pod3.ip, protocol="udp", ports=(1, 0))
+            return [packet["drop"] for packet in found if has_text(packet["drop"])]
+
+        with contextlib.closing(endpoint):
+            drop = wait_until(dropped, "the drop with its rule")[0]
         # libnftables may tell the match in words of its own.
-        self.assert_told(packet["drop"], "drop", "dport", "7043")
+        self.assert_told(drop, "drop", "dport", "7043")
 
 
 class ReplacedRules(NftTest):

@@ -93,7 +93,10 @@ class Running:
         names = {entry["id"]: entry.get("name", "?") for entry in json.loads(run("bpftool", "-j", "prog", "show"))}
         held = set()
         for path in pathlib.Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
-            fields = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+            try:
+                fields = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+            except OSError:  # it has let go of that one
+                continue
             if "link_type" in fields:
                 held.add(names.get(int(fields["prog_id"]), "?"))
         return held

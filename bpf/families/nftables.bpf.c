@@ -258,6 +258,10 @@ ON_EXPRESSION(dptrace_nft_bridge_target)
 SEC("?fexit/nft_match_eval")
 ON_EXPRESSION(dptrace_nft_match)
 
+/* One with much data of its own, as the comments of iptables have. */
+SEC("?fexit/nft_match_large_eval")
+ON_EXPRESSION(dptrace_nft_match_large)
+
 SEC("?fexit/nft_do_chain")
 int dptrace_nft_leave(__u64 *ctx)
 {

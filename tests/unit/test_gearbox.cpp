@@ -53,6 +53,21 @@ TEST_CASE("a node is busy from its rate on, and no more below half of it") {
 }
 
 TEST_CASE(
+    "the probes of rules are felt at a fifth of that rate, and no more below half of the fifth") {
+  constexpr std::uint64_t kFelt = Gearbox::kBusy / Gearbox::kRulesShare;
+  Node node;
+  node.pass(11, kFelt - 1);
+  CHECK_FALSE(node.gearbox.is_busy_for_rules());
+  node.pass(11, kFelt);
+  CHECK(node.gearbox.is_busy_for_rules());
+  CHECK_FALSE(node.gearbox.is_busy());
+  node.pass(11, kFelt / 2);
+  CHECK(node.gearbox.is_busy_for_rules());
+  node.pass(11, kFelt / 2 - 1);
+  CHECK_FALSE(node.gearbox.is_busy_for_rules());
+}
+
+TEST_CASE(
     "on a busy node the costly families go after half a minute in which nothing is followed") {
   Node node;
   node.pass(30, Gearbox::kBusy);

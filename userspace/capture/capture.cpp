@@ -253,9 +253,11 @@ bool Capture::shift_hook_gear(const Receiver& receive) {
   const auto asked_for = std::atomic_ref(object_.skeleton->bss->entries_asked_for).load();
   const bool is_asked = asked_for != std::exchange(hooks_asked_ns_, asked_for);
   if (is_asked) hook_gear_.ask(now);
-  const bool wanted = !may_let_hooks_go_ || hook_gear_.is_wanted(now, gearbox_.is_busy());
-  if (wanted == std::exchange(probes_hooks_, wanted)) return true;
-  families_->want_hook_functions(wanted);
+  const Deciders wanted{
+      !may_let_hooks_go_ || hook_gear_.is_wanted(now, gearbox_.is_busy()),
+      !may_let_hooks_go_ || hook_gear_.is_wanted(now, gearbox_.is_busy_for_rules())};
+  if (wanted == std::exchange(deciders_, wanted)) return true;
+  families_->want(wanted);
   if (!is_asked) return true;
   warnings_.emplace_back(
       "a packet ended at a netfilter hook, and which function or rule ended it may not be told: on "

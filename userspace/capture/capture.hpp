@@ -109,7 +109,7 @@ class Capture {
   Gear gear_ = Gear::kArmed;  ///< the gear whose families are attached
   HookGear hook_gear_;
   bool may_let_hooks_go_ = false;
-  bool probes_hooks_ = true;
+  Deciders deciders_;
   std::uint64_t hooks_asked_ns_ = 0;      ///< the last value of the programs' entries_asked_for
   std::uint64_t followed_ns_ = 0;         ///< the last value of the programs' `following`
   std::uint64_t not_armed_since_ns_ = 0;  ///< begin of the last time that not all was attached

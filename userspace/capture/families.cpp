@@ -132,10 +132,10 @@ void Families::shift(Gear gear) {
   }
 }
 
-void Families::want_hook_functions(bool wanted) {
-  if (hooks_ != nullptr) hooks_->want(wanted || hooks_->has_ipvs());
-  if (nft_ != nullptr) nft_->want(wanted);
-  if (tables_ != nullptr) tables_->want(wanted);
+void Families::want(const Deciders& wanted) {
+  if (hooks_ != nullptr) hooks_->want(wanted.hook_functions || hooks_->has_ipvs());
+  if (nft_ != nullptr) nft_->want(wanted.rules);
+  if (tables_ != nullptr) tables_->want(wanted.rules);
 }
 
 bool Families::has(std::string_view name) const {

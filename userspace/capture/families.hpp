@@ -17,6 +17,14 @@
 
 namespace dptrace {
 
+/// Deciders are the probes that tell who decided at a netfilter hook.
+struct Deciders {
+  bool hook_functions = true;
+  bool rules = true;
+
+  friend bool operator==(const Deciders&, const Deciders&) = default;
+};
+
 class Families {
  public:
   /// Attaches all families that this kernel has.
@@ -25,9 +33,9 @@ class Families {
   /// Attaches the families of the gear and of all lower gears, and lets go of the others.
   void shift(Gear gear);
 
-  /// Says whether the probes that tell who decided at a hook are wanted while their gear has them:
+  /// Says which of the probes that tell who decided at a hook are wanted while their gear has them:
   /// see HookProbes::want().
-  void want_hook_functions(bool wanted);
+  void want(const Deciders& wanted);
 
   bool has(std::string_view name) const;
   ProbeStates states() const;

@@ -25,6 +25,8 @@ void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
   const double rate = static_cast<double>(passed) * 1e9 / static_cast<double>(passed_ns);
   const auto busy = static_cast<double>(busy_);
   is_busy_ = rate >= (is_busy_ ? busy / 2 : busy);
+  const double felt = busy / kRulesShare;
+  is_busy_for_rules_ = rate >= (is_busy_for_rules_ ? felt / 2 : felt);
   if (armed_ && rate >= busy && now_ns - followed_ns_ >= kQuietNs) armed_ = false;
   if (!armed_ && rate < busy / 2) {
     armed_ = true;

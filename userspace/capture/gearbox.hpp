@@ -15,6 +15,9 @@ class Gearbox {
   /// From so many packets a second on, the cost of the families would be felt: at 0.6 µs for each
   /// packet, they take about one per cent of a CPU.
   static constexpr std::uint64_t kBusy = 20'000;
+  /// The probes of rules cost a packet some five times as much, and are let go of at a fifth of the
+  /// rate.
+  static constexpr std::uint64_t kRulesShare = 5;
   static constexpr std::uint64_t kQuietNs = 30'000'000'000;
   /// The count of packets is asked for so often by a dptrace that is awake. An idle node wakes
   /// dptrace for it only once in kQuietNs, because families could not be let go of sooner.
@@ -50,12 +53,15 @@ class Gearbox {
   /// Returns whether the node was busy when it was last measured. A busy node stays busy down to
   /// half the rate: a node at the edge must not shift all the time.
   bool is_busy() const { return is_busy_; }
+  /// The same of the rate from which on the probes of rules would be felt.
+  bool is_busy_for_rules() const { return is_busy_for_rules_; }
 
  private:
   std::uint64_t busy_;
   bool armed_ = true;
   bool has_doorbells_ = false;
   bool is_busy_ = false;
+  bool is_busy_for_rules_ = false;
   std::uint64_t followed_ns_ = 0;
   std::uint64_t measured_ns_ = 0;
   bool is_peeking_ = false;

@@ -35,7 +35,7 @@ inline constexpr auto kNftFunctions = std::to_array<NftFunction>({
     nft_expression("nft_target_eval_xt", "dptrace_nft_target"),
     nft_expression("nft_target_eval_bridge", "dptrace_nft_bridge_target"),
     nft_expression("nft_match_eval", "dptrace_nft_match"),
-    nft_expression("nft_match_large_eval"),
+    nft_expression("nft_match_large_eval", "dptrace_nft_match_large"),
     nft_reject("nft_reject_inet_eval"),
     nft_reject("nft_reject_ipv4_eval"),
     nft_reject("nft_reject_ipv6_eval"),

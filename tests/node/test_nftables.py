@@ -11,7 +11,7 @@ import threading
 import unittest
 
 import support
-from support import NodeTest, in_netns, topology, udp_socket, wait_until
+from support import NodeTest, drop_with_text, has_text, in_netns, send_datagram, topology, wait_until
 
 RULESETS = int(os.environ.get("DPTRACE_RULESETS", "10"))
 
@@ -25,29 +25,6 @@ def setUpModule():
     unittest.addModuleCleanup(unload)
     NftTest.trace = unittest.enterModuleContext(support.Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", nodes.pod1.ip6))
     unload()
-
-
-def send(port, family=4):
-    """A datagram that node 1 forwards; returns its ports."""
-    with contextlib.closing(udp_socket(topology().pod1, family)) as endpoint:
-        with contextlib.suppress(OSError):
-            endpoint.sendto(b"x", (topology().pod3.address(family), port))
-        return endpoint.getsockname()[1], port
-
-
-def has_text(drop):
-    return "rule" not in drop or "rule" in drop["rule"]
-
-
-def drop_of(port, trace, family=4):
-    """The drop of a datagram. A guest may read the text of a rule longer than the packet waits for it: the next one
-    finds it."""
-
-    def told():
-        drop = trace.packet(source=topology().pod1.address(family), ports=send(port, family)).get("drop", {})
-        return [drop] if has_text(drop) else None
-
-    return wait_until(told, "the text of the rule")[0]
 
 
 def load(rules):
@@ -75,7 +52,7 @@ class NftTest(NodeTest):
         return int(re.search(rf'"{comment}".*# handle (\d+)', listing).group(1))
 
     def drop_of(self, port, family=4):
-        return drop_of(port, self.trace, family)
+        return drop_with_text(self.trace, port, family)[0]
 
     def assert_rule(self, drop, chain, comment, verdict="drop", path=None, family="inet"):
         if not support.has("netfilter hops"):
@@ -184,7 +161,7 @@ class Text(NftTest):
         with tempfile.TemporaryDirectory() as folder:
             recording = os.path.join(folder, "recording")
             with nothing_changed(), support.Trace("--pod-ip", self.pod1.ip, "-w", recording) as trace:
-                drop_of(7050, trace)
+                drop_with_text(trace, 7050)
                 trace.stop()
             text = support.dptrace("show", recording, check=True).stdout
         last = self.handle("svc")
@@ -266,23 +243,7 @@ class ReplacedRules(NftTest):
         rules = [f'add rule {chain} udp dport {port} drop comment "p{port}"' for port in (7150, 7151)]
         versions = ["\n".join([f"flush chain {chain}", *order]) for order in (rules, rules[::-1])]
         load(versions[0])
-        ends = threading.Event()
-
-        def replace():
-            while not ends.is_set():
-                for version in versions:
-                    load(version)
-
-        thread = threading.Thread(target=replace)
-        thread.start()
-        try:
-            drops = [(port, self.trace.packet(ports=send(port)).get("drop", {})) for port in (7150, 7151) * 10]
-        finally:
-            ends.set()
-            thread.join()
-        for port, drop in drops:
-            self.assertIn(f"p{port}", drop.get("rule", {}).get("rule", f"p{port}"), drop)
-            self.assertEqual("rule" in drop, support.has("netfilter hops"), drop)
+        support.assert_exact_while_replaced(self, self.trace, versions, load)
 
 
 class Judge(NftTest):
@@ -325,7 +286,7 @@ class Judge(NftTest):
         threading.Thread(target=read, daemon=True).start()
         try:
             # It listens some time after it was started.
-            wait_until(lambda: send(7199) and lines, "the kernel's trace")
+            wait_until(lambda: send_datagram(7199) and lines, "the kernel's trace")
             yield lines
         finally:
             process.terminate()
@@ -356,7 +317,7 @@ class Judge(NftTest):
                 ruleset = self.random_ruleset()
                 load(ruleset)
                 lines.clear()
-                sent = [send(port) for port in self.PORTS]
+                sent = [send_datagram(port) for port in self.PORTS]
                 for ports in sent:
                     verdict = wait_until(lambda: self.judged(lines, ports), f"the kernel's trace of {ports}")
                     drop = self.trace.packet(source=self.pod1.ip, ports=ports).get("drop")

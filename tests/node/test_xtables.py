@@ -1,15 +1,13 @@
 """The rule of iptables-legacy or ip6tables-legacy that dropped a packet: named as the kernel's counters name it."""
 
 import collections
-import contextlib
 import os
 import random
 import re
-import threading
 import unittest
 
 import support
-from support import NodeTest, in_netns, topology, udp_socket, wait_until
+from support import NodeTest, drop_with_text, has_text, in_netns, send_datagram, topology, wait_until
 
 RULESETS = int(os.environ.get("DPTRACE_RULESETS", "10"))
 TOOL = {4: "iptables-legacy", 6: "ip6tables-legacy"}
@@ -26,35 +24,6 @@ def setUpModule():
     XtTest.trace = unittest.enterModuleContext(
         support.Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", nodes.pod1.ip6, "--pod-ip", nodes.pod2.ip)
     )
-
-
-def send(port, family=4):
-    """A datagram of pod 1 that node 1 forwards; returns its ports."""
-    with contextlib.closing(udp_socket(topology().pod1, family)) as endpoint:
-        with contextlib.suppress(OSError):
-            endpoint.sendto(b"x", (topology().pod3.address(family), port))
-        return endpoint.getsockname()[1], port
-
-
-def has_text(drop):
-    return "rule" not in drop or "rule" in drop["rule"]
-
-
-def drop_of(port, trace, family=4):
-    return drop_and_sent(port, trace, family)[0]
-
-
-def drop_and_sent(port, trace, family):
-    """The drop of a datagram, and how many like it were sent. A guest may read the text of a rule longer than the packet
-    waits for it: the next one finds it."""
-    drops = []
-
-    def told():
-        drops.append(trace.packet(source=topology().pod1.address(family), ports=send(port, family)).get("drop", {}))
-        return has_text(drops[-1])
-
-    wait_until(told, "the text of the rule")
-    return drops[-1], len(drops)
 
 
 def restore(rules, family=4):
@@ -74,7 +43,7 @@ class XtTest(NodeTest):
         restore(rules, family)
 
     def drop_of(self, port, family=4):
-        return drop_of(port, self.trace, family)
+        return drop_with_text(self.trace, port, family)[0]
 
     def assert_rule(self, drop, chain, number, text, path=(), family=4, table="filter", hook="FORWARD", verdict="drop"):
         if not support.has("netfilter hops"):
@@ -162,7 +131,7 @@ COMMIT
         """A rule that drops others has counted one of the same length before."""
         self.tables("*filter\n:FORWARD ACCEPT\n-A FORWARD -p udp -m udp --dport 7140 -j DROP\nCOMMIT\n")
         self.drop_of(7140)
-        packet = self.trace.packet(source=self.pod1.ip, ports=send(7141))
+        packet = self.trace.packet(source=self.pod1.ip, ports=send_datagram(7141))
         # No socket has the port: it dies where it arrives.
         self.assertNotIn("rule", packet.get("drop", {}), packet)
 
@@ -174,23 +143,7 @@ class ReplacedRules(XtTest):
         rules = [f"-A FORWARD -p udp -m udp --dport {port} -m comment --comment p{port} -j DROP" for port in (7150, 7151)]
         versions = ["\n".join(["*filter", ":FORWARD ACCEPT", *order, "COMMIT", ""]) for order in (rules, rules[::-1])]
         self.tables(versions[0])
-        ends = threading.Event()
-
-        def replace():
-            while not ends.is_set():
-                for version in versions:
-                    restore(version)
-
-        thread = threading.Thread(target=replace)
-        thread.start()
-        try:
-            drops = [(port, self.trace.packet(ports=send(port)).get("drop", {})) for port in (7150, 7151) * 10]
-        finally:
-            ends.set()
-            thread.join()
-        for port, drop in drops:
-            self.assertIn(f"p{port} ", drop.get("rule", {}).get("rule", f"p{port} "), drop)
-            self.assertEqual("rule" in drop, support.has("netfilter hops"), drop)
+        support.assert_exact_while_replaced(self, self.trace, versions, restore)
 
 
 class Judge(XtTest):
@@ -240,7 +193,7 @@ class Judge(XtTest):
             restore(ruleset, family)  # its counters are 0
             said = collections.Counter()
             for port in self.PORTS:
-                drop, sent = drop_and_sent(port, self.trace, family)
+                drop, sent = drop_with_text(self.trace, port, family)
                 compared += sent
                 if rule := drop.get("rule"):
                     said[rule["chain"], rule.get("rule_number", 0)] += sent

@@ -97,7 +97,9 @@ class Gears(NodeTest):
                 self.assert_not_armed(packet)
             nodes.end_pod(brief)
             for trace, programs in zip(traces, first):
-                support.wait_until(lambda: held(trace) == programs, "all probes to be back")
+                support.wait_until(
+                    lambda: held(trace) == programs, lambda: f"all probes to be back, also {programs ^ held(trace)}"
+                )
 
             icmp_id = ping(nodes.pod1, nodes.pod3.ip)
             packet = traces[0].packet(icmp=8, id=icmp_id)

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <map>
+#include <thread>
 
 #include "names/rule_book.hpp"
 #include "os/clock.hpp"
@@ -153,4 +154,24 @@ TEST_CASE("a table that cannot be read is not asked for again at once") {
   book.see(dropped_by(1));
   CHECK(readings == 1);
   CHECK(book.awaited_since() == kLatest);
+}
+
+TEST_CASE("who replaces rules all the time in a netns of its own is not asked all the time") {
+  const auto readings = [](std::uint32_t home) {
+    Names names;
+    names.home_netns = home;
+    Ruleset ruleset(kRevision);
+    RuleBook book(names, ruleset.reader());
+    {
+      const auto held = ruleset.hold();
+      book.see(dropped_by(0, kRevision));
+      std::this_thread::sleep_for(2 * NamingTime::kLittle);
+    }
+    book.finish();
+    book.see(dropped_by(0, kRevision + 1));
+    book.finish();
+    return ruleset.readings;
+  };
+  CHECK(readings(2) == 1);
+  CHECK(readings(1) == 2);
 }

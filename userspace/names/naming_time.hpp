@@ -1,5 +1,5 @@
-// NamingTime bounds how long names are looked for: others choose how much they create in their
-// network namespaces, and this must not cost the watch its time.
+// NamingTime bounds how long names, or texts of rules, are looked for: others choose how much they
+// create in their network namespaces, and this must not cost the watch its time.
 #pragma once
 
 #include <algorithm>

@@ -22,6 +22,10 @@ constexpr std::size_t kVersions = 16;
 // Whoever changes rules all the time gets no more room in the names.
 constexpr std::size_t kMostNames = 20'000;
 
+NamingTime::Clock::time_point time_of(std::uint64_t ns) {
+  return NamingTime::Clock::time_point(std::chrono::nanoseconds(ns));
+}
+
 RuleBook::Table table_of(const dpt_rule& record, const DecidingRule& rule) {
   return {record.netns, record.ruleset, record.family, rule.table_name, record.table};
 }
@@ -56,11 +60,19 @@ void RuleBook::see(const dpt_rule& record) {
   }
 }
 
-void RuleBook::begin(const Table& table, Version version) {
+// In another netns than dptrace's own anybody may replace rules all the time, and have packets
+// dropped by each version.
+bool RuleBook::may_begin(const Table& table) {
   const std::uint64_t now = monotonic_ns();
   const auto failed = failed_.find(table);
-  if (failed != failed_.end() && now < failed->second + kRetryNs) return;
-  if (readings_.size() >= kReadings) return;
+  if (failed != failed_.end() && now < failed->second + kRetryNs) return false;
+  if (readings_.size() >= kReadings) return false;
+  return table.netns == names_.home_netns || time_.allows(table.netns, true, time_of(now));
+}
+
+void RuleBook::begin(const Table& table, Version version) {
+  if (!may_begin(table)) return;
+  const std::uint64_t now = monotonic_ns();
   const std::uint64_t in_force = revision_(table).value_or(0);
   auto inquiry = begin_(table);
   if (!inquiry) {
@@ -72,6 +84,7 @@ void RuleBook::begin(const Table& table, Version version) {
 }
 
 void RuleBook::collect() {
+  time_.forget(time_of(monotonic_ns()));
   for (auto reading = readings_.begin(); reading != readings_.end();) {
     auto answer = reading->inquiry.within(std::chrono::milliseconds(0));
     if (!answer) {
@@ -80,6 +93,8 @@ void RuleBook::collect() {
     }
     const Reading done = std::move(*reading);
     reading = readings_.erase(reading);
+    if (done.table.netns != names_.home_netns)
+      time_.took(done.table.netns, true, time_of(done.begun_ns), time_of(monotonic_ns()));
     if (!*answer) {
       failed_[done.table] = monotonic_ns();
       continue;

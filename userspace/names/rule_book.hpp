@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/names.hpp"
+#include "names/naming_time.hpp"
 #include "node/in_netns.hpp"
 #include "node/rules/rules.hpp"
 
@@ -71,11 +72,14 @@ class RuleBook {
   void take(const Version& version, const Rules& rules);
   const Rules* known(const Table& table, std::uint64_t revision);
 
+  bool may_begin(const Table& table);
+
   Names& names_;
   const Begin begin_;
   Revision revision_ = [](const Table&) { return std::nullopt; };
   std::list<Reading> readings_;
   std::list<Read> read_;  ///< the tables that were read, the one that was used last in front
+  NamingTime time_;       ///< of readings in other netns than dptrace's own
   std::map<Table, std::uint64_t> failed_;  ///< when a table could not be read (CLOCK_MONOTONIC, ns)
 };
 

@@ -23,7 +23,7 @@ namespace {
 static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo));
 static_assert(IPT_SO_GET_INFO == IP6T_SO_GET_INFO && IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES);
 
-constexpr std::size_t kLargest = 256U << 20;
+constexpr std::size_t kLargest = 64U << 20;  // some 150,000 rules
 
 struct Table {
   ipt_getinfo info{};

@@ -27,12 +27,12 @@ def setUpModule():
     unload()
 
 
-def load(rules):
-    in_netns(topology().n1, "nft", "-f", "-", input=re.sub(r"}[ \n]*}", "}\n}", rules))
+def load(rules, netns=None):
+    in_netns(netns or topology().n1, "nft", "-f", "-", input=re.sub(r"}[ \n]*}", "}\n}", rules))
 
 
-def unload(family="inet", table="dptrace_case"):
-    in_netns(topology().n1, "nft", "delete", "table", family, table, check=False)
+def unload(family="inet", table="dptrace_case", netns=None):
+    in_netns(netns or topology().n1, "nft", "delete", "table", family, table, check=False)
 
 
 class NftTest(NodeTest):
@@ -148,6 +148,40 @@ def nothing_changed():
     assert seen == "", f"nft monitor saw:\n{seen}"
     after = state()
     assert after == before, [key for key in before if after[key] != before[key]]
+
+
+class Hooks(NftTest):
+    """All hooks of a node, and those of a pod whose table has the same name, chains and handles."""
+
+    def hooked(self, netns, comment):
+        chains = [
+            f'chain {hook} {{ type filter hook {hook} priority 10; policy accept; udp dport {port} drop comment "{hook} {comment}"\n }}'
+            for port, hook in enumerate(("prerouting", "input", "output", "postrouting"), 7031)
+        ]
+        load("table inet dptrace_case {\n" + "\n".join(chains) + "\n}\n", netns)
+        self.addCleanup(unload, netns=netns)
+
+    def assert_hook(self, hook, netns, port, sender, receiver):
+        drop = drop_with_text(self.trace, port, 4, sender, receiver)[0]
+        if not support.has("netfilter hops"):
+            self.assertNotIn("rule", drop)
+            return
+        self.assertEqual(drop["rule"]["hook"], hook.upper(), drop)
+        self.assertIn(f'comment "{hook} {netns}"', drop["rule"]["rule"])
+
+    def test_of_node_and_pod(self):
+        node = support.node_on_its_bridge()
+        self.hooked(self.nodes.n1, "node")
+        self.assert_hook("prerouting", "node", 7031, self.pod1, self.pod3)
+        self.assert_hook("input", "node", 7032, self.pod1, node)
+        self.assert_hook("output", "node", 7033, node, self.pod1)
+        self.assert_hook("postrouting", "node", 7034, self.pod1, self.pod3)
+        unload()
+        self.hooked(self.pod1.netns, "pod")
+        self.hooked(self.nodes.n1, "of nobody")
+        in_netns(self.nodes.n1, "nft", "flush", "table", "inet", "dptrace_case")
+        self.assert_hook("output", "pod", 7033, self.pod1, self.pod3)
+        self.assert_hook("input", "pod", 7032, self.pod3, self.pod1)
 
 
 class Text(NftTest):

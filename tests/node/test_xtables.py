@@ -109,6 +109,23 @@ COMMIT
                     drop = self.drop_of(7120)
                 self.assert_rule(drop, chain, 1, text, table=table, hook=chain)
 
+    def test_hooks_of_node_and_pod(self):
+        """The tables of the pod are others than those of the node."""
+        node = support.node_on_its_bridge()
+        text = "-p udp -m udp --dport {} -j DROP"
+        ways = [
+            (self.nodes.n1, "INPUT", 7121, self.pod1, node),
+            (self.nodes.n1, "OUTPUT", 7122, node, self.pod1),
+            (self.pod1.netns, "OUTPUT", 7123, self.pod1, self.pod3),
+            (self.pod1.netns, "INPUT", 7124, self.pod3, self.pod1),
+        ]
+        for netns, chain, port, sender, receiver in ways:
+            rule = f"{chain} {text.format(port)}"
+            with self.subTest(f"{chain} {netns}"):
+                with support.changed(netns, f"iptables-legacy -I {rule}", f"iptables-legacy -D {rule}"):
+                    drop = drop_with_text(self.trace, port, 4, sender, receiver)[0]
+                self.assert_rule(drop, chain, 1, text.format(port), hook=chain)
+
     def test_what_a_reject_sends_is_dropped_too(self):
         """The traversal of the ICMP error runs within that of the packet."""
         rules = "-A FORWARD -p udp -m udp --dport 7130 -j REJECT\n-A OUTPUT -p icmp -j DROP\n"

@@ -1,42 +1,50 @@
-"""Datagrams of pod 1 that rules of node 1 drop when they forward them to pod 3."""
+"""Datagrams that rules drop: of pod 1 to pod 3, which node 1 forwards, or of others."""
 
 import contextlib
 import threading
 
 from .commands import wait_until
 from .features import has
-from .nodes import topology
+from .nodes import Pod, topology
 from .traffic import udp_socket
 
 
-def send_datagram(port, family=4):
+def send_datagram(port, family=4, sender=None, receiver=None):
     """Returns its ports, which no other has."""
-    with contextlib.closing(udp_socket(topology().pod1, family)) as endpoint:
+    with contextlib.closing(udp_socket(sender or topology().pod1, family)) as endpoint:
         with contextlib.suppress(OSError):  # the node may refuse it
-            endpoint.sendto(b"x", (topology().pod3.address(family), port))
+            endpoint.sendto(b"x", ((receiver or topology().pod3).address(family), port))
         return endpoint.getsockname()[1], port
 
 
-def drop_of_datagram(trace, port, family=4):
+def drop_of_datagram(trace, port, family=4, sender=None, receiver=None):
     """What is told of its drop; empty: it is not dropped."""
-    return trace.packet(source=topology().pod1.address(family), ports=send_datagram(port, family)).get("drop", {})
+    ports = send_datagram(port, family, sender, receiver)
+    return trace.packet(source=(sender or topology().pod1).address(family), ports=ports).get("drop", {})
 
 
 def has_text(drop):
     return "rule" not in drop or "rule" in drop["rule"]
 
 
-def drop_with_text(trace, port, family=4):
+def drop_with_text(trace, port, family=4, sender=None, receiver=None):
     """The drop of a datagram, and how many like it were sent. A guest may read the text of a rule longer than the packet
     waits for it: the next one finds it."""
     drops = []
 
     def told():
-        drops.append(drop_of_datagram(trace, port, family))
+        drops.append(drop_of_datagram(trace, port, family, sender, receiver))
         return has_text(drops[-1])
 
     wait_until(told, "the text of the rule")
     return drops[-1], len(drops)
+
+
+def node_on_its_bridge():
+    """Node 1 as the sender or receiver of datagrams that its own pods get or send."""
+    nodes = topology()
+    address = nodes.pod1.ip.rsplit(".", 1)[0] + ".1"
+    return Pod(nodes.n1, "n1", nodes.n1, address, None, "cni0")
 
 
 def assert_exact_while_replaced(case, trace, versions, load):

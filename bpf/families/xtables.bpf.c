@@ -15,6 +15,7 @@ enum {
 	XT_LEARNED = 64,      /* the tables whose blocks are kept, on each CPU */
 	XT_STACK_SLACK = 64,
 	XT_STACK_BYTES = 16384,
+	XT_LONGEST_NS = 1000000000, /* bottom halves are off meanwhile */
 	XT_NF_DROP = 0,
 	XT_LOCAL_OUT = 3,
 	XT_IPV4 = 2,
@@ -66,6 +67,7 @@ struct xt_traversal {
 	__u64 table;
 	__u64 info;
 	__u64 stack;
+	__u64 begun_ns;
 	__u32 rules;
 	__u16 begin;
 	__u16 end;
@@ -388,14 +390,17 @@ static __always_inline bool xt__may_be_ours(struct sk_buff *skb, struct nf_hook_
 	return xt__has_filtered_ends(skb, is_ipv6);
 }
 
-/* Returns how many traversals are around one that begins at this place of the stack (0: it is not known). The end of a
- * traversal may have been missed: one that began farther down the same stack has ended, and when there are too many,
- * all are forgotten.
+/* Returns how many traversals are around one that begins now at this place of the stack (0: it is not known). The end
+ * of a traversal may have been missed: one that began long ago, or farther down the same stack, has ended, and when
+ * there are too many, all are forgotten.
  */
-static __always_inline __u32 xt__depth_at(struct xt_here *here, __u64 stack)
+static __always_inline __u32 xt__depth_at(struct xt_here *here, __u64 stack, __u64 now)
 {
 	for (__u32 i = 0; i < XT_NESTED; i++) {
-		if (i >= here->depth || (stack && stack - here->traversals[i].stack < XT_STACK_BYTES))
+		const struct xt_traversal *traversal = &here->traversals[i];
+
+		if (i >= here->depth || now - traversal->begun_ns > XT_LONGEST_NS ||
+		    (stack && stack - traversal->stack < XT_STACK_BYTES))
 			return i;
 	}
 	return 0;
@@ -407,13 +412,15 @@ static __always_inline int xt__enter(struct sk_buff *skb, struct nf_hook_state *
 	struct xt_here *here;
 	struct xt_traversal *traversal;
 	__u32 depth, begin = 0;
+	__u64 now;
 
 	if (!xt__may_be_ours(skb, state, is_ipv6))
 		return 0;
 	here = xt__here();
 	if (!here)
 		return 0;
-	depth = forget(xt__depth_at(here, stack));
+	now = bpf_ktime_get_ns();
+	depth = forget(xt__depth_at(here, stack, now));
 	/* The compiler must not take the masks below for superfluous. */
 	asm volatile("" : "+r"(depth));
 	if (depth)
@@ -424,6 +431,7 @@ static __always_inline int xt__enter(struct sk_buff *skb, struct nf_hook_state *
 	traversal->table = table;
 	traversal->info = xt__word(table + XT_TABLE_PRIVATE);
 	traversal->stack = stack;
+	traversal->begun_ns = now;
 	traversal->rules = xt__half(traversal->info + XT_INFO_RULES);
 	traversal->begin = begin;
 	traversal->end = begin + xt__blocks(traversal->rules);
@@ -598,10 +606,11 @@ static __always_inline __u32 xt__depth_of(struct xt_here *here, __u64 skb, __u64
 
 static __always_inline int xt__leave(__u64 skb, __u64 state, __u64 stack, int verdict, bool is_ipv6, bool has_loop)
 {
-	struct xt_here *here = following ? xt__here() : NULL;
+	struct xt_here *here = xt__here();
 	struct xt_traversal *traversal;
 	__u32 depth;
 
+	/* Whether anything is followed does not matter: the first packet of all may end here. */
 	if (!here || !here->depth)
 		return 0;
 	/* The verifier would walk what follows once for each depth. */

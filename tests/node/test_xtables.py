@@ -24,6 +24,9 @@ def setUpModule():
     XtTest.trace = unittest.enterModuleContext(
         support.Trace("--pod-ip", nodes.pod1.ip, "--pod-ip", nodes.pod1.ip6, "--pod-ip", nodes.pod2.ip)
     )
+    rule = "OUTPUT -p udp -m udp --dport 7100 -j DROP"
+    with support.changed(nodes.pod1.netns, f"iptables-legacy -I {rule}", f"iptables-legacy -D {rule}"):
+        XtTest.first_drop = support.drop_of_datagram(XtTest.trace, 7100)
 
 
 def restore(rules, family=4):
@@ -125,6 +128,13 @@ COMMIT
                 with support.changed(netns, f"iptables-legacy -I {rule}", f"iptables-legacy -D {rule}"):
                     drop = drop_with_text(self.trace, port, 4, sender, receiver)[0]
                 self.assert_rule(drop, chain, 1, text.format(port), hook=chain)
+
+    def test_the_first_packet_of_all(self):
+        """No device has met it, and nothing was followed before. Its text may have been read too late."""
+        self.assertEqual("rule" in self.first_drop, support.has("netfilter hops"), self.first_drop)
+        if support.has("netfilter hops"):
+            rule = self.first_drop["rule"]
+            self.assertEqual((rule["hook"], rule["table"], rule["verdict"]), ("OUTPUT", "filter", "drop"))
 
     def test_what_a_reject_sends_is_dropped_too(self):
         """The traversal of the ICMP error runs within that of the packet."""

@@ -38,22 +38,26 @@ std::string table_program(const KernelOffers& offers, const std::string& name) {
 
 Result<> choose_table_programs(dptrace_bpf& skeleton, const KernelOffers& offers,
                                const std::vector<TableFunction>& functions) {
-  const auto load_for = [&](const std::string& name, const char* function) -> Result<> {
+  std::vector<bpf_program*> chosen;
+  const auto choose = [&](const std::string& name, const char* function) -> Result<> {
     auto* program =
         bpf_object__find_program_by_name(skeleton.obj, table_program(offers, name).c_str());
     if (offers.loops && bpf_program__set_attach_target(program, 0, function) != 0)
       return failure(fmt::format("{} is not in the kernel's BTF", function));
-    bpf_program__set_autoload(program, true);
+    chosen.push_back(program);
     return {};
   };
   for (const auto& function : functions) {
     for (const char* end : {"_in", "_out"}) {
-      if (auto loads = load_for(fmt::format("{}{}", function.name, end), function.name); !loads)
-        return loads;
+      if (auto done = choose(fmt::format("{}{}", function.name, end), function.name); !done)
+        return done;
     }
   }
-  bpf_program__set_autoload(skeleton.progs.dptrace_xt_revision, true);
-  return load_for("xt_replaced", "xt_replace_table");
+  if (auto done = choose("xt_replaced", "xt_replace_table"); !done) return done;
+  chosen.push_back(skeleton.progs.dptrace_xt_revision);
+  // All are loaded or none: their maps are made for all.
+  for (auto* program : chosen) bpf_program__set_autoload(program, true);
+  return {};
 }
 
 bool refuses_table_programs(const Refusals& refusals) {

@@ -29,7 +29,8 @@ std::vector<TableFunction> table_functions(const KernelOffers& offers);
 /// form, whose name ends in `_k`.
 std::string table_program(const KernelOffers& offers, const std::string& name);
 
-/// Has the object load the programs for these functions. An error says why it cannot.
+/// Has the object load the programs for these functions. An error says why it cannot, and then it
+/// loads none of them.
 Result<> choose_table_programs(dptrace_bpf& skeleton, const KernelOffers& offers,
                                const std::vector<TableFunction>& functions);
 

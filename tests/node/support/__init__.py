@@ -23,7 +23,7 @@ from .overlays import Geneve, Gre, Ipip, Vxlan
 from .packets import crossings, describe, flows, function_of, place, points
 from .path import PathTest, flags
 from .prometheus import Prometheus
-from .rules import assert_exact_while_replaced, drop_with_text, has_text, node_on_its_bridge, send_datagram
+from .rules import assert_exact_while_replaced, drop_of_datagram, drop_with_text, has_text, node_on_its_bridge, send_datagram
 from .trace import Trace, dptrace
 from .traffic import (
     FLOOD, closed_first, flood, listener, new_port, overflow_udp, ping, repeating, send_tcp_segment, tcp_client, tcp_transfer,

@@ -13,6 +13,7 @@ enum {
 	NF_FORWARD = 2,
 	NF_LOCAL_OUT = 3,
 	NF_POST_ROUTING = 4,
+	NF_HOOKS = 8, /* room for all hooks of a family */
 	NF_SLOW_ACCEPTED = 1,
 	NF_SLOW_STOLEN = 0,
 	NFPROTO_BRIDGE = 7,
@@ -193,11 +194,11 @@ ON_HOOK_FUNCTION(15)
 static __always_inline __u64 entries__decider(struct nf_hook_entries *entries, __u64 function, __u64 now)
 {
 	__u64 since = entries_told_since, only = 0;
-	__u32 count = entries->num_hook_entries;
-	bool behind = false;
+	__u32 count = entries->num_hook_entries, behind = 0;
 
 	if (!since || now < since + DPT_ENTRIES_SETTLE_NS)
 		function = 0;
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MAX_HOOKS; i++) {
 		__u64 hook = 0;
 
@@ -209,6 +210,10 @@ static __always_inline __u64 entries__decider(struct nf_hook_entries *entries, _
 			behind = true;
 		if (behind && !bpf_map_lookup_elem(&probed, &hook))
 			function = 0;
+		/* What the verifier knows of these differs by the way through each round, and the ways multiply. */
+		only = forget(only);
+		behind = forget(behind);
+		function = forget(function);
 	}
 	return 0;
 }
@@ -255,17 +260,19 @@ static __always_inline struct dpt_netfilter *netfilter__begin(struct nf_hook_sta
 	return record;
 }
 
+/* The ways of the hooks, in a table: the verifier does not know what it reads at a place that it does not know, and
+ * walks what follows once, not for each hook.
+ */
+const volatile __u8 way_of_hook[] = {
+	[NF_PRE_ROUTING] = WAY_UNDECIDED,
+	[NF_LOCAL_OUT] = WAY_BEGINS,
+	[NF_POST_ROUTING] = WAY_BEGINS | WAY_LEAVES,
+	[NF_HOOKS - 1] = 0,
+};
+
 static __always_inline __u32 netfilter__way(struct nf_hook_state *state)
 {
-	switch (state__hook(state)) {
-	case NF_PRE_ROUTING:
-		return WAY_UNDECIDED;
-	case NF_LOCAL_OUT:
-		return WAY_BEGINS;
-	case NF_POST_ROUTING:
-		return WAY_BEGINS | WAY_LEAVES;
-	}
-	return 0;
+	return way_of_hook[state__hook(state) & (NF_HOOKS - 1)];
 }
 
 /* The packet is already freed; use what dropped__remember() kept of it when its end was told. */
@@ -365,6 +372,7 @@ static __always_inline bool netfilter__passed(__u64 *ctx)
 	place.packet_type = skb__packet_type(hooked__skb(ctx));
 	place.iif = hooked__skb(ctx)->skb_iif;
 	place.flags = skb__is_gso(hooked__skb(ctx));
+	asm volatile("" : : "r"(&place)); /* in memory it takes less of the stack than its fields on their own */
 	if (!identity__is_ours(&seen, &place, netfilter__way(hooked__state(ctx)), matches)) {
 		skb__unmark(hooked__skb(ctx));
 		return false;

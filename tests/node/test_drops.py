@@ -19,10 +19,12 @@ class DropTest(NodeTest):
         cls.pod1, cls.pod2, cls.pod3 = cls.nodes.pod1, cls.nodes.pod2, cls.nodes.pod3
         # Its module is there before the trace, as on a node that uses it.
         in_netns(cls.nodes.n1, "iptables-legacy", "-L", check=False)
-        cls.trace = cls.enterClassContext(support.Trace("--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6))
         # As far as a packet of pod1 comes that node 1 routes, and one to it from the other node.
         cls.up = cls.nodes.out(cls.pod1)[:3]
         cls.down = cls.nodes.far_out(cls.pod3) + ["device-receive eth0@n1", "device-receive flannel.1@n1"]
+
+    def setUp(self):
+        self.trace = support.Trace.shared("--pod-ip", self.pod1.ip, "--pod-ip", self.pod1.ip6)
 
     def doomed_request(self, *options, family=4):
         """An echo request of pod1 to the other node that nobody answers."""

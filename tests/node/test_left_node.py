@@ -12,7 +12,9 @@ class LeftNode(NodeTest):
         cls.nodes = topology()
         cls.pod1 = cls.nodes.pod1
         cls.host = cls.enterClassContext(support.outside_host(cls.nodes.n1))
-        cls.trace = cls.enterClassContext(Trace("--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6))
+
+    def setUp(self):
+        self.trace = Trace.shared("--pod-ip", self.pod1.ip, "--pod-ip", self.pod1.ip6)
 
     def assert_left(self, packet, way):
         self.assert_crossings(packet, way)

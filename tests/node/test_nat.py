@@ -33,7 +33,7 @@ class Nat(NodeTest):
         cls.outside = node(cls.nodes.n2, "n2", NODE2)
 
     def setUp(self):
-        self.trace = self.enterContext(Trace("--pod-ip", self.pod1.ip, "--pod-ip", self.pod1.ip6))
+        self.trace = Trace.shared("--pod-ip", self.pod1.ip, "--pod-ip", self.pod1.ip6)
 
     def rule(self, rule, family=4):
         """`-t TABLE CHAIN ...` while the case runs, before all others of its chain."""

@@ -16,9 +16,11 @@ class OverlayTest(PathTest):
     def setUpClass(cls):
         if support.has(f"{cls.KIND.KIND} devices"):
             super().setUpClass()
+            cls.addClassCleanup(support.Trace.end_shared)
 
     def setUp(self):
         support.require(f"{self.KIND.KIND} devices")
+        super().setUp()
 
     @classmethod
     def make_nodes(cls):

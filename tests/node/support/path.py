@@ -24,8 +24,10 @@ class PathTest(NodeTest):
     def setUpClass(cls):
         cls.nodes = cls.make_nodes()
         cls.pod1, cls.pod2, cls.pod3 = cls.nodes.pods[:3]
-        options = "--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6
-        cls.trace = cls.enterClassContext(Trace(*options, netns=cls.nodes.n1))
+        cls.options = "--pod-ip", cls.pod1.ip, "--pod-ip", cls.pod1.ip6
+
+    def setUp(self):
+        self.trace = Trace.shared(*self.options, netns=self.nodes.n1)
 
     def crossing_hooks(self, reverse=False):
         """As a tracer on node 1 sees them on the way from node 1 to node 2, or back."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import unittest
 
 from .commands import DPTRACE, TIMEOUT, run, wait_until
 from .nodes import topology
@@ -21,9 +22,12 @@ class Trace:
     RECORDS = "packet"
     _alive = set()
     _missed_by_ended = 0
+    _shared = None
 
     def __init__(self, *arguments, netns=None, prefix=()):
         """`prefix`: a command that becomes dptrace."""
+        Trace.end_shared()
+        self.started_with = arguments, netns
         self.packets = []
         self.summary = None
         self.stray_lines = []
@@ -46,6 +50,29 @@ class Trace:
         except AssertionError:
             self.__exit__()
             raise
+
+    @classmethod
+    def shared(cls, *arguments, netns=None):
+        """One for all cases of a module that need nothing of it but that it runs: a start and an end take a guest 12 s.
+
+        It has no packets of the case before, and ends when another is started, or with the module.
+        """
+        shared = Trace._shared
+        if shared and shared.started_with == (arguments, netns) and shared.process.poll() is None:
+            with shared._changed:
+                shared.packets.clear()
+            return shared
+        shared = cls(*arguments, netns=netns)
+        Trace._shared = shared
+        unittest.addModuleCleanup(Trace.end_shared)
+        return shared
+
+    @staticmethod
+    def end_shared():
+        shared, Trace._shared = Trace._shared, None
+        if shared:
+            with shared:
+                shared.stop()
 
     def _read(self):
         for line in self.process.stdout:

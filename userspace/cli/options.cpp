@@ -180,6 +180,9 @@ void add_trace_options(CLI::App& app, TraceCommand& trace) {
           },
           ""))
       ->group(group);
+  app.add_flag("--explain,!--no-explain", trace.explain,
+               "Ask the node why a packet died and what mends it (on by default)")
+      ->group(group);
   app.add_flag("--armed", trace.armed,
                "Keep every probe attached, also on a busy node while nothing\nis followed")
       ->group(group);

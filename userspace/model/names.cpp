@@ -53,6 +53,11 @@ std::string_view Names::pod_of(InterfaceId id, std::uint64_t at_ns) const {
   return pod_of_netns(found->peer_netns, at_ns);
 }
 
+const Explanation* Names::explanation(const DropId& id) const {
+  const auto found = explanations.find(id);
+  return found == explanations.end() ? nullptr : &found->second;
+}
+
 const RuleText* Names::rule(const RuleId& id) const {
   const auto found = rules.find(id);
   return found == rules.end() ? nullptr : &found->second;

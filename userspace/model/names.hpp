@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "model/address.hpp"
+#include "model/explanation.hpp"
 #include "model/former.hpp"
 #include "model/interface.hpp"
 #include "model/rule.hpp"
@@ -25,6 +26,7 @@ struct Netns {
   std::string name;      ///< as `ip netns` knows it, empty: none
   std::string pod;       ///< `namespace/name`, empty: not a pod's, or not known
   bool is_node = false;  ///< it is wired like a node's: bridges, tunnels, pods behind it
+  std::string path;      ///< the file by which it can be entered; empty: none, or not known
 
   friend bool operator==(const Netns&, const Netns&) = default;
 };
@@ -50,6 +52,7 @@ struct Names {
   std::map<std::uint32_t, std::string> reasons;  ///< drop reasons, without SKB_DROP_REASON_
   std::map<std::uint64_t, Symbol> symbols;       ///< key: the address that was looked up
   std::map<RuleId, RuleText> rules;
+  std::map<DropId, Explanation> explanations;
   Former<std::uint32_t, FormerNetns> former_netns;
   Former<Address, std::string> former_pods;  ///< an empty name: the address was no pod's
 
@@ -68,6 +71,8 @@ struct Names {
 
   /// What the rule says; null when it is not known.
   const RuleText* rule(const RuleId& id) const;
+  /// Why the packet died; null when nobody has asked.
+  const Explanation* explanation(const DropId& id) const;
 
   /// From `since_ns` on the number means another netns, of which nothing is known yet.
   void begin_netns(std::uint32_t inode, std::uint64_t since_ns);

@@ -9,6 +9,7 @@
 
 #include "dptrace/event.h"
 #include "model/address.hpp"
+#include "model/explanation.hpp"
 #include "model/interface.hpp"
 #include "model/rule.hpp"
 
@@ -75,6 +76,8 @@ struct Drop {
   bool copy = false;                 ///< what died was a copy: of a flood, a multicast, a mirror
   std::optional<dpt_tunnel> tunnel;  ///< the packet died inside this outer one
   std::optional<DecidingRule> rule;  ///< the rule that dropped it; nothing: none, or not known
+
+  DropId id() const { return {time_ns, interface.netns, interface.index}; }
 };
 
 /// The end of one of the copies of a packet that went to many: a flood, a multicast.

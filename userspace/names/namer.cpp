@@ -322,7 +322,10 @@ bool Namer::name_netns(std::uint32_t netns) {
     since_ns = to_monotonic(pods_.netns_written(netns));
   if (since_ns) begin_netns(netns, *since_ns);
   auto& name = names_.netns[netns];
-  if (place) name.name = clean_name(place->name);
+  if (place) {
+    name.name = clean_name(place->name);
+    name.path = clean_name(place->path);
+  }
   if (pod != nullptr) name.pod = *pod;
   return since_ns.has_value();
 }

@@ -27,6 +27,8 @@ class Namer {
   void on_links(OnLinks on_links) { on_links_ = std::move(on_links); }
 
   RuleBook& rules() { return rules_; }
+  /// Opens a netns of this machine.
+  Result<OwnedFd> open_netns(std::uint32_t netns) { return netns_finder_.open(netns); }
 
   /// Names what the event contains; to be called with every event before the timeline gets it.
   void see(const Event& event);

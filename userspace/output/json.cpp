@@ -46,7 +46,7 @@ class JsonOutput : public Output {
     json.array("hops", [&] {
       for (std::size_t i = 0; i < packet.hops.size(); ++i) add_hop(json, packet, i, names);
     });
-    if (packet.drop) add_drop(json, "drop", *packet.drop, names);
+    if (packet.drop) add_drop(json, "drop", packet, *packet.drop, names);
     add_drops(json, packet, names);
     add_copies(json, packet, names);
     if (packet.segments != 0) json.member("segments", packet.segments);

@@ -8,9 +8,9 @@
 
 #include "model/flow.hpp"
 #include "verdict/drop_stack.hpp"
+#include "words/cause_words.hpp"
 #include "words/flow_words.hpp"
 #include "words/netfilter_words.hpp"
-#include "words/owner_words.hpp"
 #include "words/protocol_words.hpp"
 #include "words/rule_words.hpp"
 #include "words/style.hpp"
@@ -128,7 +128,23 @@ void add_deciding_rule(JsonLine& json, const DecidingRule& rule, const Names& na
   });
 }
 
-void add_drop_members(JsonLine& json, const Drop& drop, const Names& names) {
+void add_texts(JsonLine& json, std::string_view name, const std::vector<std::string>& texts) {
+  if (texts.empty()) return;
+  json.array(name, [&] {
+    for (const std::string& text : texts) json.element(text);
+  });
+}
+
+void add_explanation(JsonLine& json, const Packet& packet, const Drop& drop, const Names& names) {
+  const auto explanation = explanation_of(packet, drop, names);
+  if (!explanation) return;
+  json.member("cause", explanation->cause);
+  add_if_known(json, "explanation", explanation->sentence);
+  add_texts(json, "evidence", explanation->evidence);
+  add_texts(json, "fix", explanation->fix);
+}
+
+void add_drop_members(JsonLine& json, const Packet& packet, const Drop& drop, const Names& names) {
   add_reason(json, drop.reason, names);
   const std::uint64_t location = dropping_location(drop, names);
   if (location != 0) json.member("location", names.location(location));
@@ -137,10 +153,8 @@ void add_drop_members(JsonLine& json, const Drop& drop, const Names& names) {
   if (drop.part) add_part(json, *drop.part);
   if (drop.copy) json.member("copy", true);
   if (drop.tunnel) add_tunnel(json, "tunnel", *drop.tunnel);
-  if (drop.rule) {
-    add_deciding_rule(json, *drop.rule, names);
-    if (const auto match = owner_of(*drop.rule, names)) json.member("explanation", match->words);
-  }
+  if (drop.rule) add_deciding_rule(json, *drop.rule, names);
+  add_explanation(json, packet, drop, names);
   add_stack(json, "stack", drop, names);
 }
 
@@ -225,8 +239,9 @@ void add_reason(JsonLine& json, const std::optional<std::uint32_t>& reason, cons
   json.member("reason_code", *reason);
 }
 
-void add_drop(JsonLine& json, std::string_view name, const Drop& drop, const Names& names) {
-  json.object(name, [&] { add_drop_members(json, drop, names); });
+void add_drop(JsonLine& json, std::string_view name, const Packet& packet, const Drop& drop,
+              const Names& names) {
+  json.object(name, [&] { add_drop_members(json, packet, drop, names); });
 }
 
 void add_drops(JsonLine& json, const Packet& packet, const Names& names) {
@@ -235,7 +250,7 @@ void add_drops(JsonLine& json, const Packet& packet, const Names& names) {
     for (const Drop& drop : packet.drops) {
       json.element([&] {
         json.member("offset_ns", static_cast<std::int64_t>(drop.time_ns - packet.start_ns()));
-        add_drop_members(json, drop, names);
+        add_drop_members(json, packet, drop, names);
       });
     }
   });
@@ -254,7 +269,7 @@ void add_copies(JsonLine& json, const Packet& packet, const Names& names) {
           return candidate->interface == copy.interface;
         });
         if (drop == drops.end()) return;
-        add_drop(json, "drop", **drop, names);
+        add_drop(json, "drop", packet, **drop, names);
         drops.erase(drop);
       });
     }

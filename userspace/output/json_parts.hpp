@@ -23,7 +23,8 @@ void add_netfilter(JsonLine& json, std::string_view name, const NetfilterVerdict
                    const Names& names);
 void add_interface(JsonLine& json, std::string_view name, InterfaceId id, const Names& names,
                    std::uint64_t at_ns);
-void add_drop(JsonLine& json, std::string_view name, const Drop& drop, const Names& names);
+void add_drop(JsonLine& json, std::string_view name, const Packet& packet, const Drop& drop,
+              const Names& names);
 /// Adds `drops`: every loss of a part or copy.
 void add_drops(JsonLine& json, const Packet& packet, const Names& names);
 /// Adds `copies`: what became of each copy, with its drop.

@@ -42,7 +42,11 @@ void add_new(Json& json, const char* key, const T& current, T& written) {
 }
 
 Json netns_payload(std::uint32_t inode, const Netns& netns) {
-  return {{"inode", inode}, {"name", netns.name}, {"pod", netns.pod}, {"is_node", netns.is_node}};
+  return {{"inode", inode},
+          {"name", netns.name},
+          {"pod", netns.pod},
+          {"is_node", netns.is_node},
+          {"path", netns.path}};
 }
 
 Json interface_payload(const Interface& interface) {
@@ -61,6 +65,16 @@ Json rule_payload(const RuleId& id, const RuleText& rule) {
           {"revision", id.revision}, {"rule", id.number},     {"chain", rule.chain},
           {"number", rule.number},   {"text", rule.text},     {"jump", rule.jump},
           {"changed", rule.changed}};
+}
+
+Json explanation_payload(const DropId& id, const Explanation& explanation) {
+  return {{"time_ns", id.time_ns},
+          {"netns", id.netns},
+          {"index", id.index},
+          {"cause", explanation.cause},
+          {"sentence", explanation.sentence},
+          {"evidence", explanation.evidence},
+          {"fix", explanation.fix}};
 }
 
 /// Thrown when a member has another type than it should, or a number that is too large.
@@ -145,11 +159,28 @@ void read_rule(const Json& json, Names& names) {
   read(json, "changed", rule.changed);
 }
 
+void read_texts(const Json& json, const char* key, std::vector<std::string>& texts) {
+  each_of(json, key, [&](const Json& entry) { take(entry, texts.emplace_back()); });
+}
+
+void read_explanation(const Json& json, Names& names) {
+  const DropId id = {required<std::uint64_t>(json, "time_ns"),
+                     required<std::uint32_t>(json, "netns"),
+                     required<std::uint32_t>(json, "index")};
+  Explanation explanation;
+  read(json, "cause", explanation.cause);
+  read(json, "sentence", explanation.sentence);
+  read_texts(json, "evidence", explanation.evidence);
+  read_texts(json, "fix", explanation.fix);
+  names.explanations[id] = std::move(explanation);
+}
+
 Netns read_netns(const Json& json) {
   Netns netns;
   read(json, "name", netns.name);
   read(json, "pod", netns.pod);
   read(json, "is_node", netns.is_node);
+  read(json, "path", netns.path);
   return netns;
 }
 
@@ -211,6 +242,7 @@ void read_all_names(const Json& json, Names& names) {
     read(entry, "start", symbol.start);
   });
   each_of(json, "rules", [&](const Json& entry) { read_rule(entry, names); });
+  each_of(json, "explanations", [&](const Json& entry) { read_explanation(entry, names); });
 }
 
 /// Parses a payload and hands it to `take`. False when the text is no JSON, or a type is not what
@@ -283,6 +315,10 @@ std::string new_names(const Names& names, Names& written, Disguise& disguise) {
   each_new(names.rules, written.rules, [&](const RuleId& id, const RuleText& rule) {
     json["rules"].push_back(rule_payload(disguise.rule(id), rule));
   });
+  each_new(names.explanations, written.explanations,
+           [&](const DropId& id, const Explanation& explanation) {
+             json["explanations"].push_back(explanation_payload(id, explanation));
+           });
   return json.empty() ? std::string() : text_of(json);
 }
 

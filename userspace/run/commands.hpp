@@ -27,6 +27,7 @@ struct TraceCommand {
   CaptureSettings capture;
   ShowOptions show;
   bool armed = false;                      ///< keep all probes attached
+  bool explain = true;                     ///< ask the node why packets died
   std::optional<std::uint64_t> busy_rate;  ///< CaptureSettings::busy_rate; nothing: its default
   std::optional<std::chrono::nanoseconds> duration;
   std::string write_file;

@@ -6,6 +6,8 @@
 
 #include "capture/capture.hpp"
 #include "decode/decode.hpp"
+#include "explain/cause.hpp"
+#include "explain/explainer.hpp"
 #include "names/namer.hpp"
 #include "node/module_monitor.hpp"
 #include "os/clock.hpp"
@@ -92,6 +94,8 @@ class Trace {
       return capture_.revision_of(table.family, table.address);
     });
     capture_.on_links([this] { namer_.links_changed(); });
+    if (command.explain)
+      explainer_.emplace(names, [this](const DropFacts& drop) { return begin_asking(drop); });
   }
 
   Result<> run(std::optional<record::Target> target) {
@@ -112,6 +116,7 @@ class Trace {
     }
     if (result) result = round(false);  // takes what came until the end
     namer_.rules().finish();
+    if (explainer_) explainer_->finish();
     if (result && writer_) result = writer_->names(names_);
     loss_warning_.finish(capture_);
     Summary figures;
@@ -154,7 +159,8 @@ class Trace {
     if (!result) return result;
     watch_node();  // before the packets of this round are told
     namer_.rules().collect();
-    session_.hold_back(namer_.rules().awaited_since());
+    if (explainer_) explainer_->collect();
+    hold_back();
     if (writer_) {
       // Each round is written to the file completely, so that it survives a crash.
       if (auto written = writer_->names(names_); !written) return written;
@@ -200,12 +206,27 @@ class Trace {
     if (now >= next_forget_ns_) next_forget_ns_ = now + kForgetEveryNs;
   }
 
+  // Packets are told when it is known by which rule and why they died.
+  void hold_back() {
+    const std::uint64_t rules = namer_.rules().awaited_since();
+    session_.hold_back(explainer_ ? std::min(rules, explainer_->awaited_since()) : rules);
+  }
+
+  Result<Inquiry<Result<Explanation>>> begin_asking(const DropFacts& drop) {
+    auto ask = [drop]() -> Result<Explanation> { return explain_here(drop); };
+    if (drop.netns == names_.home_netns) return Inquiry<Result<Explanation>>::begin(std::move(ask));
+    auto netns = namer_.open_netns(drop.netns);
+    if (!netns) return tl::unexpected(netns.error());
+    return Inquiry<Result<Explanation>>::begin(entering(std::move(*netns), std::move(ask)));
+  }
+
   Result<> take(std::span<const std::byte> record) {
     const auto event = decode(record);
     if (!event) return tl::unexpected(event.error());
     namer_.see(*event);
-    if (std::holds_alternative<dpt_rule>(*event))
-      session_.hold_back(namer_.rules().awaited_since());
+    const auto* drop = std::get_if<dpt_drop>(&*event);
+    if (drop != nullptr && explainer_) explainer_->see(*drop);
+    if (drop != nullptr || std::holds_alternative<dpt_rule>(*event)) hold_back();
     if (writer_) {
       if (auto written = writer_->events(record); !written) return written;
     }
@@ -220,6 +241,7 @@ class Trace {
   DirectoryWatch directories_;
   ModuleMonitor modules_;
   Session session_;
+  std::optional<Explainer> explainer_;
   LossWarning loss_warning_;
   std::uint64_t start_ns_ = 0;
   std::uint64_t given_back_at_ = 0;  ///< number of events when memory was last given back

@@ -68,6 +68,11 @@ constexpr auto kHarmless = std::to_array<Harmless>({
     {"", "CONSUMED"},
     // The kernel checks a new device's queue with an empty skb.
     {"napi_get_frags_check", ""},
+    // The kernel makes an skb for a question about a route (`ip route get`), with the addresses
+    // that
+    // were asked for.
+    {"inet_rtm_getroute", ""},
+    {"inet6_rtm_getroute", ""},
     // The packet was still queued when its socket was closed. Neighbours, tunnels and devices purge
     // their queues by the same helpers, but their packets are lost.
     {"udp_destruct_common", "", 0, End::kClosed},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "verdict/drop_stack.hpp"
+#include "words/cause_words.hpp"
 #include "words/drop_sites.hpp"
 #include "words/flow_words.hpp"
 #include "words/lost_parts.hpp"
@@ -105,7 +106,7 @@ void append_place(Buffer& out, std::string_view word, InterfaceId id, const Name
 
 void append_drop_details(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
                          const Paint& paint, bool verbose) {
-  if (reason_says_nothing(drop, names)) {
+  if (reason_says_nothing(drop, names) && !is_explained(drop, names)) {
     const std::string function = names.function(dropping_location(drop, names));
     const std::string_view sentence = drop_site(function);
     if (!sentence.empty()) {
@@ -121,6 +122,7 @@ void append_drop_details(Buffer& out, const Packet& packet, const Drop& drop, co
   } else if (const std::uint64_t function = dropping_hook_function(packet, drop); function != 0) {
     append_hook_owner(out, names.function(function), paint);
   }
+  append_cause(out, packet, drop, names, paint);
   if (!verbose) return;
   for (const std::uint64_t address : dropping_stack(drop, names)) {
     append(out, kMoreIndent);

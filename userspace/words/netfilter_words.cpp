@@ -40,6 +40,17 @@ std::string_view netfilter_family(std::uint8_t family) {
   }
 }
 
+std::string_view nft_family(std::uint8_t family) {
+  switch (family) {
+    case NFPROTO_IPV4:
+      return "ip";
+    case NFPROTO_IPV6:
+      return "ip6";
+    default:
+      return netfilter_family(family);
+  }
+}
+
 std::string_view netfilter_hook(std::uint8_t family, std::uint8_t hook) {
   if (family == NFPROTO_ARP) return at(kArpHooks, hook);
   if (family == NFPROTO_NETDEV) return at(kNetdevHooks, hook);

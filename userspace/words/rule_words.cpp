@@ -14,18 +14,6 @@ namespace {
 
 constexpr std::size_t kTextIndent = 10;
 
-// The families of nftables have names of their own.
-std::string_view nft_family(std::uint8_t family) {
-  switch (family) {
-    case NFPROTO_IPV4:
-      return "ip";
-    case NFPROTO_IPV6:
-      return "ip6";
-    default:
-      return netfilter_family(family);
-  }
-}
-
 // `chain svc, rule 4`, `chain svc, rule handle 6`, `policy of chain FORWARD`.
 void append_place(Buffer& out, const DecidingRule& rule, std::uint64_t number, const Names& names) {
   const RuleText* text = names.rule(rule.id(number));

@@ -1,0 +1,45 @@
+// What the kernel told of a drop, as causes look at it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "dptrace/event.h"
+#include "model/address.hpp"
+#include "model/names.hpp"
+
+namespace dptrace {
+
+/// The header is the one that the kernel was looking at: the outer one where the packet died in a
+/// tunnel's packet.
+struct DropFacts {
+  std::uint32_t netns = 0;
+  std::uint32_t device = 0;  ///< index of the skb's device; 0: none
+  std::string function;      ///< that dropped it, without what the compiler appends
+  std::string reason;        ///< empty: the kernel has none, or gives none
+  std::uint8_t family = 0;   ///< 4 or 6
+  std::uint8_t protocol = 0;
+  Address source{}, destination{};
+  std::uint16_t port = 0;  ///< of the destination; 0: none, or not known
+  std::uint8_t ttl = 0;    ///< 0: not known
+  std::uint8_t tcp_flags = 0;
+  std::uint32_t length = 0;  ///< bytes from the IP header on
+
+  bool by(std::string_view name) const { return function == name; }
+
+  friend auto operator<=>(const DropFacts& a, const DropFacts& b) {
+    const auto tie = [](const DropFacts& f) {
+      return std::tie(f.netns, f.device, f.function, f.reason, f.family, f.protocol, f.source,
+                      f.destination, f.port, f.ttl, f.tcp_flags, f.length);
+    };
+    if (tie(a) < tie(b)) return std::strong_ordering::less;
+    return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;
+  }
+  friend bool operator==(const DropFacts& a, const DropFacts& b) { return (a <=> b) == 0; }
+};
+
+/// `names` must know the addresses and the reason of the record.
+DropFacts drop_facts(const dpt_drop& drop, const Names& names);
+
+}  // namespace dptrace

@@ -1,0 +1,277 @@
+// Causes of routing and forwarding.
+#include <fmt/format.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "explain/cause.hpp"
+#include "model/shell_word.hpp"
+#include "node/links.hpp"
+#include "node/state/route.hpp"
+#include "node/state/sysctl.hpp"
+
+namespace dptrace {
+
+namespace {
+
+bool is(const DropFacts& drop, std::string_view reason) { return drop.reason == reason; }
+
+// Kernels before 5.17 have no reasons, and later ones give none for some drops.
+bool may_be_reason(const DropFacts& drop, std::string_view reason) {
+  return drop.reason.empty() || is(drop, reason);
+}
+
+bool refused_by_routing(const DropFacts& drop) {
+  if (drop.family == 4) return drop.by("ip_error");
+  return drop.by("ip6_pkt_drop") || drop.by("ip6_pkt_discard") || drop.by("ip6_pkt_prohibit");
+}
+
+std::string_view ip(const DropFacts& drop) { return drop.family == 4 ? "ip" : "ip -6"; }
+
+// The kernel's answer for the packet as it came in.
+std::optional<Route> route_of(const DropFacts& drop) {
+  const auto route = look_up_route({drop.destination, drop.source, drop.device});
+  return route ? std::optional(*route) : std::nullopt;
+}
+
+std::string question(const DropFacts& drop) {
+  return fmt::format("{} route get {} from {} iif {}", ip(drop), drop.destination.text(),
+                     drop.source.text(), shell_word(device_name(drop.device)));
+}
+
+// ---- forwarding-disabled
+
+bool may_be_unforwarded(const DropFacts& drop) {
+  if (drop.family == 4) return drop.by("ip_error") && may_be_reason(drop, "IP_INADDRERRORS");
+  return drop.by("ip6_forward") && may_be_reason(drop, "IP_INADDRERRORS");
+}
+
+std::optional<Explanation> prove_unforwarded(const DropFacts& drop) {
+  const std::string device = device_name(drop.device);
+  // IPv6 asks only whether the node forwards.
+  if (drop.family == 6) {
+    const std::string_view all = "net/ipv6/conf/all/forwarding";
+    if (read_sysctl(all) != 0) return {};
+    return Explanation{{},
+                       "this node does not forward IPv6 packets",
+                       {sysctl_fact(all, 0)},
+                       {sysctl_command(all, 1)}};
+  }
+  const std::string setting = device_setting(drop, device, "forwarding");
+  if (read_sysctl(setting) != 0) return {};
+  Explanation explanation{{},
+                          fmt::format("{} does not forward IPv4 packets", device),
+                          {sysctl_fact(setting, 0)},
+                          {sysctl_command(setting, 1)}};
+  // The setting of the node sets that of all devices, whose answers have to pass, too.
+  const std::string_view node = "net/ipv4/ip_forward";
+  if (read_sysctl(node) == 0) {
+    explanation.evidence.push_back(sysctl_fact(node, 0));
+    explanation.fix = {sysctl_command(node, 1)};
+  }
+  return explanation;
+}
+
+// ---- no-route
+
+bool may_be_unrouted(const DropFacts& drop) {
+  return refused_by_routing(drop) && may_be_reason(drop, "IP_INNOROUTES") && drop.device != 0;
+}
+
+std::optional<Explanation> prove_unrouted(const DropFacts& drop) {
+  const auto route = route_of(drop);
+  if (!route || route->error != ENETUNREACH) return {};
+  return Explanation{{},
+                     fmt::format("no route leads to {}", drop.destination.text()),
+                     {fmt::format("{}: {}", question(drop), std::strerror(ENETUNREACH))},
+                     {}};
+}
+
+// ---- route-blackhole, route-unreachable, route-prohibit
+
+bool may_be_barred(const DropFacts& drop) {
+  if (drop.device == 0) return false;
+  // IPv6 gives all of them the reason of a route that is missing.
+  if (drop.family == 6)
+    return refused_by_routing(drop) || drop.by("dst_discard") || drop.by("dst_discard_out");
+  return drop.by("ip_error") && drop.reason.empty();
+}
+
+std::optional<Barrier> barrier_before(const DropFacts& drop, std::uint8_t type) {
+  const auto barriers = read_barriers(drop.family == 4 ? AF_INET : AF_INET6, type);
+  if (!barriers) return {};
+  std::optional<Barrier> longest;
+  for (const Barrier& barrier : *barriers) {
+    if (!is_in_prefix(drop.destination, barrier.prefix, barrier.length)) continue;
+    if (!longest || barrier.length > longest->length) longest = barrier;
+  }
+  return longest;
+}
+
+std::string prefix_text(const Barrier& barrier) {
+  if (barrier.length == 0) return "default";
+  return fmt::format("{}/{}", barrier.prefix.text(), barrier.length);
+}
+
+std::optional<Explanation> prove_barred(const DropFacts& drop, std::uint8_t type, int error) {
+  const auto route = route_of(drop);
+  if (!route || route->error != error) return {};
+  const auto barrier = barrier_before(drop, type);
+  if (!barrier) return {};
+  std::string text = fmt::format("{} {}", barrier_name(type), prefix_text(*barrier));
+  std::string fact = fmt::format("{} route: {}", ip(drop), text);
+  if (barrier->table != RT_TABLE_MAIN) fact += fmt::format(" table {}", barrier->table);
+  if (const auto protocol = route_protocol(barrier->protocol); !protocol.empty())
+    fact += fmt::format(" proto {}", protocol);
+  return Explanation{
+      {},
+      fmt::format("a route of type {} covers {}: no more specific route leads to {}",
+                  barrier_name(type), prefix_text(*barrier), drop.destination.text()),
+      {std::move(fact), fmt::format("{}: {}", question(drop), std::strerror(error))},
+      {}};
+}
+
+std::optional<Explanation> prove_blackhole(const DropFacts& drop) {
+  return prove_barred(drop, RTN_BLACKHOLE, EINVAL);
+}
+std::optional<Explanation> prove_unreachable(const DropFacts& drop) {
+  return prove_barred(drop, RTN_UNREACHABLE, EHOSTUNREACH);
+}
+std::optional<Explanation> prove_prohibit(const DropFacts& drop) {
+  return prove_barred(drop, RTN_PROHIBIT, EACCES);
+}
+
+// ---- martian-source, reverse-path-filter
+
+bool may_be_martian(const DropFacts& drop) {
+  return drop.family == 4 && drop.by("ip_rcv_finish_core") &&
+         may_be_reason(drop, "IP_LOCAL_SOURCE");
+}
+
+std::optional<Explanation> prove_martian(const DropFacts& drop) {
+  const auto back = look_up_route({drop.source});
+  if (!back || back->error != 0 || back->type != RTN_LOCAL) return {};
+  return Explanation{{},
+                     fmt::format("{} came in by {}, but is an address of this node itself",
+                                 drop.source.text(), device_name(drop.device)),
+                     {fmt::format("ip route get {}: local", drop.source.text())},
+                     {}};
+}
+
+bool may_be_reverse_path(const DropFacts& drop) {
+  return drop.family == 4 && drop.by("ip_rcv_finish_core") && may_be_reason(drop, "IP_RPFILTER");
+}
+
+std::optional<Explanation> prove_reverse_path(const DropFacts& drop) {
+  constexpr int kStrict = 1, kLoose = 2;
+  const std::string device = device_name(drop.device);
+  const std::string own = device_setting(drop, device, "rp_filter");
+  const std::string all = device_setting(drop, "all", "rp_filter");
+  const auto own_value = read_sysctl(own), all_value = read_sysctl(all);
+  if (!own_value || !all_value) return {};
+  const int mode = std::max(*own_value, *all_value);
+  const auto back = look_up_route({drop.source});
+  if (!back || mode == 0) return {};
+  const std::string_view deciding = *own_value == mode ? own : all;
+  Explanation explanation;
+  explanation.evidence.push_back(sysctl_fact(deciding, mode));
+  if (back->error != 0) {
+    explanation.sentence =
+        fmt::format("no route leads back to {}, and {} takes only packets that could be answered",
+                    drop.source.text(), device);
+    explanation.evidence.push_back(
+        fmt::format("ip route get {}: {}", drop.source.text(), std::strerror(back->error)));
+    return explanation;
+  }
+  if (mode != kStrict || back->output == drop.device || back->output == 0) return {};
+  const std::string leaves = device_name(back->output);
+  explanation.sentence = fmt::format("{} came in by {}, but the route back to it leaves by {}",
+                                     drop.source.text(), device, leaves);
+  explanation.evidence.push_back(
+      fmt::format("ip route get {}: dev {}", drop.source.text(), leaves));
+  // Of the two settings the larger counts.
+  explanation.fix.push_back(sysctl_command(own, kLoose));
+  return explanation;
+}
+
+// ---- ttl-expired
+
+bool may_be_expired(const DropFacts& drop) {
+  if (drop.ttl == 0 || drop.ttl > 1) return false;
+  return drop.by(drop.family == 4 ? "ip_forward" : "ip6_forward") &&
+         may_be_reason(drop, "IP_INHDR");
+}
+
+std::optional<Explanation> prove_expired(const DropFacts& drop) {
+  const std::string_view field = drop.family == 4 ? "TTL" : "hop limit";
+  return Explanation{{},
+                     fmt::format("its {} is used up: no router may pass it on", field),
+                     {fmt::format("{} {} at {}", field, drop.ttl, device_name(drop.device))},
+                     {}};
+}
+
+// ---- mtu-exceeded
+
+bool may_be_too_big(const DropFacts& drop) {
+  if (drop.ttl == 1 || drop.device == 0) return false;
+  return drop.by(drop.family == 4 ? "ip_forward" : "ip6_forward") &&
+         may_be_reason(drop, "PKT_TOO_BIG");
+}
+
+// The bytes that a tunnel of the kind adds to a packet; 0: not known.
+std::uint32_t overhead_of(const Link& link, bool underlay_ipv6) {
+  if (link.kind == "vxlan") return underlay_ipv6 ? 70 : 50;
+  if (link.kind == "ipip") return 20;
+  return 0;
+}
+
+const Link* link_of(const std::vector<Link>& links, std::uint32_t index) {
+  const auto found =
+      std::ranges::find_if(links, [&](const Link& link) { return link.index == index; });
+  return found == links.end() ? nullptr : &*found;
+}
+
+std::optional<Explanation> prove_too_big(const DropFacts& drop) {
+  constexpr std::size_t kMostLinks = 4096;
+  // ip6_forward has given the packet to the device that it does not fit. A look-up as of a packet
+  // that is made here finds the same device.
+  const auto route = look_up_route({drop.destination});
+  const auto links = read_links(kMostLinks);
+  if (!route || route->error != 0 || !links) return {};
+  const Link* link = link_of(*links, route->output);
+  if (link == nullptr || link->mtu == 0 || drop.length <= link->mtu) return {};
+  Explanation explanation;
+  explanation.sentence = fmt::format("the packet has {} bytes, {} takes {}, and it may not be cut",
+                                     drop.length, link->name, link->mtu);
+  explanation.evidence.push_back(fmt::format("{} mtu {}", link->name, link->mtu));
+  const Link* under = link_of(*links, link->underlay);
+  const bool underlay_ipv6 = link->local && !link->local->is_ipv4();
+  const std::uint32_t overhead = overhead_of(*link, underlay_ipv6);
+  if (under == nullptr || overhead == 0 || under->mtu < drop.length + overhead) return explanation;
+  explanation.evidence.push_back(fmt::format("{} below it: mtu {}", under->name, under->mtu));
+  explanation.fix.push_back(
+      fmt::format("ip link set {} mtu {}", shell_word(link->name), under->mtu - overhead));
+  return explanation;
+}
+
+constexpr std::array kCauses = {
+    Cause{"forwarding-disabled", may_be_unforwarded, prove_unforwarded},
+    Cause{"no-route", may_be_unrouted, prove_unrouted},
+    Cause{"route-blackhole", may_be_barred, prove_blackhole},
+    Cause{"route-unreachable", may_be_barred, prove_unreachable},
+    Cause{"route-prohibit", may_be_barred, prove_prohibit},
+    Cause{"martian-source", may_be_martian, prove_martian},
+    Cause{"reverse-path-filter", may_be_reverse_path, prove_reverse_path},
+    Cause{"ttl-expired", may_be_expired, prove_expired},
+    Cause{"mtu-exceeded", may_be_too_big, prove_too_big},
+};
+
+}  // namespace
+
+std::span<const Cause> routing_causes() { return kCauses; }
+
+}  // namespace dptrace

@@ -1,0 +1,149 @@
+#include "node/state/route.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "node/netlink.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::uint32_t kSequence = 1;
+// A request is its headers and three attributes; an answer is one route.
+constexpr std::size_t kRequestBytes = 128;
+constexpr std::size_t kAnswerBytes = 8192;
+constexpr std::size_t kIpv4At = 12;  // where an IPv4 address begins in the sixteen bytes
+
+std::uint8_t family_of(const Address& address) { return address.is_ipv4() ? AF_INET : AF_INET6; }
+
+void put_address(nlmsghdr* message, std::uint16_t type, const Address& address) {
+  const std::size_t begin = address.is_ipv4() ? kIpv4At : 0;
+  mnl_attr_put(message, type, sizeof address.bytes.bytes - begin, address.bytes.bytes + begin);
+}
+
+std::uint8_t bits_of(const Address& address) { return address.is_ipv4() ? 32 : 128; }
+
+int take_route(const nlmsghdr* message, void* data) {
+  if (mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return MNL_CB_ERROR;
+  auto& route = *static_cast<Route*>(data);
+  const auto* info = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
+  route.type = info->rtm_type;
+  for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == RTA_OIF) route.output = mnl_attr_get_u32(attribute);
+    if (mnl_attr_get_type(attribute) == RTA_GATEWAY) route.gateway = address_attribute(attribute);
+  });
+  return MNL_CB_STOP;
+}
+
+void take_barrier(const nlmsghdr* message, std::vector<Barrier>& barriers, std::uint8_t type) {
+  if (mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return;
+  const auto* info = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
+  if (info->rtm_type != type) return;  // a kernel may not filter
+  Barrier barrier{type, {}, info->rtm_dst_len, info->rtm_table, info->rtm_protocol};
+  if (info->rtm_family == AF_INET) barrier.prefix = *Address::parse("0.0.0.0");
+  for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == RTA_TABLE) barrier.table = mnl_attr_get_u32(attribute);
+    if (mnl_attr_get_type(attribute) != RTA_DST) return;
+    if (const auto prefix = address_attribute(attribute)) barrier.prefix = *prefix;
+  });
+  barriers.push_back(barrier);
+}
+
+}  // namespace
+
+Result<Route> look_up_route(const RouteQuestion& question) {
+  const auto socket = open_route_netlink();
+  if (!socket) return failure(dump_error("a route", errno));
+  alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
+  nlmsghdr* request = mnl_nlmsg_put_header(bytes.data());
+  request->nlmsg_type = RTM_GETROUTE;
+  request->nlmsg_flags = NLM_F_REQUEST;
+  request->nlmsg_seq = kSequence;
+  auto* info = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
+  info->rtm_family = family_of(question.destination);
+  info->rtm_dst_len = bits_of(question.destination);
+  put_address(request, RTA_DST, question.destination);
+  if (question.source) {
+    info->rtm_src_len = bits_of(*question.source);
+    put_address(request, RTA_SRC, *question.source);
+  }
+  if (question.input != 0) mnl_attr_put_u32(request, RTA_IIF, question.input);
+  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
+    return failure(dump_error("a route", errno));
+  alignas(nlmsghdr) std::array<char, kAnswerBytes> answer{};
+  const ssize_t length = mnl_socket_recvfrom(socket.get(), answer.data(), answer.size());
+  if (length < 0) return failure(dump_error("a route", errno));
+  Route route;
+  const int status = mnl_cb_run(answer.data(), static_cast<std::size_t>(length), kSequence,
+                                mnl_socket_get_portid(socket.get()), take_route, &route);
+  if (status < 0) route.error = errno;
+  return route;
+}
+
+Result<std::vector<Barrier>> read_barriers(std::uint8_t family, std::uint8_t type) {
+  struct Context {
+    std::uint8_t type;
+    std::vector<Barrier> found;
+  };
+  alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
+  nlmsghdr* request = mnl_nlmsg_put_header(bytes.data());
+  request->nlmsg_type = RTM_GETROUTE;
+  auto* info = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
+  info->rtm_family = family;
+  info->rtm_type = type;  // of large tables only these routes are told
+  Context context{type, {}};
+  const auto on_message = [](const nlmsghdr* message, void* data) {
+    auto& into = *static_cast<Context*>(data);
+    take_barrier(message, into.found, into.type);
+    return MNL_CB_OK;
+  };
+  const int error = run_dump(request, on_message, &context, Dump::kStrictRoute);
+  if (error != 0) return failure(dump_error("routes", error));
+  return std::move(context.found);
+}
+
+bool is_in_prefix(const Address& address, const Address& prefix, std::uint8_t length) {
+  if (address.is_ipv4() != prefix.is_ipv4()) return false;
+  const std::size_t begin = address.is_ipv4() ? kIpv4At : 0;
+  const std::size_t whole = length / 8, rest = length % 8;
+  if (length > bits_of(address)) return false;
+  const auto* a = address.bytes.bytes + begin;
+  const auto* b = prefix.bytes.bytes + begin;
+  if (std::memcmp(a, b, whole) != 0) return false;
+  return rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
+}
+
+std::string_view route_protocol(std::uint8_t protocol) {
+  switch (protocol) {
+    case RTPROT_KERNEL:
+      return "kernel";
+    case RTPROT_BOOT:
+      return "boot";
+    case RTPROT_STATIC:
+      return "static";
+    case RTPROT_BIRD:
+      return "bird";
+    case RTPROT_BGP:
+      return "bgp";
+    case RTPROT_ZEBRA:
+      return "zebra";
+    default:
+      return {};
+  }
+}
+
+std::string_view barrier_name(std::uint8_t type) {
+  switch (type) {
+    case RTN_BLACKHOLE:
+      return "blackhole";
+    case RTN_UNREACHABLE:
+      return "unreachable";
+    case RTN_PROHIBIT:
+      return "prohibit";
+    default:
+      return {};
+  }
+}
+
+}  // namespace dptrace

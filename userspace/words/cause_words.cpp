@@ -1,0 +1,108 @@
+#include "words/cause_words.hpp"
+
+#include <algorithm>
+
+#include "words/flow_words.hpp"
+#include "words/netns_command.hpp"
+#include "words/owner_words.hpp"
+#include "words/rule_fix.hpp"
+#include "words/rule_words.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::size_t kIndent = 4, kTextIndent = 10;
+constexpr std::string_view kUnknown = "unknown";
+
+// The flow with which the packet died; that of its beginning where the drop has none.
+const dpt_flow& flow_at(const Packet& packet, const Drop& drop) {
+  const auto hop = std::find_if(packet.hops.begin(), packet.hops.end(), [&](const Hop& one) {
+    return one.point == DPT_POINT_DROP && one.time_ns == drop.time_ns && one.flow.family != 0;
+  });
+  return hop == packet.hops.end() ? packet.flow() : hop->flow;
+}
+
+std::string rule_sentence(const DecidingRule& rule, const Names& names) {
+  if (const auto owner = owner_of(rule, names)) return owner->words;
+  Buffer tables;
+  append_tables(tables, rule);
+  const RuleText* text = names.rule(rule.id(rule.decided()));
+  const std::string& chain = text == nullptr || text->chain.empty() ? rule.chain : text->chain;
+  const std::string place = fmt::format("{} {}{}{}", fmt::to_string(tables), rule.table_name,
+                                        chain.empty() ? "" : ", chain ", chain);
+  if (rule.is_policy())
+    return fmt::format("no rule of {} lets the packet pass, and its policy is to drop", place);
+  return fmt::format("{} of {} drops the packet", rule.is_one_of() ? "one of the rules" : "a rule",
+                     place);
+}
+
+Explanation by_rule(const DecidingRule& rule, const dpt_flow& flow, const Names& names) {
+  Explanation explanation;
+  explanation.cause = rule.is_policy() ? "netfilter-policy" : "netfilter-rule";
+  explanation.sentence = rule_sentence(rule, names);
+  const RuleText* text = names.rule(rule.id(rule.decided()));
+  if (!rule.is_one_of() && text != nullptr && !text->changed && !text->text.empty())
+    explanation.evidence.push_back(text->text);
+  if (const auto fix = rule_fix(rule, flow, names)) explanation.fix.push_back(*fix);
+  return explanation;
+}
+
+// Makes commands of a netns into such that work where dptrace runs; without them where nothing is
+// known by which the netns can be entered.
+void enter(std::vector<std::string>& commands, std::uint32_t netns, std::uint64_t at_ns,
+           const Names& names) {
+  const auto prefix = netns_command(netns, at_ns, names);
+  if (!prefix) return commands.clear();
+  for (std::string& command : commands) command.insert(0, *prefix);
+}
+
+}  // namespace
+
+std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop,
+                                          const Names& names) {
+  std::optional<Explanation> explanation;
+  if (!drop.loss) return explanation;
+  std::uint32_t netns = drop.interface.netns;
+  if (drop.rule) {
+    explanation = by_rule(*drop.rule, flow_at(packet, drop), names);
+    netns = drop.rule->netns;
+  } else if (const Explanation* known = names.explanation(drop.id())) {
+    explanation = *known;
+  }
+  if (explanation) enter(explanation->fix, netns, drop.time_ns, names);
+  return explanation;
+}
+
+bool is_explained(const Drop& drop, const Names& names) {
+  const Explanation* known = names.explanation(drop.id());
+  return known != nullptr && known->cause != kUnknown;
+}
+
+void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
+                  const Paint& paint) {
+  const auto explanation = explanation_of(packet, drop, names);
+  if (!explanation) return;
+  if (!drop.rule && !explanation->sentence.empty()) {
+    const std::string evidence = fmt::format("({})", fmt::join(explanation->evidence, "; "));
+    append_spaces(out, kIndent);
+    paint.text(out, Style::kNote, "why   ");
+    append_name(out, explanation->sentence);
+    if (!explanation->evidence.empty()) {
+      const bool fits =
+          kTextIndent + explanation->sentence.size() + 1 + evidence.size() <= kColumns;
+      append(out, fits ? " " : "\n");
+      if (!fits) append_spaces(out, kTextIndent);
+      append_name(out, evidence);
+    }
+    out.push_back('\n');
+  }
+  for (const std::string& command : explanation->fix) {
+    append_spaces(out, kIndent);
+    paint.text(out, Style::kGood, "fix   ");
+    append_name(out, command);
+    out.push_back('\n');
+  }
+}
+
+}  // namespace dptrace

@@ -26,7 +26,7 @@ struct Netns {
   std::string name;      ///< as `ip netns` knows it, empty: none
   std::string pod;       ///< `namespace/name`, empty: not a pod's, or not known
   bool is_node = false;  ///< it is wired like a node's: bridges, tunnels, pods behind it
-  std::string path;      ///< the file by which it can be entered; empty: none, or not known
+  std::string path{};    ///< the file by which it can be entered; empty: none, or not known
 
   friend bool operator==(const Netns&, const Netns&) = default;
 };

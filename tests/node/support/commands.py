@@ -28,5 +28,5 @@ def wait_until(condition, what, timeout=TIMEOUT):
 def run(*command, check=True, **options):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
     if check and done.returncode:
-        raise AssertionError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr}{done.stdout}")
+        raise AssertionError(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stderr}{done.stdout}")
     return done

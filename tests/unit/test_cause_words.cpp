@@ -1,0 +1,157 @@
+#include "support/printed.hpp"
+#include "words/cause_words.hpp"
+#include "words/netns_command.hpp"
+#include "words/rule_fix.hpp"
+
+using namespace dptrace;
+using namespace dptrace::sample;
+
+namespace {
+
+Packet packet_with(const Explanation& explanation, Names& names) {
+  Packet packet = lost_segments({3});
+  names.explanations[packet.drop->id()] = explanation;
+  return packet;
+}
+
+std::string json_of(const Packet& packet, const Names& names) {
+  CollectingSink sink;
+  make_json_output(sink, {})->packet(packet, names);
+  return sink.text;
+}
+
+DecidingRule rule_of(std::uint8_t ruleset) {
+  DecidingRule rule;
+  rule.netns = 1;
+  rule.ruleset = ruleset;
+  rule.family = 2;
+  rule.table = 5;
+  rule.revision = 6;
+  rule.table_name = "filter";
+  rule.path = {33};
+  rule.path_is_whole = true;
+  return rule;
+}
+
+dpt_flow http() {
+  dpt_flow flow{};
+  flow.family = 4;
+  flow.protocol = 6;
+  flow.source = Address::parse("10.1.1.2")->bytes;
+  flow.destination = Address::parse("10.1.2.3")->bytes;
+  flow.l4.port.destination = 80;
+  return flow;
+}
+
+}  // namespace
+
+TEST_CASE("why a packet died is told with what proves it and what mends it") {
+  Names all = names();
+  const Packet packet = packet_with({"forwarding-disabled",
+                                     "cni0 does not forward IPv4 packets",
+                                     {"net.ipv4.conf.cni0.forwarding = 0"},
+                                     {"sysctl -w net.ipv4.conf.cni0.forwarding=1"}},
+                                    all);
+  all.home_netns = packet.drop->interface.netns;
+  CHECK(
+      contains(end_of(packet, all),
+               "    why   cni0 does not forward IPv4 packets (net.ipv4.conf.cni0.forwarding = 0)\n"
+               "    fix   sysctl -w net.ipv4.conf.cni0.forwarding=1\n"));
+  CHECK(contains(
+      json_of(packet, all),
+      R"("cause":"forwarding-disabled","explanation":"cni0 does not forward IPv4 packets",)"
+      R"("evidence":["net.ipv4.conf.cni0.forwarding = 0"],)"
+      R"("fix":["sysctl -w net.ipv4.conf.cni0.forwarding=1"])"));
+}
+
+TEST_CASE("what nothing proves is unknown, and has no words") {
+  Names all = names();
+  const Packet packet = packet_with({"unknown", {}, {}, {}}, all);
+  CHECK_FALSE(contains(end_of(packet, all), "why"));
+  CHECK(contains(json_of(packet, all), R"("cause":"unknown")"));
+  CHECK_FALSE(contains(json_of(packet, all), "evidence"));
+}
+
+TEST_CASE("what was never asked has no cause") {
+  CHECK_FALSE(contains(json_of(lost_segments({3}), names()), "cause"));
+}
+
+TEST_CASE("a free that is no loss has no cause") {
+  Names all = names();
+  Packet packet = packet_with({"no-listener", "nothing listens", {}, {}}, all);
+  packet.drop->loss = false;
+  CHECK_FALSE(explanation_of(packet, *packet.drop, all));
+}
+
+TEST_CASE("a command enters the netns that it is for, or is not told") {
+  Names all = names();
+  all.home_netns = 1;
+  all.netns[2].path = "/run/netns/cni-1";
+  all.netns[3].path = "/proc/4711/ns/net";
+  all.netns[4].path = "/run/netns/a b";
+  CHECK(netns_command(1, kLatest, all) == "");
+  CHECK(netns_command(2, kLatest, all) == "ip netns exec cni-1 ");
+  CHECK(netns_command(3, kLatest, all) == "nsenter --net=/proc/4711/ns/net ");
+  CHECK(netns_command(4, kLatest, all) == "ip netns exec 'a b' ");
+  CHECK_FALSE(netns_command(5, kLatest, all));
+}
+
+TEST_CASE("the words of a saved rule are taken out of their quotes") {
+  using Words = std::vector<std::string>;
+  CHECK(saved_words("-p tcp -j DROP") == Words{"-p", "tcp", "-j", "DROP"});
+  CHECK(saved_words(R"(--comment "a \"b\" \\ c" -j DROP)") ==
+        Words{"--comment", R"(a "b" \ c)", "-j", "DROP"});
+  CHECK(saved_words("").empty());
+}
+
+TEST_CASE(
+    "a rule of nobody known is deleted by what it says, and nothing in it reaches the shell") {
+  const auto rule = rule_of(DPT_RULESET_XTABLES);
+  Names all = names();
+  all.rules[rule.id(33)] = {"FORWARD", 3, R"(-m comment --comment "$(reboot) it's" -j DROP)", "",
+                            false};
+  CHECK(rule_fix(rule, http(), all) ==
+        R"(iptables-legacy -t filter -D FORWARD -m comment --comment '$(reboot) it'\''s' -j DROP)");
+}
+
+TEST_CASE("a rule of nftables is deleted by its handle, but not a map of verdicts") {
+  const auto rule = rule_of(DPT_RULESET_NFTABLES);
+  Names all = names();
+  all.rules[rule.id(33)] = {"input", 0, "tcp dport 80 drop", "", false};
+  CHECK(rule_fix(rule, http(), all) == "nft delete rule ip filter input handle 33");
+  all.rules[rule.id(33)].text = "tcp dport vmap { 80 : drop }";
+  CHECK_FALSE(rule_fix(rule, http(), all));
+}
+
+TEST_CASE("a policy is left as it is: packets like this one are accepted before it") {
+  auto rule = rule_of(DPT_RULESET_XTABLES);
+  rule.flags = DPT_RULE_POLICY;
+  Names all = names();
+  all.rules[rule.id(33)] = {"FORWARD", 0, "policy DROP", "", false};
+  CHECK(rule_fix(rule, http(), all) ==
+        "iptables-legacy -t filter -I FORWARD -s 10.1.1.2 -d 10.1.2.3 -p tcp --dport 80 -j ACCEPT");
+  auto nft = rule_of(DPT_RULESET_NFTABLES);
+  nft.flags = DPT_RULE_POLICY;
+  nft.chain_handle = 33;
+  all.rules[nft.id(33)] = {"FORWARD", 0, "policy drop", "", false};
+  CHECK(
+      rule_fix(nft, http(), all) ==
+      "nft insert rule ip filter FORWARD ip saddr 10.1.1.2 ip daddr 10.1.2.3 tcp dport 80 accept");
+}
+
+TEST_CASE("rules that others write again, and rules that are not certain, are not deleted") {
+  auto rule = rule_of(DPT_RULESET_XTABLES);
+  Names all = names();
+  CHECK_FALSE(rule_fix(rule, http(), all));
+  all.rules[rule.id(33)] = {"cali-fw-cali1234567890a", 3,
+                            "-m comment --comment \"cali:abc\" -m comment --comment \"Drop if no "
+                            "profiles matched\" -j DROP",
+                            "", false};
+  CHECK_FALSE(rule_fix(rule, http(), all));
+  all.rules[rule.id(33)] = {"FORWARD", 3, "-j DROP", "", true};
+  CHECK_FALSE(rule_fix(rule, http(), all));
+  all.rules[rule.id(33)].changed = false;
+  CHECK(rule_fix(rule, http(), all));
+  rule.flags = DPT_RULE_ONE_OF;
+  CHECK_FALSE(rule_fix(rule, http(), all));
+}

@@ -15,6 +15,9 @@ struct Run {
   int operator()(const dptrace::TraceCommand& command) const { return dptrace::run_trace(command); }
   int operator()(const dptrace::DropsCommand& command) const { return dptrace::run_drops(command); }
   int operator()(const dptrace::ShowCommand& command) const { return dptrace::run_show(command); }
+  int operator()(const dptrace::ExplainCommand& command) const {
+    return dptrace::run_explain(command);
+  }
   int operator()(const dptrace::CheckCommand& command) const { return dptrace::run_check(command); }
   int operator()(const dptrace::CompletionCommand& command) const {
     return dptrace::run_completion(command);

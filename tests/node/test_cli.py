@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 import support
+from pseudo_terminal import PseudoTerminal
 from support import NodeTest, Trace, dptrace, network_namespace, ping, sysctl, topology
 
 
@@ -305,6 +306,55 @@ class Errors(NodeTest):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertRegex(done.stderr, r"CAP_BPF|CAP_SYS_ADMIN")
         self.assertEqual(done.stdout, "")
+
+
+class Explain(NodeTest):
+    """No packet is needed, and no right."""
+
+    def test_every_cause_that_is_listed_has_its_page(self):
+        lines = dptrace("explain", "--list", check=True).stdout.splitlines()
+        causes = dict(line.split(maxsplit=1) for line in lines)
+        self.assertGreater(len(causes), 15)
+        self.assertIn("forwarding-disabled", causes)
+        for cause, sentence in causes.items():
+            text = dptrace("explain", cause, check=True).stdout
+            self.assertEqual(text.splitlines()[0], f"{cause}: {sentence}")
+            self.assertNotRegex(text, r"(?m)\x1b|`|^#", "plain text where there is no terminal")
+            for heading in ("What happened", "How it shows", "What proves it", "What mends it"):
+                self.assertIn(f"\n\n{heading}\n\n", text)
+
+    def test_on_a_terminal_headings_are_bold_where_colour_is_allowed(self):
+        for environment, heading in (({}, b"\x1b[1mWhat happened\x1b[0m"), ({"NO_COLOR": "1"}, b"\nWhat happened\r")):
+            with PseudoTerminal(support.DPTRACE, "explain", "no-route", **environment) as terminal:
+                def has_ended():
+                    terminal.read()
+                    return terminal.process.poll() is not None
+
+                support.wait_until(has_ended, "its end")
+                terminal.read()
+                self.assertIn(heading, terminal.bytes)
+
+    def test_unknown_cause(self):
+        for word, near in (("no-rout", "no-route"), ("frobnicate", None)):
+            done = dptrace("explain", word)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"'{word}'", done.stderr)
+            self.assertIn("dptrace explain --list", done.stderr)
+            self.assertEqual(f"did you mean {near}?" in done.stderr, near is not None, done.stderr)
+
+    def test_without_a_cause(self):
+        done = dptrace("explain")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("dptrace explain CAUSE, or dptrace explain --list", done.stderr)
+
+    def test_needs_no_right(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            binary = shutil.copy(support.DPTRACE, folder)
+            nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
+            done = support.run(*nobody, binary, "explain", "unknown")
+        self.assertEqual(done.stderr, "")
+        self.assertIn("unknown:", done.stdout)
 
 
 class Help(NodeTest):

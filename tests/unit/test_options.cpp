@@ -161,10 +161,32 @@ TEST_CASE("what is wrong is named as it was written, and what is accepted") {
   CHECK(said({"-o", "json", "--output=text"}) == "--output is given twice: it takes one text|json");
   CHECK(said({"--drop-only"}) == "there is no option --drop-only; did you mean --drops-only?");
   CHECK(said({"frob"}) ==
-        "there is no command 'frob': there are trace, drops, show, check, completion");
+        "there is no command 'frob': there are trace, drops, show, explain, check, completion");
   CHECK(said({"show"}) == "FILE is missing: dptrace show FILE");
   CHECK(said({"show", "a", "b"}) == "'b' is one word too many: dptrace show FILE");
   CHECK(said({"show", "--help"}) == "nothing");
+}
+
+TEST_CASE("a cause is explained, or all are listed") {
+  const auto explain = [](std::vector<const char*> arguments) {
+    return std::get<ExplainCommand>(std::get<Command>(parse(std::move(arguments))));
+  };
+  CHECK(explain({"explain", "no-route"}).cause == "no-route");
+  CHECK_FALSE(explain({"explain", "no-route"}).list);
+  CHECK(explain({"explain", "--", "-x"}).cause == "-x");
+  CHECK(explain({"explain", "--list"}).list);
+  CHECK(explain({"--list", "explain"}).list);
+  const auto said = [](std::vector<std::string> arguments) {
+    const auto arranged = arrange(arguments, list_options());
+    return arranged ? "nothing" : arranged.error().message;
+  };
+  const std::string usage = "dptrace explain CAUSE, or dptrace explain --list";
+  CHECK(said({"explain"}) == "CAUSE is missing: " + usage);
+  CHECK(said({"explain", ""}) == "CAUSE is empty: " + usage);
+  CHECK(said({"explain", "a", "b"}) == "'b' is one word too many: " + usage);
+  CHECK(said({"explain", "a", "--list"}) == "--list stands alone, without 'a': " + usage);
+  CHECK(said({"explain", "--help"}) == "nothing");
+  CHECK(is_refused({"explain", "-o", "json", "no-route"}));
 }
 
 TEST_CASE("a recording and the ready file are two files, whatever they are called") {

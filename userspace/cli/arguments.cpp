@@ -3,28 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
+
+#include "cli/near_name.hpp"
 
 namespace dptrace {
 
 namespace {
 
-constexpr std::size_t kNearEnough = 2;  // letters that differ
 constexpr std::string_view kVersion = "--version";
-
-std::size_t distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t changed = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
 
 class Arranger {
  public:
@@ -112,28 +98,26 @@ class Arranger {
       return failure(fmt::format("{} is no option of '{}', but of 'dptrace {}'", name, title(),
                                  command.name.empty() ? "trace" : command.name));
     }
-    std::string near;
-    std::size_t best = kNearEnough + 1;
+    NearName near(name);
     for (const auto& option : command_->options) {
       for (const auto& known : option.names) {
-        if (known.size() <= 2) continue;
-        const std::size_t changes = known.starts_with(name) ? 1 : distance(name, known);
-        if (changes >= best) continue;
-        best = changes;
-        near = known;
+        if (known.size() > 2) near.offer(known);
       }
     }
-    return failure(fmt::format("there is no option {}{}", name,
-                               near.empty() ? "" : fmt::format("; did you mean {}?", near)));
+    return failure(
+        fmt::format("there is no option {}{}", name,
+                    near.found().empty() ? "" : fmt::format("; did you mean {}?", near.found())));
   }
 
   Result<> remember(const ListedOption& option, const std::string& name) {
-    const std::string& key = option.names.back();
-    const bool again = std::find(seen_.begin(), seen_.end(), key) != seen_.end();
-    if (again && !option.value.empty() && !option.repeatable)
+    if (is_seen(option) && !option.value.empty() && !option.repeatable)
       return failure(fmt::format("{} is given twice: it takes one {}", name, option.value));
-    seen_.push_back(key);
+    seen_.push_back(option.names.back());
     return {};
+  }
+
+  bool is_seen(const ListedOption& option) const {
+    return std::find(seen_.begin(), seen_.end(), option.names.back()) != seen_.end();
   }
 
   // Takes the next word as the value of an option that ends its own word.
@@ -218,6 +202,9 @@ class Arranger {
   std::string usage() const {
     std::string text = title();
     for (const auto& operand : command_->operands) text += ' ' + operand;
+    for (const auto& option : command_->options) {
+      if (option.replaces_operands) text += ", or " + title() + ' ' + option.names.back();
+    }
     return text;
   }
 
@@ -225,7 +212,14 @@ class Arranger {
     const bool asks_for_help = std::any_of(seen_.begin(), seen_.end(), [](const auto& name) {
       return name == "--help" || name == kVersion;
     });
-    if (asks_for_help || operands_.size() == command_->operands.size()) return {};
+    if (asks_for_help) return {};
+    for (const auto& option : command_->options) {
+      if (!option.replaces_operands || !is_seen(option)) continue;
+      if (operands_.empty()) return {};
+      return failure(fmt::format("{} stands alone, without '{}': {}", option.names.back(),
+                                 operands_.front(), usage()));
+    }
+    if (operands_.size() == command_->operands.size()) return {};
     return failure(fmt::format("{} is missing: {}", command_->operands[operands_.size()], usage()));
   }
 

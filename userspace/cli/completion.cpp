@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "causes/pages.hpp"
 #include "cli/commands.hpp"
 #include "cli/option_list.hpp"
 #include "run/exit_status.hpp"
@@ -41,6 +42,15 @@ std::string joined(const std::vector<ListedCommand>& commands, std::string_view 
     if (command.name.empty()) continue;
     if (!names.empty()) names += separator;
     names += command.name;
+  }
+  return names;
+}
+
+std::string causes() {
+  std::string names;
+  for (const auto& page : cause_pages()) {
+    names += names.empty() ? "" : " ";
+    names += page.identifier;
   }
   return names;
 }
@@ -96,8 +106,10 @@ _dptrace() {{
   print(out,
         "  esac\n  case $command:$cur in\n"
         "    show:[!-]* | show:) _dptrace_files ;;\n"
+        "    explain:[!-]* | explain:) COMPREPLY=($(compgen -W '{}' -- \"$cur\")) ;;\n"
         "    completion:[!-]* | completion:)"
-        " COMPREPLY=($(compgen -W 'bash zsh' -- \"$cur\")) ;;\n");
+        " COMPREPLY=($(compgen -W 'bash zsh' -- \"$cur\")) ;;\n",
+        causes());
   for (const auto& command : commands) {
     print(out, "    {}:*) COMPREPLY=($(compgen -W \"{}{}{}\" -- \"$cur\")) ;;\n", command.name,
           bash_names(command), command.name.empty() ? " " : "",
@@ -141,9 +153,10 @@ void print_zsh_arguments(std::string& out, const ListedCommand& command) {
   }
 }
 
-std::string_view zsh_rest(const ListedCommand& command) {
+std::string zsh_rest(const ListedCommand& command) {
   if (command.name.empty()) return "'1: :{_describe command commands}'";
   if (command.name == "show") return "'*:recording:_files'";
+  if (command.name == "explain") return fmt::format("'*:cause:({})'", causes());
   if (command.name == "completion") return "'*:shell:(bash zsh)'";
   return "'*: : '";
 }

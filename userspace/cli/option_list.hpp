@@ -11,6 +11,7 @@ struct ListedOption {
   std::string value;               ///< `FILE`, `text|json`; empty for a flag
   std::string help;
   bool repeatable = false;
+  bool replaces_operands = false;  ///< with it the command takes no operands
 };
 
 struct ListedCommand {

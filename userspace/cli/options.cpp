@@ -29,6 +29,7 @@ constexpr auto kExamples = R"(Examples:
   sudo dptrace --pod-ip 10.244.19.28 -o json -c 1 --ready-file /run/ready
   sudo dptrace --pod-ip 10.244.19.28 -w trace.dpt && dptrace show trace.dpt
   sudo dptrace drops                                 what the node loses, by kind
+  dptrace explain reverse-path-filter                a cause of loss, and what mends it
   sudo dptrace check                                 what this kernel and user allow
 
 Exit status: 0 done, 1 failed, 2 wrong command line, 3 a drop was seen (--fail-on-drop).)";
@@ -43,6 +44,13 @@ constexpr auto kDropsExamples = R"(Examples:
   sudo dptrace drops --pod-ip 10.244.19.28 --duration 5m --fail-on-drop -o json > drops.json
 
 Exit status: 0 done, 1 failed, 2 wrong command line, 3 a packet was lost (--fail-on-drop).)";
+
+constexpr auto kExplainExamples = R"(Examples:
+  dptrace explain --list                             the causes, a line each
+  dptrace explain forwarding-disabled                what proves this cause, and what mends it
+  dptrace explain mtu-exceeded | less
+
+It needs neither root nor BPF. Exit status: 0 printed, 1 failed, 2 there is no such cause.)";
 
 template <typename Value, typename Parse>
 CLI::Validator checked(Parse parse, std::string accepted) {
@@ -296,6 +304,7 @@ struct Grammar {
   TraceCommand explicit_trace;
   DropsCommand drops;
   ShowCommand show;
+  ExplainCommand explain;
   CheckCommand check;
   CompletionCommand completion;
   CLI::App app{"Follows packets through the kernel's datapath: every hop, where they die, and why.",
@@ -303,6 +312,7 @@ struct Grammar {
   CLI::App* trace_app = nullptr;
   CLI::App* drops_app = nullptr;
   CLI::App* show_app = nullptr;
+  CLI::App* explain_app = nullptr;
   CLI::App* check_app = nullptr;
   CLI::App* completion_app = nullptr;
 
@@ -326,6 +336,12 @@ struct Grammar {
     add_show_options(*show_app, show.show);
     show_app->add_option("FILE", show.file, "As written by --write")->required();
 
+    explain_app = app.add_subcommand("explain", "What a cause of loss means, and what mends it");
+    explain_app->footer(kExplainExamples);
+    CLI::Option* cause =
+        explain_app->add_option("CAUSE", explain.cause, "As --list names it")->type_name("");
+    explain_app->add_flag("--list", explain.list, "The causes, a line each")->excludes(cause);
+
     check_app = app.add_subcommand("check",
                                    "What this kernel and this user allow, and what cannot be seen");
     add_format_option(*check_app, check.json);
@@ -338,11 +354,19 @@ struct Grammar {
   }
 };
 
+bool replaces_operands(const CLI::Option& option) {
+  const auto& excluded = option.get_excludes();
+  return option.nonpositional() &&
+         std::any_of(excluded.begin(), excluded.end(),
+                     [](const CLI::Option* other) { return !other->nonpositional(); });
+}
+
 ListedOption listed(const CLI::Option& option) {
   ListedOption entry{{},
                      option.get_type_size() == 0 ? "" : option.get_type_name(),
                      option.get_description(),
-                     option.get_expected_max() > 1};
+                     option.get_expected_max() > 1,
+                     replaces_operands(option)};
   for (const auto& letter : option.get_snames()) entry.names.push_back("-" + letter);
   for (const auto& word : option.get_lnames()) entry.names.push_back("--" + word);
   return entry;
@@ -365,6 +389,7 @@ std::vector<ListedCommand> list(const Grammar& grammar) {
           listed(*grammar.trace_app, "trace"),
           listed(*grammar.drops_app, "drops"),
           listed(*grammar.show_app, "show"),
+          listed(*grammar.explain_app, "explain"),
           listed(*grammar.check_app, "check"),
           listed(*grammar.completion_app, "completion")};
 }
@@ -393,6 +418,7 @@ std::variant<Command, int> parse_command_line(int argc, const char* const* argv)
     return Command(grammar.drops);
   }
   if (grammar.show_app->parsed()) return Command(grammar.show);
+  if (grammar.explain_app->parsed()) return Command(grammar.explain);
   if (grammar.check_app->parsed()) return Command(grammar.check);
   if (grammar.completion_app->parsed()) return Command(grammar.completion);
   TraceCommand& trace = grammar.trace_app->parsed() ? grammar.explicit_trace : grammar.trace;

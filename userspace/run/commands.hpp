@@ -53,6 +53,12 @@ struct ShowCommand {
   std::string file;
 };
 
+/// Prints the page of a cause of loss, or the list of the causes.
+struct ExplainCommand {
+  std::string cause;
+  bool list = false;
+};
+
 struct CheckCommand {
   bool json = false;
   bool clean = false;
@@ -63,7 +69,7 @@ struct CompletionCommand {
   std::string shell;
 };
 
-using Command =
-    std::variant<TraceCommand, DropsCommand, ShowCommand, CheckCommand, CompletionCommand>;
+using Command = std::variant<TraceCommand, DropsCommand, ShowCommand, ExplainCommand, CheckCommand,
+                             CompletionCommand>;
 
 }  // namespace dptrace

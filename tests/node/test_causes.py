@@ -1,9 +1,12 @@
 """Why a packet died, proved by the node's state, and the command that mends it: run as printed, it lets the packet pass."""
 
 import contextlib
+import json
+import os
 import re
 import socket
 import struct
+import tempfile
 import unittest
 
 import support
@@ -258,6 +261,43 @@ class Rules(CauseTest):
         with contextlib.suppress(AssertionError):  # others are still dropped
             ping(self.pod1, self.nodes.pod4.ip)
             self.fail("the command lets more pass than the packet")
+
+
+class Kept(CauseTest):
+    """Each with a trace of its own."""
+
+    def setUp(self):
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+
+    def test_by_a_recording(self):
+        recording = os.path.join(self.folder, "drop.dpt")
+        with Trace("--pod-ip", self.pod1.ip, "-w", recording) as self.trace:
+            with sysctl(self.nodes.n1, "net/ipv4/conf/cni0/forwarding", 0):
+                drop = self.dropped_request(self.pod3.ip)
+            self.trace.stop()
+        shown = [json.loads(line) for line in support.dptrace("show", recording, "-o", "json").stdout.splitlines()]
+        self.assertEqual([packet["drop"] for packet in shown if packet.get("verdict") == "dropped"], [drop])
+        self.assertEqual(drop["cause"], "forwarding-disabled")
+        text = support.dptrace("show", recording).stdout
+        self.assertIn("    why   cni0 does not forward IPv4 packets (net.ipv4.conf.cni0.forwarding = 0)\n", text)
+        self.assertIn("    fix   sysctl -w net.ipv4.conf.cni0.forwarding=1\n", text)
+
+    def test_nobody_is_asked(self):
+        with Trace("--pod-ip", self.pod1.ip, "--no-explain") as self.trace:
+            drop = self.dropped_request(BEYOND[4])
+            self.trace.stop()
+        self.assertNotIn("cause", drop)
+
+    def test_for_another_netns(self):
+        """The drop is the other node's: the command enters it."""
+        with Trace("--pod-ip", self.pod1.ip) as self.trace:
+            with sysctl(self.nodes.n2, "net/ipv4/conf/flannel.1/forwarding", 0):
+                drop = self.dropped_request(self.pod3.ip)
+                self.assert_cause(drop, "forwarding-disabled", "flannel.1/forwarding = 0$",
+                                  fix=[f"^ip netns exec {self.nodes.n2} sysctl -w net/ipv4/conf/flannel.1/forwarding=1$"])
+                self.mend(drop)
+                ping(self.pod1, self.pod3.ip)
+            self.trace.stop()
 
 
 class Unproved(CauseTest):

@@ -10,7 +10,7 @@ namespace {
 
 Packet packet_with(const Explanation& explanation, Names& names) {
   Packet packet = lost_segments({3});
-  names.explanations[packet.drop->id()] = explanation;
+  names.explanations[packet.drop->id()] = std::make_shared<Explanation>(explanation);
   return packet;
 }
 

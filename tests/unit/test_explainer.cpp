@@ -72,7 +72,6 @@ TEST_CASE("drops that ask the same have one answer") {
     const auto held = node.hold();
     for (int i = 0; i < 1000; ++i) {
       drops.push_back(dropped(1));
-      drops.back().hop.event.time_ns += static_cast<std::uint64_t>(i);
       drops.back().hop.flow.ttl = static_cast<std::uint8_t>(2 + i % 60);
       drops.back().hop.flow.length = static_cast<std::uint32_t>(i);
       explainer.see(drops.back());
@@ -82,7 +81,9 @@ TEST_CASE("drops that ask the same have one answer") {
   }
   explainer.finish();
   CHECK(explainer.awaited_since() == kLatest);
-  CHECK(node.questions == 1);
+  // The first was asked about at once, all others together: what was read before them may be no
+  // more.
+  CHECK(node.questions == 2);
   for (const auto& drop : drops) {
     REQUIRE(names.explanation(id_of(drop)) != nullptr);
     CHECK(names.explanation(id_of(drop))->cause == "no-route");
@@ -101,7 +102,7 @@ TEST_CASE("a drop of another destination asks anew, and there is an end to it") 
   {
     const auto held = node.hold();
     for (int i = 0; i < 250; ++i) explainer.see(dropped(static_cast<std::uint8_t>(i)));
-    CHECK(node.questions <= 2 + 64);
+    CHECK(node.questions <= 2 + NetnsVisit::kMost);
   }
   explainer.finish();
 }

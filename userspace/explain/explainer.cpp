@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "explain/cause.hpp"
 #include "os/clock.hpp"
@@ -13,16 +14,17 @@ namespace {
 
 // Packets wait so long for their explanation. What is not answered by then stays unexplained.
 constexpr std::uint64_t kAwaitNs = 500'000'000;
-// The state that an answer was read from is believed so long: not everything in it tells when it
-// changes.
-constexpr std::uint64_t kBelieveNs = 50'000'000;
+// The node is not asked the same more often: drops that come meanwhile are explained together, by
+// what is read after them. What takes long to read is read for a part of the time only.
+constexpr std::uint64_t kPauseNs = 50'000'000;
+constexpr std::uint64_t kShare = 4;
 // No packet waits longer than this to be told after its drop.
 constexpr std::uint64_t kKeepNs = 300'000'000'000;
 constexpr std::chrono::milliseconds kLookAgain{2};
 // Whoever has packets dropped in ever new ways gets no more room than this.
-constexpr std::size_t kQuestions = 64;
-constexpr std::size_t kAnswers = 4096;
-constexpr std::size_t kMostDrops = 100'000;
+constexpr std::size_t kQuestions = 256;
+// The oldest drops are forgotten first: their packets have been told.
+constexpr std::size_t kMostDrops = 20'000;
 
 NamingTime::Clock::time_point time_of(std::uint64_t ns) {
   return NamingTime::Clock::time_point(std::chrono::nanoseconds(ns));
@@ -31,76 +33,72 @@ NamingTime::Clock::time_point time_of(std::uint64_t ns) {
 }  // namespace
 
 void Explainer::see(const dpt_drop& drop) {
-  DropFacts facts = drop_facts(drop, names_);
+  const DropFacts facts = drop_facts(drop, names_);
   if (facts.netns == 0) return;
   const DropId id{drop.hop.event.time_ns, drop.hop.netns, drop.hop.ifindex};
   if (!may_have_cause(facts)) {
-    if (names_.explanations.size() < kMostDrops) names_.explanations[id] = unexplained();
-    return;
+    static const auto unknown = std::make_shared<const Explanation>(unexplained());
+    return tell(id, unknown);
   }
-  const std::uint64_t now = monotonic_ns();
-  const auto answered = answers_.find(facts);
-  if (answered != answers_.end() && now < answered->second.asked_ns + kBelieveNs) {
-    if (names_.explanations.size() < kMostDrops)
-      names_.explanations[id] = answered->second.explanation;
-    return;
-  }
-  const auto asked = std::find_if(questions_.begin(), questions_.end(),
-                                  [&](const Question& one) { return one.facts == facts; });
-  if (asked != questions_.end()) {
-    if (asked->drops.size() < kMostDrops) asked->drops.push_back(id);
-    asked->since_ns = std::min(asked->since_ns, id.time_ns);
-    return;
-  }
-  if (questions_.size() >= kQuestions) return;
-  questions_.push_back({std::move(facts), {id}, id.time_ns, now, {}});
-  try_to_begin(questions_.back());
+  if (!questions_.contains(facts) && questions_.size() >= kQuestions) return;
+  Question& question = questions_[facts];
+  if (question.waiting.size() < kMostDrops) question.waiting.push_back(id);
+  begin(facts, question);
 }
 
-// Anybody may have packets dropped in another netns than dptrace's own all the time.
-bool Explainer::try_to_begin(Question& question) {
-  const std::uint32_t netns = question.facts.netns;
+void Explainer::begin(const DropFacts& facts, Question& question) {
   const std::uint64_t now = monotonic_ns();
-  if (netns != names_.home_netns && !time_.allows(netns, true, time_of(now))) return false;
-  auto inquiry = begin_(question.facts);
-  if (!inquiry) return false;
-  question.begun_ns = now;
+  if (question.inquiry || question.waiting.empty() || now < question.next_ns ||
+      NetnsVisit::under_way() >= NetnsVisit::kMost)
+    return;
+  // Anybody may have packets dropped in another netns than dptrace's own all the time.
+  if (facts.netns != names_.home_netns && !time_.allows(facts.netns, true, time_of(now))) return;
+  auto inquiry = begin_(facts);
+  if (!inquiry) return;
   question.inquiry.emplace(std::move(*inquiry));
-  return true;
+  question.asked = std::exchange(question.waiting, {});
+  question.begun_ns = now;
 }
 
-void Explainer::tell(const Question& question, const Explanation& explanation) {
-  for (const DropId& id : question.drops) {
-    if (names_.explanations.size() >= kMostDrops) return;
-    names_.explanations[id] = explanation;
-  }
+void Explainer::take(const DropFacts& facts, Question& question, Result<Explanation> answer) {
+  const std::uint64_t now = monotonic_ns(), took = now - question.begun_ns;
+  if (facts.netns != names_.home_netns)
+    time_.took(facts.netns, true, time_of(question.begun_ns), time_of(now));
+  question.next_ns = question.begun_ns + std::max(kPauseNs, kShare * took);
+  question.inquiry.reset();
+  const auto drops = std::exchange(question.asked, {});
+  if (!answer) return;
+  const auto explanation = std::make_shared<const Explanation>(std::move(*answer));
+  for (const DropId& drop : drops) tell(drop, explanation);
+}
+
+void Explainer::tell(const DropId& drop, std::shared_ptr<const Explanation> explanation) {
+  auto& all = names_.explanations;
+  if (all.size() >= kMostDrops) all.erase(all.begin());
+  all[drop] = std::move(explanation);
 }
 
 void Explainer::collect() {
-  const std::uint64_t now = monotonic_ns();
-  for (auto question = questions_.begin(); question != questions_.end();) {
-    if (!question->inquiry && now < question->begun_ns + kAwaitNs) try_to_begin(*question);
-    std::optional<Result<Explanation>> answer;
-    if (question->inquiry) answer = question->inquiry->within(std::chrono::milliseconds(0));
-    if (!answer && now < question->begun_ns + kAwaitNs) {
-      ++question;
-      continue;
+  for (auto& [facts, question] : questions_) {
+    if (question.inquiry) {
+      if (auto answer = question.inquiry->within(std::chrono::milliseconds(0)))
+        take(facts, question, std::move(*answer));
     }
-    const Question done = std::move(*question);
-    question = questions_.erase(question);
-    if (!answer || !*answer) continue;
-    if (done.facts.netns != names_.home_netns)
-      time_.took(done.facts.netns, true, time_of(done.begun_ns), time_of(monotonic_ns()));
-    tell(done, **answer);
-    if (answers_.size() < kAnswers) answers_[done.facts] = {std::move(**answer), done.begun_ns};
+    begin(facts, question);
   }
-  forget(now);
+  forget(monotonic_ns());
 }
 
 void Explainer::forget(std::uint64_t now) {
   time_.forget(time_of(now));
-  std::erase_if(answers_,
-                [&](const auto& entry) { return now >= entry.second.asked_ns + kBelieveNs; });
+  // The packets of those that have waited in vain have been told without.
+  for (auto& [facts, question] : questions_)
+    std::erase_if(question.waiting,
+                  [&](const DropId& drop) { return now >= drop.time_ns + kAwaitNs; });
+  std::erase_if(questions_, [&](const auto& entry) {
+    const Question& question = entry.second;
+    return !question.inquiry && question.waiting.empty() && now >= question.next_ns;
+  });
   // The key begins with the time.
   const std::uint64_t before = now > kKeepNs ? now - kKeepNs : 0;
   names_.explanations.erase(names_.explanations.begin(),
@@ -117,8 +115,12 @@ void Explainer::finish() {
 std::uint64_t Explainer::awaited_since() const {
   std::uint64_t since = kLatest;
   const std::uint64_t now = monotonic_ns();
-  for (const Question& question : questions_) {
-    if (now < question.begun_ns + kAwaitNs) since = std::min(since, question.since_ns);
+  for (const auto& [facts, question] : questions_) {
+    for (const auto* drops : {&question.asked, &question.waiting}) {
+      for (const DropId& drop : *drops) {
+        if (now < drop.time_ns + kAwaitNs) since = std::min(since, drop.time_ns);
+      }
+    }
   }
   return since;
 }

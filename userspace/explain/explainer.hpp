@@ -4,8 +4,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "explain/drop_facts.hpp"
@@ -23,7 +24,7 @@ class Explainer {
   /// Puts what it finds into the names.
   Explainer(Names& names, Begin begin) : names_(names), begin_(std::move(begin)) {}
 
-  /// Asks why this packet died, or takes the answer that a drop like it has just had.
+  /// Asks why this packet died, together with drops like it.
   void see(const dpt_drop& drop);
   /// Puts into the names what was answered meanwhile.
   void collect();
@@ -33,26 +34,23 @@ class Explainer {
   std::uint64_t awaited_since() const;
 
  private:
+  /// What drops of one kind ask. An answer is that of the drops before the question alone: the
+  /// state may have changed with the first of those after it.
   struct Question {
-    DropFacts facts;
-    std::vector<DropId> drops;
-    std::uint64_t since_ns = 0;  ///< time of the oldest of them
-    std::uint64_t begun_ns = 0;
-    std::optional<Inquiry<Result<Explanation>>> inquiry;  ///< nothing: it could not begin so far
-  };
-  struct Answer {
-    Explanation explanation;
-    std::uint64_t asked_ns = 0;
+    std::vector<DropId> asked, waiting;
+    std::optional<Inquiry<Result<Explanation>>> inquiry;  ///< for .asked
+    std::uint64_t begun_ns = 0;                           ///< of the last one
+    std::uint64_t next_ns = 0;  ///< before then the node is not asked the same again
   };
 
-  bool try_to_begin(Question& question);
-  void tell(const Question& question, const Explanation& explanation);
+  void begin(const DropFacts& facts, Question& question);
+  void take(const DropFacts& facts, Question& question, Result<Explanation> answer);
+  void tell(const DropId& drop, std::shared_ptr<const Explanation> explanation);
   void forget(std::uint64_t now);
 
   Names& names_;
   const Begin begin_;
-  std::list<Question> questions_;
-  std::map<DropFacts, Answer> answers_;
+  std::map<DropFacts, Question> questions_;
   NamingTime time_;  ///< of questions in other netns than dptrace's own
 };
 

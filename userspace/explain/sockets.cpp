@@ -64,10 +64,10 @@ std::optional<Explanation> prove_unheard(const DropFacts& drop) {
       explanation.evidence.push_back(fmt::format("{} socket: {}", protocol_of(drop), end));
     return explanation;
   }
-  explanation.sentence = asks ? fmt::format("nothing listens on {} port {} of {}",
-                                            protocol_of(drop), drop.port, address)
-                              : fmt::format("no socket of {} has {} port {} any more", address,
-                                            protocol_of(drop), drop.port);
+  explanation.sentence =
+      asks ? fmt::format("nothing listens on {} port {} of {}", protocol_of(drop), drop.port,
+                         address)
+           : fmt::format("no socket of {} has {} port {}", address, protocol_of(drop), drop.port);
   explanation.evidence.push_back(fmt::format("no {} socket has port {}{}", protocol_of(drop),
                                              drop.port, is_tcp(drop) ? " and listens" : ""));
   return explanation;
@@ -86,8 +86,11 @@ bool may_be_full(const DropFacts& drop) {
 std::optional<Explanation> prove_full(const DropFacts& drop) {
   const auto sockets = sockets_of_port(drop.protocol, drop.port);
   if (!sockets) return {};
-  const auto full = std::ranges::find_if(
-      *sockets, [&](const BoundSocket& one) { return takes(one, drop) && one.drops > 0; });
+  // A kernel without reasons may have dropped it at this place for another one, such as a filter of
+  // the socket: then nothing waits.
+  const auto full = std::ranges::find_if(*sockets, [&](const BoundSocket& one) {
+    return takes(one, drop) && one.drops > 0 && (!drop.reason.empty() || one.waiting > 0);
+  });
   if (full == sockets->end()) return {};
   return Explanation{
       {},

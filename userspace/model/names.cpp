@@ -55,7 +55,7 @@ std::string_view Names::pod_of(InterfaceId id, std::uint64_t at_ns) const {
 
 const Explanation* Names::explanation(const DropId& id) const {
   const auto found = explanations.find(id);
-  return found == explanations.end() ? nullptr : &found->second;
+  return found == explanations.end() ? nullptr : found->second.get();
 }
 
 const RuleText* Names::rule(const RuleId& id) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -52,7 +53,8 @@ struct Names {
   std::map<std::uint32_t, std::string> reasons;  ///< drop reasons, without SKB_DROP_REASON_
   std::map<std::uint64_t, Symbol> symbols;       ///< key: the address that was looked up
   std::map<RuleId, RuleText> rules;
-  std::map<DropId, Explanation> explanations;
+  /// Of the drops whose packets may not have been told yet; drops that ask the same share one.
+  std::map<DropId, std::shared_ptr<const Explanation>> explanations;
   Former<std::uint32_t, FormerNetns> former_netns;
   Former<Address, std::string> former_pods;  ///< an empty name: the address was no pod's
 

@@ -160,7 +160,10 @@ void read_rule(const Json& json, Names& names) {
 }
 
 void read_texts(const Json& json, const char* key, std::vector<std::string>& texts) {
-  each_of(json, key, [&](const Json& entry) { take(entry, texts.emplace_back()); });
+  const auto found = json.find(key);
+  if (found == json.end()) return;
+  if (!found->is_array()) throw WrongValue();
+  for (const Json& text : *found) take(text, texts.emplace_back());
 }
 
 void read_explanation(const Json& json, Names& names) {
@@ -172,7 +175,7 @@ void read_explanation(const Json& json, Names& names) {
   read(json, "sentence", explanation.sentence);
   read_texts(json, "evidence", explanation.evidence);
   read_texts(json, "fix", explanation.fix);
-  names.explanations[id] = std::move(explanation);
+  names.explanations[id] = std::make_shared<Explanation>(std::move(explanation));
 }
 
 Netns read_netns(const Json& json) {
@@ -316,9 +319,13 @@ std::string new_names(const Names& names, Names& written, Disguise& disguise) {
     json["rules"].push_back(rule_payload(disguise.rule(id), rule));
   });
   each_new(names.explanations, written.explanations,
-           [&](const DropId& id, const Explanation& explanation) {
-             json["explanations"].push_back(explanation_payload(id, explanation));
+           [&](const DropId& id, const std::shared_ptr<const Explanation>& explanation) {
+             json["explanations"].push_back(explanation_payload(id, *explanation));
            });
+  // Drops that are forgotten were written long ago.
+  auto& done = written.explanations;
+  if (!names.explanations.empty())
+    done.erase(done.begin(), done.lower_bound(names.explanations.begin()->first));
   return json.empty() ? std::string() : text_of(json);
 }
 

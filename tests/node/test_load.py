@@ -91,6 +91,29 @@ class ManyFlows(NodeTest):
                 self.assert_delivered(packets[0], way(nodes.pod1, nodes.pod3))
 
 
+class Explained(NodeTest):
+    PORTS, ROUNDS = 50, 400
+
+    def test_a_flood_of_fifty_kinds_of_drops(self):
+        """All of them are explained, by few look-ups, and no event is lost for it."""
+        nodes = topology()
+        ports = [support.new_port() for _ in range(self.PORTS)]
+        # Each drop has an answer of ICMP, which is a packet of its own.
+        with Trace("--pod-ip", nodes.pod1.ip, "--protocol", "udp", "--ring-size", "64M") as trace:
+            with support.udp_socket(nodes.pod1) as client:
+                for _ in range(self.ROUNDS):
+                    for port in ports:
+                        with contextlib.suppress(ConnectionRefusedError):
+                            client.sendto(b"anybody?", (nodes.pod2.ip, port))
+            wanted = self.PORTS * self.ROUNDS
+            packets = trace.wait_for(wanted, protocol="udp", destination=nodes.pod2.ip)
+            summary = trace.stop()
+        self.assert_nothing_lost(summary)
+        self.assertEqual(len(packets), wanted)
+        causes = Counter((packet["drop"].get("cause"), packet["flow"]["destination"]["port"]) for packet in packets)
+        self.assertEqual(causes, Counter({("no-listener", port): self.ROUNDS for port in ports}))
+
+
 class UnrelatedTraffic(NodeTest):
     def test_one_ping_beside_a_flood(self):
         """Nothing of the others' packets is shown or takes room in the ring, nothing of ours is lost."""

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "causes/pages.hpp"
+#include "explain/cause.hpp"
 #include "words/page_text.hpp"
 
 using namespace dptrace;
@@ -128,4 +129,16 @@ TEST_CASE("a cause has one page, and other names have none") {
   CHECK(find_cause_page("no-route")->identifier == "no-route");
   CHECK(find_cause_page("no-rout") == nullptr);
   CHECK(find_cause_page("") == nullptr);
+}
+
+TEST_CASE("every cause that a drop may be told to have has a page") {
+  for (const auto family : {&routing_causes, &neighbour_causes, &socket_causes}) {
+    for (const Cause& cause : family()) {
+      INFO(cause.name);
+      CHECK(find_cause_page(cause.name) != nullptr);
+    }
+  }
+  for (const std::string_view name : {"netfilter-rule", "netfilter-policy", "unknown"})
+    CHECK(find_cause_page(name) != nullptr);
+  CHECK(unexplained().cause == "unknown");
 }

@@ -116,10 +116,10 @@ std::uint64_t Explainer::awaited_since() const {
   std::uint64_t since = kLatest;
   const std::uint64_t now = monotonic_ns();
   for (const auto& [facts, question] : questions_) {
+    // The first is the oldest, or as good as that: each CPU's records come in their order.
     for (const auto* drops : {&question.asked, &question.waiting}) {
-      for (const DropId& drop : *drops) {
-        if (now < drop.time_ns + kAwaitNs) since = std::min(since, drop.time_ns);
-      }
+      if (!drops->empty() && now < drops->front().time_ns + kAwaitNs)
+        since = std::min(since, drops->front().time_ns);
     }
   }
   return since;

@@ -42,20 +42,24 @@ DropId id_of(const dpt_drop& drop) {
 // A node that says of every drop that no route is there, when the test lets it.
 class Node {
  public:
+  using Answers = Result<Explainer::Answers>;
+
   Explainer::Begin begin() {
-    return [this](const DropFacts& drop) {
-      ++questions;
-      last = drop;
-      return Inquiry<Result<Explanation>>::begin([gate = gate_]() -> Result<Explanation> {
+    return [this](std::uint32_t netns, Explainer::Questions asked) {
+      CHECK(netns == 1);
+      ++visits;
+      questions += asked.size();
+      return Inquiry<Answers>::begin([gate = gate_, count = asked.size()]() -> Answers {
         const std::scoped_lock wait(*gate);
-        return Explanation{"no-route", "no route", {"a fact"}, {}};
+        const Explanation answer{"no-route", "no route", {"a fact"}, {}};
+        return Explainer::Answers{std::vector(count, answer), 0};
       });
     };
   }
   std::unique_lock<std::mutex> hold() { return std::unique_lock(*gate_); }
 
-  int questions = 0;
-  DropFacts last;
+  int visits = 0;
+  std::size_t questions = 0;
 
  private:
   std::shared_ptr<std::mutex> gate_ = std::make_shared<std::mutex>();
@@ -83,6 +87,7 @@ TEST_CASE("drops that ask the same have one answer") {
   CHECK(explainer.awaited_since() == kLatest);
   // The first was asked about at once, all others together: what was read before them may be no
   // more.
+  CHECK(node.visits == 2);
   CHECK(node.questions == 2);
   for (const auto& drop : drops) {
     REQUIRE(names.explanation(id_of(drop)) != nullptr);
@@ -90,21 +95,22 @@ TEST_CASE("drops that ask the same have one answer") {
   }
 }
 
-TEST_CASE("a drop of another destination asks anew, and there is an end to it") {
+TEST_CASE("drops that ask something else are asked about together, and there is an end to it") {
   Names names = names_of_node();
   Node node;
   Explainer explainer(names, node.begin());
-  const auto first = dropped(1), second = dropped(2);
-  explainer.see(first);
-  explainer.see(second);
-  explainer.finish();
-  CHECK(node.questions == 2);
   {
     const auto held = node.hold();
-    for (int i = 0; i < 250; ++i) explainer.see(dropped(static_cast<std::uint8_t>(i)));
-    CHECK(node.questions <= 2 + NetnsVisit::kMost);
+    for (int i = 0; i < 1000; ++i) {
+      dpt_drop drop = dropped(static_cast<std::uint8_t>(i));
+      drop.hop.flow.destination.bytes[14] = static_cast<std::uint8_t>(i / 256);
+      explainer.see(drop);
+    }
   }
   explainer.finish();
+  CHECK(node.visits == 2);
+  CHECK(node.questions == 1 + 256);
+  CHECK(names.explanations.size() == 1 + 256);
 }
 
 TEST_CASE("what no cause may be behind is unknown at once") {
@@ -113,16 +119,17 @@ TEST_CASE("what no cause may be behind is unknown at once") {
   Explainer explainer(names, node.begin());
   const auto drop = dropped(1, 0x1234);
   explainer.see(drop);
-  CHECK(node.questions == 0);
+  CHECK(node.visits == 0);
   REQUIRE(names.explanation(id_of(drop)) != nullptr);
   CHECK(*names.explanation(id_of(drop)) == unexplained());
 }
 
 TEST_CASE("an answer that does not come leaves a drop without an explanation") {
   Names names = names_of_node();
-  Explainer explainer(names, [](const DropFacts&) -> Result<Inquiry<Result<Explanation>>> {
-    return failure("too busy");
-  });
+  Explainer explainer(
+      names, [](std::uint32_t, const Explainer::Questions&) -> Result<Inquiry<Node::Answers>> {
+        return failure("too busy");
+      });
   const auto drop = dropped(1);
   explainer.see(drop);
   explainer.finish();

@@ -14,15 +14,16 @@ namespace {
 
 // Packets wait so long for their explanation. What is not answered by then stays unexplained.
 constexpr std::uint64_t kAwaitNs = 500'000'000;
-// The node is not asked the same more often: drops that come meanwhile are explained together, by
-// what is read after them. What takes long to read is read for a part of the time only.
+// A netns is not asked more often: drops that come meanwhile are explained together, by what is
+// read after them. What takes long to read is read for a part of the time only.
 constexpr std::uint64_t kPauseNs = 50'000'000;
-constexpr std::uint64_t kShare = 4;
+constexpr std::uint64_t kShare = 3;
 // No packet waits longer than this to be told after its drop.
 constexpr std::uint64_t kKeepNs = 300'000'000'000;
 constexpr std::chrono::milliseconds kLookAgain{2};
-// Whoever has packets dropped in ever new ways gets no more room than this.
+// Whoever has packets dropped in ever new ways, and places, gets no more room than this.
 constexpr std::size_t kQuestions = 256;
+constexpr std::size_t kDesks = 256;
 // The oldest drops are forgotten first: their packets have been told.
 constexpr std::size_t kMostDrops = 20'000;
 
@@ -33,43 +34,59 @@ NamingTime::Clock::time_point time_of(std::uint64_t ns) {
 }  // namespace
 
 void Explainer::see(const dpt_drop& drop) {
-  const DropFacts facts = drop_facts(drop, names_);
+  DropFacts facts = drop_facts(drop, names_);
   if (facts.netns == 0) return;
   const DropId id{drop.hop.event.time_ns, drop.hop.netns, drop.hop.ifindex};
   if (!may_have_cause(facts)) {
     static const auto unknown = std::make_shared<const Explanation>(unexplained());
     return tell(id, unknown);
   }
-  if (!questions_.contains(facts) && questions_.size() >= kQuestions) return;
-  Question& question = questions_[facts];
-  if (question.waiting.size() < kMostDrops) question.waiting.push_back(id);
-  begin(facts, question);
+  const std::uint32_t netns = facts.netns;
+  if (!desks_.contains(netns) && desks_.size() >= kDesks) return;
+  Desk& desk = desks_[netns];
+  if (!desk.waiting.contains(facts) && desk.waiting.size() >= kQuestions) return;
+  auto& drops = desk.waiting[std::move(facts)];
+  if (drops.size() < kMostDrops) drops.push_back(id);
+  desk.waiting_since_ns = std::min(desk.waiting_since_ns, id.time_ns);
+  begin(netns, desk);
 }
 
-void Explainer::begin(const DropFacts& facts, Question& question) {
+// Anybody may have made a netns that has no name and is no pod's.
+bool Explainer::is_strangers(std::uint32_t netns) const {
+  if (netns == names_.home_netns) return false;
+  const auto known = names_.netns.find(netns);
+  return known == names_.netns.end() || (known->second.name.empty() && known->second.pod.empty());
+}
+
+void Explainer::begin(std::uint32_t netns, Desk& desk) {
   const std::uint64_t now = monotonic_ns();
-  if (question.inquiry || question.waiting.empty() || now < question.next_ns ||
+  if (desk.inquiry || desk.waiting.empty() || now < desk.next_ns ||
       NetnsVisit::under_way() >= NetnsVisit::kMost)
     return;
-  // Anybody may have packets dropped in another netns than dptrace's own all the time.
-  if (facts.netns != names_.home_netns && !time_.allows(facts.netns, true, time_of(now))) return;
-  auto inquiry = begin_(facts);
+  if (is_strangers(netns) && !time_.allows(netns, true, time_of(now))) return;
+  Questions questions;
+  for (const auto& [facts, drops] : desk.waiting) questions.push_back(facts);
+  auto inquiry = begin_(netns, std::move(questions));
   if (!inquiry) return;
-  question.inquiry.emplace(std::move(*inquiry));
-  question.asked = std::exchange(question.waiting, {});
-  question.begun_ns = now;
+  desk.inquiry.emplace(std::move(*inquiry));
+  desk.asked = std::exchange(desk.waiting, {});
+  desk.asked_since_ns = std::exchange(desk.waiting_since_ns, kLatest);
+  desk.next_ns = now + kPauseNs;
 }
 
-void Explainer::take(const DropFacts& facts, Question& question, Result<Explanation> answer) {
-  const std::uint64_t now = monotonic_ns(), took = now - question.begun_ns;
-  if (facts.netns != names_.home_netns)
-    time_.took(facts.netns, true, time_of(question.begun_ns), time_of(now));
-  question.next_ns = question.begun_ns + std::max(kPauseNs, kShare * took);
-  question.inquiry.reset();
-  const auto drops = std::exchange(question.asked, {});
-  if (!answer) return;
-  const auto explanation = std::make_shared<const Explanation>(std::move(*answer));
-  for (const DropId& drop : drops) tell(drop, explanation);
+void Explainer::take(std::uint32_t netns, Desk& desk, const Result<Answers>& answers) {
+  const std::uint64_t now = monotonic_ns();
+  desk.inquiry.reset();
+  desk.asked_since_ns = kLatest;
+  const Drops asked = std::exchange(desk.asked, {});
+  if (!answers || answers->explanations.size() != asked.size()) return;
+  desk.next_ns = std::max(desk.next_ns, now + (kShare - 1) * answers->took_ns);
+  if (is_strangers(netns)) time_.took(netns, true, time_of(now - answers->took_ns), time_of(now));
+  auto answer = answers->explanations.begin();
+  for (const auto& [facts, drops] : asked) {
+    const auto explanation = std::make_shared<const Explanation>(*answer++);
+    for (const DropId& drop : drops) tell(drop, explanation);
+  }
 }
 
 void Explainer::tell(const DropId& drop, std::shared_ptr<const Explanation> explanation) {
@@ -79,25 +96,27 @@ void Explainer::tell(const DropId& drop, std::shared_ptr<const Explanation> expl
 }
 
 void Explainer::collect() {
-  for (auto& [facts, question] : questions_) {
-    if (question.inquiry) {
-      if (auto answer = question.inquiry->within(std::chrono::milliseconds(0)))
-        take(facts, question, std::move(*answer));
+  for (auto& [netns, desk] : desks_) {
+    if (desk.inquiry) {
+      if (const auto answers = desk.inquiry->within(std::chrono::milliseconds(0)))
+        take(netns, desk, *answers);
     }
-    begin(facts, question);
+    begin(netns, desk);
   }
   forget(monotonic_ns());
 }
 
 void Explainer::forget(std::uint64_t now) {
   time_.forget(time_of(now));
-  // The packets of those that have waited in vain have been told without.
-  for (auto& [facts, question] : questions_)
-    std::erase_if(question.waiting,
-                  [&](const DropId& drop) { return now >= drop.time_ns + kAwaitNs; });
-  std::erase_if(questions_, [&](const auto& entry) {
-    const Question& question = entry.second;
-    return !question.inquiry && question.waiting.empty() && now >= question.next_ns;
+  for (auto& [netns, desk] : desks_) {
+    // Packets that have waited in vain have been told without.
+    if (desk.waiting.empty() || now < desk.waiting_since_ns + kAwaitNs) continue;
+    desk.waiting.clear();
+    desk.waiting_since_ns = kLatest;
+  }
+  std::erase_if(desks_, [&](const auto& entry) {
+    const Desk& desk = entry.second;
+    return !desk.inquiry && desk.waiting.empty() && now >= desk.next_ns;
   });
   // The key begins with the time.
   const std::uint64_t before = now > kKeepNs ? now - kKeepNs : 0;
@@ -115,14 +134,20 @@ void Explainer::finish() {
 std::uint64_t Explainer::awaited_since() const {
   std::uint64_t since = kLatest;
   const std::uint64_t now = monotonic_ns();
-  for (const auto& [facts, question] : questions_) {
-    // The first is the oldest, or as good as that: each CPU's records come in their order.
-    for (const auto* drops : {&question.asked, &question.waiting}) {
-      if (!drops->empty() && now < drops->front().time_ns + kAwaitNs)
-        since = std::min(since, drops->front().time_ns);
+  for (const auto& [netns, desk] : desks_) {
+    for (const std::uint64_t oldest : {desk.asked_since_ns, desk.waiting_since_ns}) {
+      if (oldest != kLatest && now < oldest + kAwaitNs) since = std::min(since, oldest);
     }
   }
   return since;
+}
+
+Result<Explainer::Answers> answer_here(const Explainer::Questions& questions) {
+  const std::uint64_t begun = monotonic_ns();
+  Explainer::Answers answers;
+  for (const DropFacts& drop : questions) answers.explanations.push_back(explain_here(drop));
+  answers.took_ns = monotonic_ns() - begun;
+  return answers;
 }
 
 }  // namespace dptrace

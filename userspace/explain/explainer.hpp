@@ -18,8 +18,15 @@ namespace dptrace {
 
 class Explainer {
  public:
-  /// Begins to ask the netns of the drop.
-  using Begin = std::function<Result<Inquiry<Result<Explanation>>>(const DropFacts& drop)>;
+  /// What a netns has answered to questions, in their order.
+  struct Answers {
+    std::vector<Explanation> explanations;
+    std::uint64_t took_ns = 0;  ///< in the netns
+  };
+  using Questions = std::vector<DropFacts>;
+  /// Begins to ask a netns.
+  using Begin =
+      std::function<Result<Inquiry<Result<Answers>>>(std::uint32_t netns, Questions questions)>;
 
   /// Puts what it finds into the names.
   Explainer(Names& names, Begin begin) : names_(names), begin_(std::move(begin)) {}
@@ -34,24 +41,29 @@ class Explainer {
   std::uint64_t awaited_since() const;
 
  private:
-  /// What drops of one kind ask. An answer is that of the drops before the question alone: the
+  using Drops = std::map<DropFacts, std::vector<DropId>>;
+  /// What is asked in one netns. An answer is that of the drops before the question alone: the
   /// state may have changed with the first of those after it.
-  struct Question {
-    std::vector<DropId> asked, waiting;
-    std::optional<Inquiry<Result<Explanation>>> inquiry;  ///< for .asked
-    std::uint64_t begun_ns = 0;                           ///< of the last one
-    std::uint64_t next_ns = 0;  ///< before then the node is not asked the same again
+  struct Desk {
+    Drops asked, waiting;
+    std::uint64_t asked_since_ns = kLatest, waiting_since_ns = kLatest;  ///< times of the oldest
+    std::optional<Inquiry<Result<Answers>>> inquiry;                     ///< for .asked
+    std::uint64_t next_ns = 0;  ///< before then the netns is not asked again
   };
 
-  void begin(const DropFacts& facts, Question& question);
-  void take(const DropFacts& facts, Question& question, Result<Explanation> answer);
+  void begin(std::uint32_t netns, Desk& desk);
+  void take(std::uint32_t netns, Desk& desk, const Result<Answers>& answers);
   void tell(const DropId& drop, std::shared_ptr<const Explanation> explanation);
   void forget(std::uint64_t now);
+  bool is_strangers(std::uint32_t netns) const;
 
   Names& names_;
   const Begin begin_;
-  std::map<DropFacts, Question> questions_;
-  NamingTime time_;  ///< of questions in other netns than dptrace's own
+  std::map<std::uint32_t, Desk> desks_;  ///< by netns
+  NamingTime time_;                      ///< of questions in the netns of strangers
 };
+
+/// Asks the netns that the calling thread is in.
+Result<Explainer::Answers> answer_here(const Explainer::Questions& questions);
 
 }  // namespace dptrace

@@ -6,7 +6,6 @@
 
 #include "capture/capture.hpp"
 #include "decode/decode.hpp"
-#include "explain/cause.hpp"
 #include "explain/explainer.hpp"
 #include "names/namer.hpp"
 #include "node/module_monitor.hpp"
@@ -95,7 +94,9 @@ class Trace {
     });
     capture_.on_links([this] { namer_.links_changed(); });
     if (command.explain)
-      explainer_.emplace(names, [this](const DropFacts& drop) { return begin_asking(drop); });
+      explainer_.emplace(names, [this](std::uint32_t netns, Explainer::Questions questions) {
+        return begin_asking(netns, std::move(questions));
+      });
   }
 
   Result<> run(std::optional<record::Target> target) {
@@ -212,12 +213,13 @@ class Trace {
     session_.hold_back(explainer_ ? std::min(rules, explainer_->awaited_since()) : rules);
   }
 
-  Result<Inquiry<Result<Explanation>>> begin_asking(const DropFacts& drop) {
-    auto ask = [drop]() -> Result<Explanation> { return explain_here(drop); };
-    if (drop.netns == names_.home_netns) return Inquiry<Result<Explanation>>::begin(std::move(ask));
-    auto netns = namer_.open_netns(drop.netns);
+  using Answers = Result<Explainer::Answers>;
+  Result<Inquiry<Answers>> begin_asking(std::uint32_t inode, Explainer::Questions questions) {
+    auto ask = [questions = std::move(questions)]() -> Answers { return answer_here(questions); };
+    if (inode == names_.home_netns) return Inquiry<Answers>::begin(std::move(ask));
+    auto netns = namer_.open_netns(inode);
     if (!netns) return tl::unexpected(netns.error());
-    return Inquiry<Result<Explanation>>::begin(entering(std::move(*netns), std::move(ask)));
+    return Inquiry<Answers>::begin(entering(std::move(*netns), std::move(ask)));
   }
 
   Result<> take(std::span<const std::byte> record) {

@@ -20,6 +20,7 @@ constexpr std::uint64_t kPauseNs = 50'000'000;
 constexpr std::uint64_t kShare = 3;
 // No packet waits longer than this to be told after its drop.
 constexpr std::uint64_t kKeepNs = 300'000'000'000;
+constexpr std::uint64_t kCollectNs = 10'000'000;
 constexpr std::chrono::milliseconds kLookAgain{2};
 // Whoever has packets dropped in ever new ways, and places, gets no more room than this.
 constexpr std::size_t kQuestions = 256;
@@ -44,11 +45,15 @@ void Explainer::see(const dpt_drop& drop) {
   const std::uint32_t netns = facts.netns;
   if (!desks_.contains(netns) && desks_.size() >= kDesks) return;
   Desk& desk = desks_[netns];
-  if (!desk.waiting.contains(facts) && desk.waiting.size() >= kQuestions) return;
-  auto& drops = desk.waiting[std::move(facts)];
+  Batch& batch = desk.waiting;
+  if (!batch.drops.contains(facts) && batch.drops.size() >= kQuestions) return;
+  if (batch.drops.empty()) batch.until_ns = monotonic_ns() + kAwaitNs;
+  auto& drops = batch.drops[std::move(facts)];
   if (drops.size() < kMostDrops) drops.push_back(id);
-  desk.waiting_since_ns = std::min(desk.waiting_since_ns, id.time_ns);
+  batch.since_ns = std::min(batch.since_ns, id.time_ns);
   begin(netns, desk);
+  // A reader that has much to catch up with comes to its own collect() too late.
+  if (monotonic_ns() >= next_collect_ns_) collect();
 }
 
 // Anybody may have made a netns that has no name and is no pod's.
@@ -60,25 +65,23 @@ bool Explainer::is_strangers(std::uint32_t netns) const {
 
 void Explainer::begin(std::uint32_t netns, Desk& desk) {
   const std::uint64_t now = monotonic_ns();
-  if (desk.inquiry || desk.waiting.empty() || now < desk.next_ns ||
+  if (desk.inquiry || desk.waiting.drops.empty() || now < desk.next_ns ||
       NetnsVisit::under_way() >= NetnsVisit::kMost)
     return;
   if (is_strangers(netns) && !time_.allows(netns, true, time_of(now))) return;
   Questions questions;
-  for (const auto& [facts, drops] : desk.waiting) questions.push_back(facts);
+  for (const auto& [facts, drops] : desk.waiting.drops) questions.push_back(facts);
   auto inquiry = begin_(netns, std::move(questions));
   if (!inquiry) return;
   desk.inquiry.emplace(std::move(*inquiry));
   desk.asked = std::exchange(desk.waiting, {});
-  desk.asked_since_ns = std::exchange(desk.waiting_since_ns, kLatest);
   desk.next_ns = now + kPauseNs;
 }
 
 void Explainer::take(std::uint32_t netns, Desk& desk, const Result<Answers>& answers) {
   const std::uint64_t now = monotonic_ns();
   desk.inquiry.reset();
-  desk.asked_since_ns = kLatest;
-  const Drops asked = std::exchange(desk.asked, {});
+  const auto asked = std::exchange(desk.asked, {}).drops;
   if (!answers || answers->explanations.size() != asked.size()) return;
   desk.next_ns = std::max(desk.next_ns, now + (kShare - 1) * answers->took_ns);
   if (is_strangers(netns)) time_.took(netns, true, time_of(now - answers->took_ns), time_of(now));
@@ -96,6 +99,7 @@ void Explainer::tell(const DropId& drop, std::shared_ptr<const Explanation> expl
 }
 
 void Explainer::collect() {
+  next_collect_ns_ = monotonic_ns() + kCollectNs;
   for (auto& [netns, desk] : desks_) {
     if (desk.inquiry) {
       if (const auto answers = desk.inquiry->within(std::chrono::milliseconds(0)))
@@ -110,13 +114,11 @@ void Explainer::forget(std::uint64_t now) {
   time_.forget(time_of(now));
   for (auto& [netns, desk] : desks_) {
     // Packets that have waited in vain have been told without.
-    if (desk.waiting.empty() || now < desk.waiting_since_ns + kAwaitNs) continue;
-    desk.waiting.clear();
-    desk.waiting_since_ns = kLatest;
+    if (now >= desk.waiting.until_ns) desk.waiting = {};
   }
   std::erase_if(desks_, [&](const auto& entry) {
     const Desk& desk = entry.second;
-    return !desk.inquiry && desk.waiting.empty() && now >= desk.next_ns;
+    return !desk.inquiry && desk.waiting.drops.empty() && now >= desk.next_ns;
   });
   // The key begins with the time.
   const std::uint64_t before = now > kKeepNs ? now - kKeepNs : 0;
@@ -135,8 +137,8 @@ std::uint64_t Explainer::awaited_since() const {
   std::uint64_t since = kLatest;
   const std::uint64_t now = monotonic_ns();
   for (const auto& [netns, desk] : desks_) {
-    for (const std::uint64_t oldest : {desk.asked_since_ns, desk.waiting_since_ns}) {
-      if (oldest != kLatest && now < oldest + kAwaitNs) since = std::min(since, oldest);
+    for (const Batch* batch : {&desk.asked, &desk.waiting}) {
+      if (now < batch->until_ns) since = std::min(since, batch->since_ns);
     }
   }
   return since;

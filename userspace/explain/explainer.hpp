@@ -41,14 +41,17 @@ class Explainer {
   std::uint64_t awaited_since() const;
 
  private:
-  using Drops = std::map<DropFacts, std::vector<DropId>>;
+  struct Batch {
+    std::map<DropFacts, std::vector<DropId>> drops;
+    std::uint64_t since_ns = kLatest;  ///< time of the oldest
+    std::uint64_t until_ns = kLatest;  ///< packets wait for the answer no longer
+  };
   /// What is asked in one netns. An answer is that of the drops before the question alone: the
   /// state may have changed with the first of those after it.
   struct Desk {
-    Drops asked, waiting;
-    std::uint64_t asked_since_ns = kLatest, waiting_since_ns = kLatest;  ///< times of the oldest
-    std::optional<Inquiry<Result<Answers>>> inquiry;                     ///< for .asked
-    std::uint64_t next_ns = 0;  ///< before then the netns is not asked again
+    Batch asked, waiting;
+    std::optional<Inquiry<Result<Answers>>> inquiry;  ///< for .asked
+    std::uint64_t next_ns = 0;                        ///< before then the netns is not asked again
   };
 
   void begin(std::uint32_t netns, Desk& desk);
@@ -60,6 +63,7 @@ class Explainer {
   Names& names_;
   const Begin begin_;
   std::map<std::uint32_t, Desk> desks_;  ///< by netns
+  std::uint64_t next_collect_ns_ = 0;    ///< then also amid a flood of drops
   NamingTime time_;                      ///< of questions in the netns of strangers
 };
 

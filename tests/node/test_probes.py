@@ -18,11 +18,13 @@ class Probes(NodeTest):
     @classmethod
     def setUpClass(cls):
         cls.nodes = topology()
-        # A slow machine repeats without need what has just been read, and the reader is gone.
-        patient = "net/ipv4/tcp_rto_min_us"
-        if os.path.exists(f"/proc/sys/{patient}"):
+        # A slow machine repeats without need what has just been read, and the reader is gone: no tail loss probes, and
+        # where the kernel lets its patience be set, no early repetition.
+        for setting, value in ("net/ipv4/tcp_early_retrans", 0), ("net/ipv4/tcp_rto_min_us", 5_000_000):
+            if not os.path.exists(f"/proc/sys/{setting}"):
+                continue
             for netns in {cls.nodes.n1, cls.nodes.n2, *(pod.netns for pod in cls.nodes.pods)}:
-                cls.enterClassContext(sysctl(netns, patient, 5_000_000))
+                cls.enterClassContext(sysctl(netns, setting, value))
 
     @contextlib.contextmanager
     def ways(self):

@@ -13,7 +13,7 @@ namespace dptrace {
 namespace {
 
 // Packets wait so long for their explanation. What is not answered by then stays unexplained.
-constexpr std::uint64_t kAwaitNs = 500'000'000;
+constexpr std::uint64_t kAwaitNs = 1'000'000'000;
 // A netns is not asked more often: drops that come meanwhile are explained together, by what is
 // read after them. What takes long to read is read for a part of the time only.
 constexpr std::uint64_t kPauseNs = 50'000'000;

@@ -92,7 +92,7 @@ class ManyFlows(NodeTest):
 
 
 class Explained(NodeTest):
-    PORTS, ROUNDS = 50, 400
+    PORTS, ROUNDS = 50, 200
 
     def test_a_flood_of_fifty_kinds_of_drops(self):
         """All of them are explained, by few look-ups, and no event is lost for it."""
@@ -113,7 +113,7 @@ class Explained(NodeTest):
                         for port in ports:
                             with contextlib.suppress(ConnectionRefusedError):
                                 client.sendto(b"anybody?", (nodes.pod2.ip, port))
-                        time.sleep(0.005)
+                        time.sleep(0.02)
             finally:
                 trace.send_signal(signal.SIGINT)
                 self.assertEqual(trace.wait(support.TIMEOUT), 0)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 import support
-from support import IN_VM, HttpServer, NodeTest, Trace, Watch, describe, probe, sysctl, topology, watchdog
+from support import IN_VM, HttpServer, NodeTest, Trace, Watch, describe, probe, topology, watchdog
 
 SECONDS = float(os.environ.get("DPTRACE_PROBES", 5 if IN_VM else 20))
 
@@ -18,13 +18,6 @@ class Probes(NodeTest):
     @classmethod
     def setUpClass(cls):
         cls.nodes = topology()
-        # A slow machine repeats without need what has just been read, and the reader is gone: no tail loss probes, and
-        # where the kernel lets its patience be set, no early repetition.
-        for setting, value in ("net/ipv4/tcp_early_retrans", 0), ("net/ipv4/tcp_rto_min_us", 5_000_000):
-            if not os.path.exists(f"/proc/sys/{setting}"):
-                continue
-            for netns in {cls.nodes.n1, cls.nodes.n2, *(pod.netns for pod in cls.nodes.pods)}:
-                cls.enterClassContext(sysctl(netns, setting, value))
 
     @contextlib.contextmanager
     def ways(self):

@@ -99,8 +99,9 @@ class HttpClient:
     def at_end(self):
         assert self.socket.recv(1) == b"", "more than an answer"
 
-    def wait_for_some(self):
-        assert self.socket.recv(1, socket.MSG_PEEK)
+    def wait_for_all(self):
+        """Until all of the answer is there to be read: what came after the end would meet no socket."""
+        wait_until(lambda: len(self.socket.recv(65536, socket.MSG_PEEK)) > len(_BODY), "all of an answer")
 
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -147,7 +148,7 @@ def client_resets(client, server):
 
 def client_leaves_the_answer_unread(client, server):
     client.ask()
-    client.wait_for_some()
+    client.wait_for_all()
 
 
 def client_gives_up_waiting(client, server):

@@ -87,16 +87,21 @@ class Gears(NodeTest):
                 wait_until_gone(trace, WATCHING)
                 self.assertFalse(held(trace) & COSTLY)
 
-            def assert_back(number):
-                """At once: after half a minute without another packet they would be gone again."""
+            def assert_back(number, again=lambda: None):
+                """`again`: another packet; after half a minute without one they would be gone again."""
+
+                def are_back():
+                    again()
+                    return held(traces[number]) == first[number]
+
                 support.wait_until(
-                    lambda: held(traces[number]) == first[number],
+                    are_back,
                     lambda: f"all probes to be back, also {first[number] ^ held(traces[number])}",
                 )
 
             icmp_id = ping(nodes.pod1, nodes.pod3.ip)
             self.assert_not_armed(traces[0].packet(icmp=8, id=icmp_id))
-            assert_back(0)
+            assert_back(0, lambda: ping(nodes.pod1, nodes.pod3.ip))
             icmp_id = ping(nodes.pod1, nodes.pod3.ip)
             packet = traces[0].packet(icmp=8, id=icmp_id)
             self.assert_delivered(packet, nodes.request(nodes.pod1, nodes.pod3))
@@ -108,7 +113,7 @@ class Gears(NodeTest):
                 packet = traces[1].packet(icmp=8, id=icmp_id)
                 self.assertEqual(packet["verdict"], "dropped")
                 self.assert_not_armed(packet)
-            assert_back(1)
+                assert_back(1, lambda: ping(nodes.pod3, unreached.ip, expect_reply=False))
             nodes.end_pod(brief)
             assert_back(2)
             for trace in traces:

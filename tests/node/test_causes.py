@@ -85,6 +85,13 @@ class Routing(CauseTest):
                     self.assert_cause(drop, f"route-{kind}", f"{kind} {BEYOND_PREFIX[family]} proto static$",
                                       f"route get {BEYOND[family]} from ")
 
+    def test_routes_of_two_tables_that_bar(self):
+        """Which of them was asked first is not known, and so neither is named."""
+        with changed(self.nodes.n1, "ip route add blackhole 10.99.0.0/16", "ip route del blackhole 10.99.0.0/16"), \
+                changed(self.nodes.n1, "ip route add blackhole 10.99.1.0/24 table 77", "ip route flush table 77"):
+            drop = self.dropped_request(BEYOND[4])
+        self.assertEqual(drop.get("cause"), "unknown", drop)
+
     def test_no_route(self):
         for family in (4, 6):
             with self.subTest(family=family):
@@ -174,6 +181,17 @@ class Sockets(CauseTest):
         self.assert_cause(drop, "no-listener", f"^TCP socket: 127.0.0.1:{port}$")
         self.assertIn(f"127.0.0.1:{port} only", drop["explanation"])
 
+    def test_a_segment_of_no_connection(self):
+        """Nothing says that there ever was one; without reasons, not even that none takes it."""
+        ports = support.new_port(), support.new_port()
+        support.send_tcp_segment(self.pod1, self.pod2, ports, flags=0x10)
+        drop = self.trace.packet(ports=ports)["drop"]
+        if support.HAS_REASONS:
+            self.assert_cause(drop, "no-listener", f"^no TCP socket has port {ports[1]} and listens$")
+            self.assertIn("no connection takes it", drop["explanation"])
+        else:
+            self.assertEqual(drop.get("cause"), "unknown", drop)
+
     def test_a_reader_that_sleeps(self):
         with support.udp_socket(self.pod1) as client, support.udp_socket(self.pod2) as server:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -207,6 +225,11 @@ class Rules(CauseTest):
         support.require("netfilter hops")
         super().setUp()
 
+    def load_nft(self, rules):
+        chain = f"chain forward {{ type filter hook forward priority 10; {rules}\n }}"
+        in_netns(self.nodes.n1, "nft", "-f", "-", input=f"table inet dptrace_case {{ {chain}\n }}\n")
+        self.addCleanup(in_netns, self.nodes.n1, "nft", "delete", "table", "inet", "dptrace_case", check=False)
+
     def named(self):
         """The first drops by a ruleset may be told before its text is read."""
         found = []
@@ -229,15 +252,7 @@ class Rules(CauseTest):
         ping(self.pod1, self.pod3.ip)
 
     def test_of_nftables(self):
-        table = f"""
-            table inet dptrace_case {{
-                chain forward {{
-                    type filter hook forward priority 10;
-                    ip saddr {self.pod1.ip} ip daddr {self.pod3.ip} drop
-                }}
-            }}"""
-        in_netns(self.nodes.n1, "nft", "-f", "-", input=table)
-        self.addCleanup(in_netns, self.nodes.n1, "nft", "delete", "table", "inet", "dptrace_case", check=False)
+        self.load_nft(f"ip saddr {self.pod1.ip} ip daddr {self.pod3.ip} drop")
         drop = self.named()
         self.assert_cause(drop, "netfilter-rule", "drop$",
                           fix=[r"^nft delete rule inet dptrace_case forward handle \d+$"])
@@ -245,15 +260,7 @@ class Rules(CauseTest):
         ping(self.pod1, self.pod3.ip)
 
     def test_policy(self):
-        table = f"""
-            table inet dptrace_case {{
-                chain forward {{
-                    type filter hook forward priority 10; policy drop;
-                    ip saddr {self.pod3.ip} accept
-                }}
-            }}"""
-        in_netns(self.nodes.n1, "nft", "-f", "-", input=table)
-        self.addCleanup(in_netns, self.nodes.n1, "nft", "delete", "table", "inet", "dptrace_case", check=False)
+        self.load_nft(f"policy drop; ip saddr {self.pod3.ip} accept")
         drop = self.named()
         self.assert_cause(drop, "netfilter-policy", "policy drop", fix=["^nft insert rule inet dptrace_case forward ip saddr "])
         self.mend(drop)

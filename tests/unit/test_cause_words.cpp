@@ -155,3 +155,14 @@ TEST_CASE("rules that others write again, and rules that are not certain, are no
   rule.flags = DPT_RULE_ONE_OF;
   CHECK_FALSE(rule_fix(rule, http(), all));
 }
+
+TEST_CASE("a command stays in one line, however long it is and whatever is in it") {
+  Names all = names();
+  const std::string command = "iptables-legacy -t filter -D FORWARD -m comment --comment '" +
+                              std::string(60, 'x') + ", from here (or there), in all' -j DROP";
+  const Packet packet = packet_with({"netfilter-rule", "a rule", {}, {command}}, all);
+  all.home_netns = packet.drop->interface.netns;
+  CHECK(contains(end_of(packet, all), "    fix   " + command + "\n"));
+  CHECK(is_command_line("    \x1b[32mfix   \x1b[0mls"));
+  CHECK_FALSE(is_command_line("    why   the fix   "));
+}

@@ -65,10 +65,12 @@ bool Explainer::is_strangers(std::uint32_t netns) const {
 
 void Explainer::begin(std::uint32_t netns, Desk& desk) {
   const std::uint64_t now = monotonic_ns();
+  const bool strange = is_strangers(netns);
+  const int most = strange ? NetnsVisit::kMostOfStrangers : NetnsVisit::kMost;
   if (desk.inquiry || desk.waiting.drops.empty() || now < desk.next_ns ||
-      NetnsVisit::under_way() >= NetnsVisit::kMost)
+      NetnsVisit::under_way() >= most)
     return;
-  if (is_strangers(netns) && !time_.allows(netns, true, time_of(now))) return;
+  if (strange && !time_.allows(netns, true, time_of(now))) return;
   Questions questions;
   for (const auto& [facts, drops] : desk.waiting.drops) questions.push_back(facts);
   auto inquiry = begin_(netns, std::move(questions));

@@ -101,12 +101,15 @@ bool may_be_barred(const DropFacts& drop) {
   return drop.by("ip_error") && drop.reason.empty();
 }
 
+// The barrier that answered. Nothing when several tables have one: which of them was asked first is
+// not known.
 std::optional<Barrier> barrier_before(const DropFacts& drop, std::uint8_t type) {
   const auto barriers = read_barriers(drop.family == 4 ? AF_INET : AF_INET6, type);
   if (!barriers) return {};
   std::optional<Barrier> longest;
   for (const Barrier& barrier : *barriers) {
     if (!is_in_prefix(drop.destination, barrier.prefix, barrier.length)) continue;
+    if (longest && longest->table != barrier.table) return {};
     if (!longest || barrier.length > longest->length) longest = barrier;
   }
   return longest;
@@ -127,12 +130,11 @@ std::optional<Explanation> prove_barred(const DropFacts& drop, std::uint8_t type
   if (barrier->table != RT_TABLE_MAIN) fact += fmt::format(" table {}", barrier->table);
   if (const auto protocol = route_protocol(barrier->protocol); !protocol.empty())
     fact += fmt::format(" proto {}", protocol);
-  return Explanation{
-      {},
-      fmt::format("a route of type {} covers {}: no more specific route leads to {}",
-                  barrier_name(type), prefix_text(*barrier), drop.destination.text()),
-      {std::move(fact), fmt::format("{}: {}", question(drop), std::strerror(error))},
-      {}};
+  return Explanation{{},
+                     fmt::format("a route of type {} covers {}, and so {}", barrier_name(type),
+                                 prefix_text(*barrier), drop.destination.text()),
+                     {std::move(fact), fmt::format("{}: {}", question(drop), std::strerror(error))},
+                     {}};
 }
 
 std::optional<Explanation> prove_blackhole(const DropFacts& drop) {
@@ -237,12 +239,16 @@ const Link* link_of(const std::vector<Link>& links, std::uint32_t index) {
 
 std::optional<Explanation> prove_too_big(const DropFacts& drop) {
   constexpr std::size_t kMostLinks = 4096;
-  // ip6_forward has given the packet to the device that it does not fit. A look-up as of a packet
-  // that is made here finds the same device.
-  const auto route = look_up_route({drop.destination});
   const auto links = read_links(kMostLinks);
-  if (!route || route->error != 0 || !links) return {};
-  const Link* link = link_of(*links, route->output);
+  if (!links) return {};
+  // ip6_forward has given the packet to the device that it does not fit.
+  std::uint32_t output = drop.device;
+  if (drop.family == 4) {
+    const auto route = route_of(drop);
+    if (!route || route->error != 0) return {};
+    output = route->output;
+  }
+  const Link* link = link_of(*links, output);
   if (link == nullptr || link->mtu == 0 || drop.length <= link->mtu) return {};
   Explanation explanation;
   explanation.sentence = fmt::format("the packet has {} bytes, {} takes {}, and it may not be cut",

@@ -28,6 +28,20 @@ std::string end_text(const DropFacts& drop, const BoundSocket& socket) {
   return fmt::format("{}:{}", address, drop.port);
 }
 
+// Where the port is open: the first few ends, as whoever binds many may be anybody.
+std::string ends_of(const DropFacts& drop, const std::vector<BoundSocket>& sockets) {
+  constexpr std::size_t kShown = 3;
+  std::set<std::string> ends;
+  for (const auto& socket : sockets) ends.insert(end_text(drop, socket));
+  std::string text;
+  std::size_t shown = 0;
+  for (const auto& end : ends) {
+    if (shown++ == kShown) return text + fmt::format(" and {} more", ends.size() - kShown);
+    text += (text.empty() ? "" : ", ") + end;
+  }
+  return text;
+}
+
 // ---- no-listener
 
 bool may_be_unheard(const DropFacts& drop) {
@@ -55,21 +69,21 @@ std::optional<Explanation> prove_unheard(const DropFacts& drop) {
   Explanation explanation;
   const std::string address = drop.destination.text();
   const bool asks = is_udp(drop) || opens(drop);
-  if (!sockets->empty()) {
-    std::set<std::string> ends;
-    for (const auto& socket : *sockets) ends.insert(end_text(drop, socket));
-    explanation.sentence =
-        fmt::format("the server listens on {} only, not on {}", fmt::join(ends, ", "), address);
-    for (const auto& end : ends)
-      explanation.evidence.push_back(fmt::format("{} socket: {}", protocol_of(drop), end));
+  // Only the kernel's reason says that no connection takes the segment.
+  if (!asks && drop.reason.empty()) return {};
+  if (asks && !sockets->empty()) {
+    const auto ends = ends_of(drop, *sockets);
+    explanation.sentence = fmt::format("the server listens on {} only, not on {}", ends, address);
+    explanation.evidence.push_back(fmt::format("{} socket: {}", protocol_of(drop), ends));
     return explanation;
   }
-  explanation.sentence =
-      asks ? fmt::format("nothing listens on {} port {} of {}", protocol_of(drop), drop.port,
-                         address)
-           : fmt::format("no socket of {} has {} port {}", address, protocol_of(drop), drop.port);
-  explanation.evidence.push_back(fmt::format("no {} socket has port {}{}", protocol_of(drop),
-                                             drop.port, is_tcp(drop) ? " and listens" : ""));
+  explanation.sentence = fmt::format("{} listens on {} port {} of {}",
+                                     asks ? "nothing" : "no connection takes it, and nothing",
+                                     protocol_of(drop), drop.port, address);
+  explanation.evidence.push_back(
+      sockets->empty() ? fmt::format("no {} socket has port {}{}", protocol_of(drop), drop.port,
+                                     is_tcp(drop) ? " and listens" : "")
+                       : fmt::format("{} socket: {}", protocol_of(drop), ends_of(drop, *sockets)));
   return explanation;
 }
 

@@ -4,6 +4,7 @@
 #include "output/loops.hpp"
 #include "output/output.hpp"
 #include "output/ways.hpp"
+#include "words/cause_words.hpp"
 #include "words/flow_words.hpp"
 #include "words/hop_words.hpp"
 #include "words/loss_words.hpp"
@@ -271,7 +272,12 @@ void TextOutput::append_end(const Packet& packet, const Names& names) {
   append_verdict(event_, packet, names, paint_, options_.verbose);
   for (std::string_view rest = view(event_); !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size() - 1);
-    append_wrapped(out_, rest.substr(0, end), kEndIndent);
+    const std::string_view line = rest.substr(0, end);
+    if (is_command_line(line)) {
+      append(out_, line);
+    } else {
+      append_wrapped(out_, line, kEndIndent);
+    }
     out_.push_back('\n');
     rest.remove_prefix(end + 1);
   }

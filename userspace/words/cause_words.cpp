@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kIndent = 4, kTextIndent = 10;
 constexpr std::string_view kUnknown = "unknown";
+constexpr std::string_view kFix = "fix   ";
 
 // The flow with which the packet died; that of its beginning where the drop has none.
 const dpt_flow& flow_at(const Packet& packet, const Drop& drop) {
@@ -74,6 +75,12 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
   return explanation;
 }
 
+bool is_command_line(std::string_view line) {
+  constexpr std::size_t kColourCode = 8;  // at most so many bytes before the word
+  const std::size_t at = line.find(kFix);
+  return line.find_first_not_of(' ') == kIndent && at >= kIndent && at <= kIndent + kColourCode;
+}
+
 bool is_explained(const Drop& drop, const Names& names) {
   const Explanation* known = names.explanation(drop.id());
   return known != nullptr && known->cause != kUnknown;
@@ -99,7 +106,7 @@ void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Nam
   }
   for (const std::string& command : explanation->fix) {
     append_spaces(out, kIndent);
-    paint.text(out, Style::kGood, "fix   ");
+    paint.text(out, Style::kGood, kFix);
     append_name(out, command);
     out.push_back('\n');
   }

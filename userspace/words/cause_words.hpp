@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "model/names.hpp"
 #include "model/packet.hpp"
@@ -18,6 +19,10 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
 /// with the commands, each ending in a newline.
 void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
                   const Paint& paint);
+
+/// True for a line of append_cause() that has a command: broken in two, it would not be pasted
+/// whole.
+bool is_command_line(std::string_view line);
 
 /// True when the node's state proves why the packet died.
 bool is_explained(const Drop& drop, const Names& names);

@@ -15,9 +15,11 @@ namespace {
 
 bool is_ipv6(const dpt_flow& flow) { return flow.family == 6; }
 
+// A later fragment has none.
 bool has_ports(const dpt_flow& flow) {
-  return flow.protocol == IPPROTO_TCP || flow.protocol == IPPROTO_UDP ||
-         flow.protocol == IPPROTO_SCTP;
+  return flow.l4.port.destination != 0 &&
+         (flow.protocol == IPPROTO_TCP || flow.protocol == IPPROTO_UDP ||
+          flow.protocol == IPPROTO_SCTP);
 }
 
 std::string_view protocol_of(const dpt_flow& flow) {

@@ -12,7 +12,6 @@ namespace dptrace {
 namespace {
 
 constexpr unsigned kListens = 10;  // TCP_LISTEN
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
@@ -45,19 +44,6 @@ std::optional<Address> address_of(std::string_view hex, bool ipv6) {
   return Address(wire);
 }
 
-// What is longer than anybody's table is no table that tells that a socket is missing.
-bool read_table(const char* name, std::string& text) {
-  std::ifstream file(std::string("/proc/thread-self/net/") + name);
-  if (!file) return std::string_view(name).ends_with('6');  // a kernel without IPv6
-  std::string line;
-  while (std::getline(file, line)) {
-    text += line;
-    text += '\n';
-    if (text.size() > kMostBytes) return false;
-  }
-  return file.eof();
-}
-
 }  // namespace
 
 void parse_sockets(std::string_view table, bool tcp, bool ipv6, std::uint16_t port,
@@ -88,15 +74,31 @@ void parse_sockets(std::string_view table, bool tcp, bool ipv6, std::uint16_t po
   }
 }
 
+namespace {
+
+// Whoever has more sockets than this in his table is not waited for.
+constexpr std::size_t kMostLines = 500'000;
+
+// False when the table was not read whole: then nothing is known of a socket that is missing.
+bool read_table(const char* name, bool tcp, bool ipv6, std::uint16_t port,
+                std::vector<BoundSocket>& sockets) {
+  std::ifstream file(std::string("/proc/thread-self/net/") + name);
+  if (!file) return ipv6;  // a kernel without IPv6
+  std::string line;
+  for (std::size_t lines = 0; std::getline(file, line); ++lines) {
+    if (lines == kMostLines) return false;
+    parse_sockets(line, tcp, ipv6, port, sockets);
+  }
+  return file.eof();
+}
+
+}  // namespace
+
 std::optional<std::vector<BoundSocket>> sockets_of_port(std::uint8_t protocol, std::uint16_t port) {
   const bool tcp = protocol == IPPROTO_TCP;
   std::vector<BoundSocket> sockets;
-  for (const bool ipv6 : {false, true}) {
-    std::string table;
-    const char* name = tcp ? (ipv6 ? "tcp6" : "tcp") : (ipv6 ? "udp6" : "udp");
-    if (!read_table(name, table)) return {};
-    parse_sockets(table, tcp, ipv6, port, sockets);
-  }
+  if (!read_table(tcp ? "tcp" : "udp", tcp, false, port, sockets)) return {};
+  if (!read_table(tcp ? "tcp6" : "udp6", tcp, true, port, sockets)) return {};
   return sockets;
 }
 

@@ -50,6 +50,7 @@ class Devices {
   /// where the kernel has tcx. Returns false when no device has programs, because there are no
   /// doorbells, or too many.
   bool attach_doorbells(const std::vector<Address>& pods);
+  bool has_doorbells() const { return !doorbells_.empty(); }
   /// Returns whether one of the doorbells has gone, as far as the links tell that follow() has
   /// seen.
   bool has_lost_doorbell() const { return !doorbells_.empty() && attached_ != doorbells_; }

@@ -227,7 +227,11 @@ void Capture::follow_links() {
 
 void Capture::measure(std::uint64_t now_ns) {
   gearbox_.measure(now_ns, packets_received());
-  if (gearbox_.wants_doorbells()) gearbox_.set_doorbells(now_ns, devices_->attach_doorbells(pods_));
+  if (!gearbox_.wants_doorbells()) return;
+  const bool had_doorbells = devices_->has_doorbells();
+  gearbox_.set_doorbells(now_ns, devices_->attach_doorbells(pods_));
+  // A pod that ends loses its address or its netns some time before its device goes.
+  if (had_doorbells && !devices_->has_doorbells()) gearbox_.follow(now_ns);
 }
 
 bool Capture::shift_gear(const Receiver& receive) {

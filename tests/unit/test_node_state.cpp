@@ -1,11 +1,15 @@
 #include <netinet/in.h>
 
 #include <catch2/catch.hpp>
+#include <sstream>
 
 #include "model/shell_word.hpp"
+#include "node/state/fragments.hpp"
+#include "node/state/queues.hpp"
 #include "node/state/route.hpp"
 #include "node/state/sockets.hpp"
 #include "node/state/sysctl.hpp"
+#include "node/state/xfrm.hpp"
 
 using namespace dptrace;
 
@@ -89,4 +93,36 @@ TEST_CASE("a word is one word of a shell, whatever is in it") {
   CHECK(shell_word("$(reboot)") == "'$(reboot)'");
   CHECK(shell_word("it's") == "'it'\\''s'");
   CHECK(shell_word("a\nb") == "'a\nb'");
+}
+
+TEST_CASE("queues that a program reads are lines of numbers") {
+  std::istringstream lines(
+      "  100   7312     2 2   200     3     0        5  1\n"
+      "no numbers\n"
+      "    7   7313     0 2 65535     0     0        0  1\n");
+  const auto queues = parse_packet_queues(lines);
+  REQUIRE(queues.size() == 2);
+  CHECK(queues[0].number == 100);
+  CHECK(queues[0].waiting == 2);
+  CHECK(queues[0].dropped == 3);
+  CHECK(queues[1].number == 7);
+}
+
+TEST_CASE("the memory of fragments stands in a line of its own") {
+  const std::string text = "sockets: used 12\nUDP: inuse 3 mem 1\nFRAG: inuse 2 memory 4096\n";
+  std::istringstream lines(text), again(text);
+  CHECK(parse_fragment_memory(lines, "FRAG:") == 4096U);
+  CHECK_FALSE(parse_fragment_memory(again, "FRAG6:"));
+}
+
+TEST_CASE("an IPsec policy has the words that ip xfrm takes") {
+  XfrmPolicy policy;
+  policy.direction = 2;
+  policy.source = *Address::parse("10.244.2.0");
+  policy.source_length = 24;
+  policy.destination = *Address::parse("10.244.1.2");
+  policy.destination_length = 32;
+  CHECK(policy.words() == "src 10.244.2.0/24 dst 10.244.1.2/32 dir fwd");
+  CHECK(xfrm_protocol(50) == "esp");
+  CHECK(xfrm_protocol(77) == "77");
 }

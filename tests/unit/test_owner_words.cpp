@@ -517,3 +517,13 @@ TEST_CASE("the comments of a rule are read as the tool wrote them") {
   CHECK(parts_of(R"(-m comment --comment "x" -p tcp -j DROP)", true).plain ==
         "-m comment --comment -p tcp -j DROP");
 }
+
+TEST_CASE("only what says that a service has no endpoints is that cause") {
+  for (const Case& one : kubernetes()) {
+    const auto match = owner_of(rule_of(one), names_of(one));
+    REQUIRE(match);
+    const bool says_so = match->words.find("no endpoints") != std::string::npos;
+    INFO(match->words);
+    CHECK(cause_of(*match->row) == (says_so ? "service-without-endpoints" : ""));
+  }
+}

@@ -12,7 +12,9 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::array kFamilies = {&routing_causes, &neighbour_causes, &socket_causes};
+constexpr std::array kFamilies = {&routing_causes, &neighbour_causes, &tunnel_causes,
+                                  &socket_causes,  &protocol_causes,  &netfilter_causes,
+                                  &ipsec_causes};
 
 }  // namespace
 

@@ -22,7 +22,11 @@ struct Cause {
 // The families of causes, a file each.
 std::span<const Cause> routing_causes();
 std::span<const Cause> neighbour_causes();
+std::span<const Cause> tunnel_causes();
 std::span<const Cause> socket_causes();
+std::span<const Cause> protocol_causes();
+std::span<const Cause> netfilter_causes();
+std::span<const Cause> ipsec_causes();
 
 /// True when some cause may be behind the drop, so that it is worth asking the node.
 bool may_have_cause(const DropFacts& drop);

@@ -1,5 +1,6 @@
 #include "explain/drop_facts.hpp"
 
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -30,6 +31,7 @@ void leave_out(DropFacts& facts) {
   facts.ttl = std::min(facts.ttl, kEnoughTtl);
   const bool forwards = facts.by("ip_forward") || facts.by("ip6_forward");
   if (!forwards) facts.length = 0;
+  if (!facts.by("vxlan_rcv")) facts.tunnel_id = 0;
 }
 
 }  // namespace
@@ -41,6 +43,7 @@ DropFacts drop_facts(const dpt_drop& wire, const Names& names) {
   drop.stack.assign(wire.stack, wire.stack + wire.stack_depth);
   facts.netns = wire.hop.netns;
   facts.device = wire.hop.ifindex;
+  facts.other_host = wire.hop.packet_type == PACKET_OTHERHOST;
   facts.function = source_name(names.function(dropping_location(drop, names)));
   const auto reason = names.reasons.find(wire.reason);
   if (wire.has_reason && reason != names.reasons.end() && !is_not_said(reason->second))
@@ -53,6 +56,8 @@ DropFacts drop_facts(const dpt_drop& wire, const Names& names) {
     facts.destination = Address(tunnel.destination);
     facts.port = tunnel.port;
     facts.length = wire.hop.length;
+    facts.tunnel = tunnel.kind;
+    facts.tunnel_id = tunnel.id;
     leave_out(facts);
     return facts;
   }

@@ -25,13 +25,18 @@ struct DropFacts {
   std::uint8_t ttl = 0;    ///< 0: not known
   std::uint8_t tcp_flags = 0;
   std::uint32_t length = 0;  ///< bytes from the IP header on
+  bool other_host = false;   ///< the frame is to another MAC address than the device's
+  /// DPT_TUNNEL_*, of the packet whose outer header this is.
+  std::uint8_t tunnel = DPT_TUNNEL_NONE;
+  std::uint32_t tunnel_id = 0;  ///< VNI
 
   bool by(std::string_view name) const { return function == name; }
 
   friend auto operator<=>(const DropFacts& a, const DropFacts& b) {
     const auto tie = [](const DropFacts& f) {
       return std::tie(f.netns, f.device, f.function, f.reason, f.family, f.protocol, f.source,
-                      f.destination, f.port, f.ttl, f.tcp_flags, f.length);
+                      f.destination, f.port, f.ttl, f.tcp_flags, f.length, f.other_host, f.tunnel,
+                      f.tunnel_id);
     };
     if (tie(a) < tie(b)) return std::strong_ordering::less;
     return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;

@@ -104,6 +104,17 @@ auto entering(OwnedFd netns, Function function) {
   };
 }
 
+/// Runs `function` in the netns of the process, whichever one the calling thread is in. It does not
+/// run when that netns cannot be entered.
+template <typename Function>
+void at_home(Function function) {
+  const OwnedFd home = open_home_netns();
+  // A thread that came back might fail to, and go on in the wrong netns.
+  std::thread([&] {
+    if (home && enter_netns(home.get())) function();
+  }).join();
+}
+
 /// Does what ask_within() does, but the thread enters `netns` first.
 template <typename Function>
 std::invoke_result_t<Function&> in_netns(OwnedFd netns, std::chrono::milliseconds patience,

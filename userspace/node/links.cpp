@@ -15,28 +15,29 @@ namespace dptrace {
 
 namespace {
 
-// The attributes that tell the underlay and the local address of a kind of tunnel; 0 when the kind
+// The attributes that tell the underlay and the addresses of a kind of tunnel; 0 when the kind
 // has no such attribute.
 struct TunnelAttributes {
   std::string_view kind;
   std::uint16_t underlay;
   std::uint16_t local;
   std::uint16_t local6;
+  std::uint16_t remote;
 };
 
 constexpr TunnelAttributes kTunnels[] = {
-    {"vxlan", IFLA_VXLAN_LINK, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6},
-    {"ipip", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0},
-    {"sit", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0},
-    {"ip6tnl", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0},
-    {"gre", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
-    {"gretap", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
-    {"ip6gre", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
-    {"ip6gretap", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
-    {"erspan", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
-    {"ip6erspan", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0},
-    {"vti", IFLA_VTI_LINK, IFLA_VTI_LOCAL, 0},
-    {"vti6", IFLA_VTI_LINK, IFLA_VTI_LOCAL, 0},
+    {"vxlan", IFLA_VXLAN_LINK, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6, 0},
+    {"ipip", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0, IFLA_IPTUN_REMOTE},
+    {"sit", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0, IFLA_IPTUN_REMOTE},
+    {"ip6tnl", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, 0, IFLA_IPTUN_REMOTE},
+    {"gre", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0, IFLA_GRE_REMOTE},
+    {"gretap", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0, IFLA_GRE_REMOTE},
+    {"ip6gre", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0, IFLA_GRE_REMOTE},
+    {"ip6gretap", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0, IFLA_GRE_REMOTE},
+    {"erspan", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0, IFLA_GRE_REMOTE},
+    {"ip6erspan", IFLA_GRE_LINK, IFLA_GRE_LOCAL, 0, IFLA_GRE_REMOTE},
+    {"vti", IFLA_VTI_LINK, IFLA_VTI_LOCAL, 0, IFLA_VTI_REMOTE},
+    {"vti6", IFLA_VTI_LINK, IFLA_VTI_LOCAL, 0, IFLA_VTI_REMOTE},
 };
 
 std::uint32_t number(const nlattr* attribute) {
@@ -47,6 +48,10 @@ std::uint16_t port(const nlattr* attribute) {
   return mnl_attr_validate(attribute, MNL_TYPE_U16) < 0 ? 0 : ntohs(mnl_attr_get_u16(attribute));
 }
 
+bool is_set(const nlattr* attribute) {
+  return mnl_attr_validate(attribute, MNL_TYPE_U8) >= 0 && mnl_attr_get_u8(attribute) != 0;
+}
+
 std::string text(const nlattr* attribute) {
   return mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0 ? "" : mnl_attr_get_str(attribute);
 }
@@ -55,6 +60,9 @@ void parse_kind_data(const nlattr* data, Link& link) {
   for_each_nested(data, [&](const nlattr* attribute) {
     const std::uint16_t type = mnl_attr_get_type(attribute);
     if (link.kind == "vxlan" && type == IFLA_VXLAN_PORT) link.vxlan_port = port(attribute);
+    if (link.kind == "vxlan" && type == IFLA_VXLAN_ID) link.vni = number(attribute);
+    if (link.kind == "vxlan" && type == IFLA_VXLAN_COLLECT_METADATA)
+      link.takes_any_vni = is_set(attribute);
     if (link.kind == "geneve" && type == IFLA_GENEVE_PORT) link.geneve_port = port(attribute);
     for (const auto& tunnel : kTunnels) {
       if (link.kind != tunnel.kind || type == 0) continue;
@@ -62,6 +70,7 @@ void parse_kind_data(const nlattr* data, Link& link) {
       if (type == tunnel.local || type == tunnel.local6) {
         if (const auto local = address_attribute(attribute)) link.local = local;
       }
+      if (type == tunnel.remote) link.remote = address_attribute(attribute);
     }
   });
 }

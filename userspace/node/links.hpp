@@ -27,10 +27,13 @@ struct Link {
   std::int32_t peer_nsid = -1;  ///< number that this netns has for that one; -1: not known
 
   // These are set for tunnels only.
-  std::uint32_t underlay = 0;      ///< index of the device it is bound to; 0: none
-  std::optional<Address> local{};  ///< outer source address
-  std::uint16_t vxlan_port = 0;    ///< host byte order
+  std::uint32_t underlay = 0;       ///< index of the device it is bound to; 0: none
+  std::optional<Address> local{};   ///< outer source address; nothing: any
+  std::optional<Address> remote{};  ///< outer destination address; nothing: any
+  std::uint16_t vxlan_port = 0;     ///< host byte order
   std::uint16_t geneve_port = 0;
+  std::uint32_t vni = 0;       ///< of VXLAN; 0 also where it is not known
+  bool takes_any_vni = false;  ///< VXLAN: packets of all VNIs (metadata mode)
 
   bool is_up() const;
   /// True when the device's packets begin with a link header. Those of tunl0 and of WireGuard begin

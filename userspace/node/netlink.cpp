@@ -58,8 +58,23 @@ std::optional<Address> address_attribute(const nlattr* attribute) {
   return Address(wire);
 }
 
+namespace {
+
+int protocol_of(Dump dump) {
+  switch (dump) {
+    case Dump::kNetfilter:
+      return NETLINK_NETFILTER;
+    case Dump::kXfrm:
+      return NETLINK_XFRM;
+    default:
+      return NETLINK_ROUTE;
+  }
+}
+
+}  // namespace
+
 int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, Dump dump) {
-  const auto socket = open_netlink(dump == Dump::kNetfilter ? NETLINK_NETFILTER : NETLINK_ROUTE);
+  const auto socket = open_netlink(protocol_of(dump));
   if (!socket || (dump == Dump::kStrictRoute && !check_strictly(socket.get()))) return errno;
   request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request->nlmsg_seq = kSequence;

@@ -73,6 +73,7 @@ enum class Dump : std::uint8_t {
   kRoute,
   kStrictRoute,  ///< the kernel must understand each attribute
   kNetfilter,
+  kXfrm,
 };
 
 /// Sends `request`, which is complete except for its flags and number, as a dump, and calls

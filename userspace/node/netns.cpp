@@ -99,6 +99,8 @@ bool is_first_netns() {
   return access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0;
 }
 
+OwnedFd open_home_netns() { return OwnedFd(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)); }
+
 Result<> enter_netns(int netns) {
   if (setns(netns, CLONE_NEWNET) == 0) return {};
   const int error = errno;

@@ -92,6 +92,9 @@ class NetnsFinder {
   std::map<std::uint32_t, Nsids> nsids_;  ///< per netns asked: inodes by its numbers
 };
 
+/// Opens the netns of the process itself, in which its first thread is.
+OwnedFd open_home_netns();
+
 /// Moves the calling thread into the netns.
 Result<> enter_netns(int netns);
 

@@ -276,7 +276,8 @@ void TextOutput::append_end(const Packet& packet, const Names& names) {
     if (is_command_line(line)) {
       append(out_, line);
     } else {
-      append_wrapped(out_, line, kEndIndent);
+      const std::size_t own = std::min(line.find_first_not_of(' '), line.size());
+      append_wrapped(out_, line, std::max(kEndIndent, own));
     }
     out_.push_back('\n');
     rest.remove_prefix(end + 1);

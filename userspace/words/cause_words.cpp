@@ -25,7 +25,6 @@ const dpt_flow& flow_at(const Packet& packet, const Drop& drop) {
 }
 
 std::string rule_sentence(const DecidingRule& rule, const Names& names) {
-  if (const auto owner = owner_of(rule, names)) return owner->words;
   Buffer tables;
   append_tables(tables, rule);
   const RuleText* text = names.rule(rule.id(rule.decided()));
@@ -41,7 +40,9 @@ std::string rule_sentence(const DecidingRule& rule, const Names& names) {
 Explanation by_rule(const DecidingRule& rule, const dpt_flow& flow, const Names& names) {
   Explanation explanation;
   explanation.cause = rule.is_policy() ? "netfilter-policy" : "netfilter-rule";
-  explanation.sentence = rule_sentence(rule, names);
+  const auto owner = owner_of(rule, names);
+  explanation.sentence = owner ? owner->words : rule_sentence(rule, names);
+  if (owner && !cause_of(*owner->row).empty()) explanation.cause = cause_of(*owner->row);
   const RuleText* text = names.rule(rule.id(rule.decided()));
   if (!rule.is_one_of() && text != nullptr && !text->changed && !text->text.empty())
     explanation.evidence.push_back(text->text);
@@ -58,6 +59,29 @@ void enter(std::vector<std::string>& commands, std::uint32_t netns, std::uint64_
   for (std::string& command : commands) command.insert(0, *prefix);
 }
 
+// Facts stand behind the sentence where they fit, else on lines of their own: on one if it holds
+// them all.
+void append_evidence(Buffer& out, std::size_t before, const std::vector<std::string>& facts) {
+  if (facts.empty()) return;
+  const std::string evidence = fmt::format("({})", fmt::join(facts, "; "));
+  if (kTextIndent + before + 1 + evidence.size() <= kColumns) {
+    append(out, " ");
+    return append_name(out, evidence);
+  }
+  const bool is_one_line = kTextIndent + evidence.size() <= kColumns;
+  const std::string separator = is_one_line ? "; " : fmt::format(";\n{:{}}", "", kTextIndent + 1);
+  append(out, "\n");
+  append_spaces(out, kTextIndent);
+  append(out, "(");
+  std::string_view between;
+  for (const std::string& fact : facts) {
+    append(out, between);
+    append_name(out, fact);
+    between = separator;
+  }
+  append(out, ")");
+}
+
 }  // namespace
 
 std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop,
@@ -70,6 +94,7 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
     netns = drop.rule->netns;
   } else if (const Explanation* known = names.explanation(drop.id())) {
     explanation = *known;
+    if (known->fix_netns != 0) netns = known->fix_netns;
   }
   if (explanation) enter(explanation->fix, netns, drop.time_ns, names);
   return explanation;
@@ -91,17 +116,10 @@ void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Nam
   const auto explanation = explanation_of(packet, drop, names);
   if (!explanation) return;
   if (!drop.rule && !explanation->sentence.empty()) {
-    const std::string evidence = fmt::format("({})", fmt::join(explanation->evidence, "; "));
     append_spaces(out, kIndent);
     paint.text(out, Style::kNote, "why   ");
     append_name(out, explanation->sentence);
-    if (!explanation->evidence.empty()) {
-      const bool fits =
-          kTextIndent + explanation->sentence.size() + 1 + evidence.size() <= kColumns;
-      append(out, fits ? " " : "\n");
-      if (!fits) append_spaces(out, kTextIndent);
-      append_name(out, evidence);
-    }
+    append_evidence(out, explanation->sentence.size(), explanation->evidence);
     out.push_back('\n');
   }
   for (const std::string& command : explanation->fix) {

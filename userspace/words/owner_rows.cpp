@@ -2,6 +2,7 @@
 // rule it is and what it is for. flannel has none: its rules let through and rewrite.
 #include "words/owner_rows.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace dptrace {
@@ -40,9 +41,10 @@ constexpr auto kKubernetes = std::to_array<OwnerRow>({
      "only this node itself may connect to 127.0.0.0/8"},
 });
 
+constexpr std::string_view kNone = "the service has no endpoints";
 constexpr std::string_view kNoneHere = "the service has no endpoints on this node";
 constexpr auto kKubeProxyNft = std::to_array<OwnerRow>({
-    {"reject-chain", kAny, kRejected, "the service has no endpoints"},
+    {"reject-chain", kAny, kRejected, kNone},
     {"endpoints-check", kAny, kDropped, kNoneHere},  // of older releases
     {"service-endpoints-check", kAny, kDropped, kNoneHere},
     {"nodeport-endpoints-check", kAny, kDropped, kNoneHere},
@@ -276,6 +278,13 @@ constexpr bool rows_are_good() {
 static_assert(rows_are_good(), "each row has a chain, and a sentence that names stars it has");
 
 }  // namespace
+
+std::string_view cause_of(const OwnerRow& row) {
+  constexpr std::array kSentences = {kNoEndpoints, kNoLocalEndpoints, kNone, kNoneHere};
+  return std::ranges::find(kSentences, row.sentence) == kSentences.end()
+             ? std::string_view()
+             : "service-without-endpoints";
+}
 
 std::span<const Owner> owners() { return kOwners; }
 

@@ -30,6 +30,9 @@ struct OwnerRow {
   bool is_policy = false;
 };
 
+/// The cause (docs/causes) that a row proves; empty: no other than any rule.
+std::string_view cause_of(const OwnerRow& row);
+
 struct Owner {
   std::string_view name;
   OwnerTool tool = OwnerTool::kIptables;

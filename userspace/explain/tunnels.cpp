@@ -1,0 +1,155 @@
+// Causes of tunnels: no device takes the packet out of its tunnel, or none knows where to send it.
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+
+#include "explain/cause.hpp"
+#include "model/shell_word.hpp"
+#include "node/links.hpp"
+#include "node/state/neighbour.hpp"
+#include "node/state/route.hpp"
+#include "node/state/vtep.hpp"
+
+namespace dptrace {
+
+namespace {
+
+constexpr std::size_t kMostLinks = 4096;
+constexpr std::size_t kShown = 3;
+
+// The devices of this netns of which all may be taken into account; empty when there are too many.
+std::vector<Link> links_of_kind(std::string_view kind) {
+  auto links = read_links(kMostLinks);
+  if (!links || links->size() == kMostLinks) return {};
+  std::erase_if(*links, [&](const Link& link) { return link.kind != kind; });
+  return std::move(*links);
+}
+
+template <typename Words>
+std::string few_of(const std::vector<Link>& links, Words words) {
+  std::string text;
+  for (const Link& link : links) {
+    if (&link - links.data() == kShown)
+      return text + fmt::format(" and {} more", links.size() - kShown);
+    text += (text.empty() ? "" : ", ") + words(link);
+  }
+  return text;
+}
+
+Explanation down(const Link& link, std::string_view takes) {
+  return {{},
+          fmt::format("{}, which takes {}, is down", link.name, takes),
+          {fmt::format("{}: down", link.name)},
+          {fmt::format("ip link set {} up", shell_word(link.name))}};
+}
+
+// ---- tunnel-no-device
+
+bool may_lack_device(const DropFacts& drop) {
+  if (drop.tunnel == DPT_TUNNEL_IPIP)
+    return drop.by("tunnel4_rcv") || drop.by("ip_protocol_deliver_rcu");
+  return drop.tunnel == DPT_TUNNEL_VXLAN &&
+         (drop.reason == "NO_SOCKET" || drop.by("__udp4_lib_rcv") || drop.by("__udp6_lib_rcv"));
+}
+
+std::string ends_of(const Link& link) {
+  const auto text = [](const std::optional<Address>& end) { return end ? end->text() : "any"; };
+  return fmt::format("{} (local {}, remote {})", link.name, text(link.local), text(link.remote));
+}
+
+std::optional<Explanation> prove_no_ipip(const DropFacts& drop) {
+  const std::string packets =
+      fmt::format("IPIP packets from {} to {}", drop.source.text(), drop.destination.text());
+  const auto links = links_of_kind("ipip");
+  const auto takes = [&](const Link& link) {
+    return link.local.value_or(drop.destination) == drop.destination &&
+           link.remote.value_or(drop.source) == drop.source;
+  };
+  if (std::ranges::any_of(links, [&](const Link& link) { return takes(link) && link.is_up(); }))
+    return {};
+  const auto is_down = std::ranges::find_if(links, takes);
+  if (is_down != links.end()) return down(*is_down, packets);
+  return Explanation{{},
+                     fmt::format("no device takes {}", packets),
+                     {links.empty() ? "there is no device of kind ipip" : few_of(links, ends_of)},
+                     {}};
+}
+
+// What takes VXLAN packets is a socket, which a device has while it is up.
+std::optional<Explanation> prove_no_vxlan(const DropFacts& drop) {
+  const auto links = links_of_kind("vxlan");
+  const auto takes = [&](const Link& link) { return link.vxlan_port == drop.port; };
+  const auto found = std::ranges::find_if(links, takes);
+  if (found == links.end() ||
+      std::ranges::any_of(links, [&](const Link& link) { return takes(link) && link.is_up(); }))
+    return {};
+  return down(*found, fmt::format("VXLAN packets at UDP port {}", drop.port));
+}
+
+std::optional<Explanation> prove_no_device(const DropFacts& drop) {
+  return drop.tunnel == DPT_TUNNEL_IPIP ? prove_no_ipip(drop) : prove_no_vxlan(drop);
+}
+
+// ---- vxlan-unknown-vni
+
+bool may_be_unknown_vni(const DropFacts& drop) {
+  return drop.tunnel == DPT_TUNNEL_VXLAN && drop.by("vxlan_rcv") &&
+         (drop.reason.empty() || drop.reason == "VXLAN_VNI_NOT_FOUND");
+}
+
+std::optional<Explanation> prove_unknown_vni(const DropFacts& drop) {
+  auto links = links_of_kind("vxlan");
+  std::erase_if(links,
+                [&](const Link& link) { return !link.is_up() || link.vxlan_port != drop.port; });
+  if (links.empty() || std::ranges::any_of(links, [&](const Link& link) {
+        return link.takes_any_vni || link.vni == drop.tunnel_id;
+      }))
+    return {};
+  return Explanation{
+      {},
+      fmt::format("the packet is of VNI {}, which no VXLAN device at UDP port {} has",
+                  drop.tunnel_id, drop.port),
+      {few_of(links,
+              [](const Link& link) { return fmt::format("{} has VNI {}", link.name, link.vni); })},
+      {}};
+}
+
+// ---- vxlan-no-fdb
+
+bool may_lack_vtep(const DropFacts& drop) {
+  return drop.by("vxlan_xmit") && drop.device != 0 &&
+         (drop.reason.empty() || drop.reason == "NO_TX_TARGET");
+}
+
+std::optional<Explanation> prove_no_vtep(const DropFacts& drop) {
+  const auto route = look_up_route({drop.destination});
+  if (!route || route->error != 0 || route->output != drop.device) return {};
+  const Address hop = route->gateway.value_or(drop.destination);
+  const auto neighbours = find_neighbours(hop, drop.device);
+  if (!neighbours || neighbours->empty() || neighbours->front().mac.empty()) return {};
+  const std::string& mac = neighbours->front().mac;
+  const auto known = has_vtep(drop.device, mac);
+  if (!known || *known) return {};
+  const std::string device = device_name(drop.device);
+  return Explanation{
+      {},
+      fmt::format("{} does not know to which node it is to send {}, the MAC address of {}", device,
+                  mac, hop.text()),
+      {fmt::format("neighbour {} dev {}: {}", hop.text(), device, mac),
+       fmt::format("bridge fdb show dev {}: no entry for {}", device, mac)},
+      {}};
+}
+
+constexpr std::array kCauses = {
+    Cause{"tunnel-no-device", may_lack_device, prove_no_device},
+    Cause{"vxlan-unknown-vni", may_be_unknown_vni, prove_unknown_vni},
+    Cause{"vxlan-no-fdb", may_lack_vtep, prove_no_vtep},
+};
+
+}  // namespace
+
+std::span<const Cause> tunnel_causes() { return kCauses; }
+
+}  // namespace dptrace

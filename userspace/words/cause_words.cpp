@@ -49,15 +49,6 @@ Explanation by_rule(const DecidingRule& rule, const dpt_flow& flow, const Names&
   return explanation;
 }
 
-// Makes commands of a netns into such that work where dptrace runs; without them where nothing is
-// known by which the netns can be entered.
-void enter(std::vector<std::string>& commands, std::uint32_t netns, std::uint64_t at_ns,
-           const Names& names) {
-  const auto prefix = netns_command(netns, at_ns, names);
-  if (!prefix) return commands.clear();
-  for (std::string& command : commands) command.insert(0, *prefix);
-}
-
 }  // namespace
 
 std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop,

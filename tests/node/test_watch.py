@@ -320,14 +320,18 @@ class WatchOptions(Nothing):
                 lines = process.communicate(timeout=support.TIMEOUT)[0].splitlines()
         self.assertEqual(process.returncode, 0)
         reason = "NO_SOCKET" if HAS_REASONS else "no reason given"
-        self.assertRegex(lines[1], r"^ +PACKETS +NOW/S +BYTES  REASON +LOCATION +PROTO  INTERFACE( +POD)?$")
-        self.assertRegex(lines[2], rf"^ +12 +\d+\.\d +\d+(\.\d+K)?  {reason}  \w+\S*\+0x\w+  UDP    eth0 in (pod|netns) ")
+        self.assertRegex(lines[1], r"^ +PACKETS +NOW/S +BYTES  REASON +CAUSE +LOCATION +PROTO  INTERFACE( +POD)?$")
+        self.assertRegex(lines[2], rf"^ +12 +\d+\.\d +\d+(\.\d+K)?  {reason}  no-listener  \w+\S*\+0x\w+  "
+                                   "UDP    eth0 in (pod|netns) ")
+        why = rf"^    why   nothing listens on UDP port {PORT} of {self.pod2.ip} \("
         if not arguments:
-            self.assertFalse([line for line in lines[3:] if line.startswith("    ")], lines)
+            self.assertRegex(lines[3], why)
+            self.assertFalse([line for line in lines[4:] if line.startswith("    ")], lines)
             return
         self.assertRegex(lines[3], r"^    12 packets, \d+ bytes, \d+\.\d a second now$")
         self.assertRegex(lines[4], r"^    first seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, last ")
         packet = next(number for number, line in enumerate(lines) if line.startswith("    UDP "))
+        self.assertRegex(lines[packet - 1], why)
         self.assertRegex(lines[packet], rf"^    UDP {self.pod1.ip}:\d+ .*→ {self.pod2.ip}:{PORT}.*, 48 bytes$")
         self.assertRegex(lines[packet + 1], r"^    stack: \w+")
 

@@ -144,6 +144,25 @@ TEST_CASE("wide lines also have bytes, and when a kind was last seen") {
   CHECK_FALSE(has(lines(table(), {.width = 118})[0], "LAST SEEN"));
 }
 
+TEST_CASE("a cause has its column where there is room, else the place of the location") {
+  DropTable shown = table();
+  shown.rows[1].explanation =
+      std::make_shared<Explanation>(Explanation{"forwarding-disabled", "", {}, {}});
+  const auto whole = lines(shown, {.width = 100, .whole = true});
+  CHECK(has(whole[0], "REASON                    CAUSE                LOCATION  "));
+  CHECK(has(whole[2], "IP_INADDRERRORS           forwarding-disabled  ip_error+0x7e  "));
+  const std::size_t width = GENERATE(range(78, 220));
+  CAPTURE(width);
+  const auto narrow = lines(shown, {.width = width});
+  CHECK(has(narrow[2], " forwarding-disabled "));
+  CHECK(has(narrow[1], " tcp_validate_incoming"));
+  CHECK(has(narrow[0], " CAUSE OR LOCATION ") != has(narrow[0], " CAUSE  "));
+  for (const auto& line : narrow) CHECK(columns(line) <= width);
+  // `unknown` says no more than its absence.
+  shown.rows[1].explanation = std::make_shared<Explanation>(Explanation{"unknown", "", {}, {}});
+  CHECK(lines(shown, {.width = width}) == lines(table(), {.width = width}));
+}
+
 TEST_CASE("no row needs a column for pods when none is a pod's") {
   DropTable shown = table();
   shown.rows.erase(shown.rows.begin());

@@ -246,6 +246,65 @@ TEST_CASE("a kind is an object of the contract") {
         "\n");
 }
 
+TEST_CASE("a row says why, and what mends it, from where dptrace runs") {
+  Names named = names();
+  named.home_netns = 1;
+  named.netns[kCni0.netns] = {"n1", "", true, "/run/netns/n1"};
+  DropTable shown = table();
+  shown.rows[0].explanation =
+      std::make_shared<Explanation>(Explanation{"forwarding-disabled",
+                                                "cni0 does not forward IPv4 packets",
+                                                {"net.ipv4.conf.cni0.forwarding = 0"},
+                                                {"sysctl -w net.ipv4.conf.cni0.forwarding=1"}});
+  const std::string why =
+      "why   cni0 does not forward IPv4 packets (net.ipv4.conf.cni0.forwarding = 0)\n";
+  const std::string fix = "fix   ip netns exec n1 sysctl -w net.ipv4.conf.cni0.forwarding=1\n";
+  const auto lines_of = [&](const DropTableStyle& style) {
+    std::string all;
+    for (const auto& line : drop_table_lines(shown, named, style)) all += line + '\n';
+    return all;
+  };
+  CHECK_FALSE(has(lines_of({}), "why"));
+  CHECK(has(lines_of({.causes = true}), "    " + why + "    " + fix));
+  CHECK(has(lines_of({.details = true}), "    " + why + "    " + fix));
+  std::string opened;
+  for (const auto& line : drop_row_lines(shown.rows[0], named, {})) opened += line + '\n';
+  CHECK(has(opened,
+            "\ncause forwarding-disabled (dptrace explain forwarding-disabled)\n" + why + fix));
+
+  // A screen ends its lines between words; a command that is to be pasted is one line.
+  opened.clear();
+  for (const auto& line : drop_row_lines(shown.rows[0], named, {.keys = true, .width = 40}))
+    opened += line + '\n';
+  CHECK(has(opened, "\nfix   ip netns exec n1 sysctl -w\n      net.ipv4.conf.cni0.forwarding=1\n"));
+  CHECK(has(lines_of({.causes = true, .width = 40}), fix));
+
+  CollectingSink sink;
+  REQUIRE(make_drop_json_output(sink, false)->interval(shown, named));
+  const Json json = Json::parse(sink.lines()[0]);
+  CHECK(json["cause"] == "forwarding-disabled");
+  CHECK(json["explanation"] == "cni0 does not forward IPv4 packets");
+  CHECK(json["evidence"] == Json{"net.ipv4.conf.cni0.forwarding = 0"});
+  CHECK(json["fix"] == Json{"ip netns exec n1 sysctl -w net.ipv4.conf.cni0.forwarding=1"});
+}
+
+TEST_CASE(
+    "no commands are told for a netns that cannot be entered, and nothing of unknown causes") {
+  DropTable shown = table();
+  shown.rows[0].kind.interface.netns = 99;
+  shown.rows[0].explanation =
+      std::make_shared<Explanation>(Explanation{"no-route", "no route", {}, {"true"}});
+  CHECK(has(text(shown, {.causes = true}), "    why   no route\n"));
+  CHECK_FALSE(has(text(shown, {.causes = true}), "fix"));
+  shown.rows[0].explanation = std::make_shared<Explanation>(Explanation{"unknown", "", {}, {}});
+  CHECK_FALSE(has(text(shown, {.causes = true}), "why"));
+  CollectingSink sink;
+  REQUIRE(make_drop_json_output(sink, false)->interval(shown, names()));
+  const Json json = Json::parse(sink.lines()[0]);
+  CHECK(json["cause"] == "unknown");
+  CHECK_FALSE(json.contains("explanation"));
+}
+
 TEST_CASE("kinds beyond a share have nothing but their place") {
   DropTable shown = table();
   shown.rows[0].kind = {};

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -113,6 +115,30 @@ TEST_CASE("counters keep what they have when the row is gone") {
   CHECK_THAT(metrics.text(), Contains("pod=\"\"} 3\n"));
   metrics.update(table({row(kind(), 2)}, 3), names());
   CHECK_THAT(metrics.text(), Contains("pod=\"\"} 5\n"));
+}
+
+TEST_CASE("packets keep the cause that was known when they were counted") {
+  const auto explained = [](std::uint64_t seconds, std::uint64_t packets, const char* cause) {
+    DropTable shown = table({row(kind(), packets)}, seconds);
+    shown.explained = true;
+    shown.other_interval = {1, 100};
+    if (cause != nullptr)
+      shown.rows[0].explanation = std::make_shared<Explanation>(Explanation{cause, "", {}, {}});
+    return shown;
+  };
+  Metrics metrics("0.1.0");
+  metrics.update(explained(1, 3, nullptr), names());
+  metrics.update(explained(2, 4, "forwarding-disabled"), names());
+  metrics.update(explained(3, 5, "unknown"), names());
+  metrics.update(explained(4, 6, "forwarding-disabled"), names());
+  const auto series = [](const std::string& cause, std::uint64_t packets) {
+    return Contains(fmt::format(
+        "dptrace_drop_packets_total{{reason=\"IP_INADDRERRORS\",cause=\"{}\",interface=\"cni0\","
+        "protocol=\"icmp\",namespace=\"\",pod=\"\"}} {}\n",
+        cause, packets));
+  };
+  CHECK_THAT(metrics.text(), series("unknown", 8) && series("forwarding-disabled", 10));
+  CHECK_THAT(metrics.text(), Contains("{reason=\"other\",cause=\"unknown\",interface=\"other\""));
 }
 
 TEST_CASE("a free that is no loss is no metric") {

@@ -221,6 +221,9 @@ void add_drops_options(CLI::App& app, DropsCommand& drops) {
   app.add_flag("-v,--verbose", drops.verbose,
                "Under each row its details, a packet, and the functions that led to it")
       ->group(group);
+  app.add_flag("--explain,!--no-explain", drops.explain,
+               "Ask the node why packets died and what mends it (on by default)")
+      ->group(group);
   app.add_flag("--fail-on-drop", drops.fail_on_drop, "Exit with status 3 when a packet was lost")
       ->group(group);
   add_time_option(app, "--interval", drops.interval, "Of the tables (default 1s)")->group(group);

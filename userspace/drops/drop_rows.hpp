@@ -33,6 +33,15 @@ class DropRows {
   /// Ends an interval. Returns the table, which is good until the next call.
   const DropTable& add(const DropCounts& counts);
 
+  /// Hands every loss to `explain`, which sets its explanation.
+  template <typename Explain>
+  void explain(Explain explain) {
+    table_.explained = true;
+    for (DropRow& row : table_.rows) {
+      if (row.is_loss()) explain(row);
+    }
+  }
+
   const DropTable& table() const { return table_; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "dptrace/drops.h"
 #include "model/address.hpp"
 #include "model/end.hpp"
+#include "model/explanation.hpp"
 #include "model/interface.hpp"
 #include "model/loss_counter.hpp"
 #include "model/packet.hpp"
@@ -91,6 +93,8 @@ struct DropRow {
   std::uint64_t last_ns = 0;   ///< no later than the end of the interval it was last counted in
   bool is_new = false;         ///< first counted in this interval, and not the first one
   std::vector<DropSample> samples;  ///< the last ones, oldest first
+  /// Why packets of these kinds died lately; null when nobody asks, and for frees without loss.
+  std::shared_ptr<const Explanation> explanation{};
 
   /// Returns a time when numbers and addresses meant what they mean in this row.
   std::uint64_t named_at_ns() const {
@@ -115,6 +119,7 @@ struct DropTable {
   /// meant them or not. Without a filter they are in `other`.
   std::uint64_t not_examined = 0;
   std::vector<LossCounter> counters;  ///< counters that have risen since the watch began
+  bool explained = false;             ///< causes are asked for
 };
 
 }  // namespace dptrace

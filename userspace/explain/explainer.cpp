@@ -56,7 +56,6 @@ void Explainer::see(const dpt_drop& drop) {
   if (monotonic_ns() >= next_collect_ns_) collect();
 }
 
-// Anybody may have made a netns that has no name and is no pod's.
 bool Explainer::is_strangers(std::uint32_t netns) const {
   if (netns == names_.home_netns) return false;
   const auto known = names_.netns.find(netns);

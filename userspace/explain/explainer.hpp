@@ -39,6 +39,8 @@ class Explainer {
   void finish();
   /// The time (CLOCK_MONOTONIC) of the oldest drop that waits for its explanation; kLatest: none.
   std::uint64_t awaited_since() const;
+  /// True for a netns that has no name and is no pod's: anybody may have made it.
+  bool is_strangers(std::uint32_t netns) const;
 
  private:
   struct Batch {
@@ -58,7 +60,6 @@ class Explainer {
   void take(std::uint32_t netns, Desk& desk, const Result<Answers>& answers);
   void tell(const DropId& drop, std::shared_ptr<const Explanation> explanation);
   void forget(std::uint64_t now);
-  bool is_strangers(std::uint32_t netns) const;
 
   Names& names_;
   const Begin begin_;

@@ -37,18 +37,19 @@ void add_pod(MetricLabels& labels, const std::string& pod) {
 
 }  // namespace
 
-MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t at_ns) {
+MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t at_ns,
+                         std::string_view cause) {
   MetricLabels labels = {{"reason", reason_text(kind, names)},
-                         {"cause", ""},
+                         {"cause", std::string(cause)},
                          {"interface", interface_text(kind.interface, names, at_ns)},
                          {"protocol", kind.folded ? kOther : drop_protocol_name(kind)}};
   add_pod(labels, pod_of(kind, names, at_ns));
   return labels;
 }
 
-MetricLabels other_drop_labels() {
-  return {{"reason", kOther},   {"cause", ""},         {"interface", kOther},
-          {"protocol", kOther}, {"namespace", kOther}, {"pod", kOther}};
+MetricLabels other_drop_labels(std::string_view cause) {
+  return {{"reason", kOther},   {"cause", std::string(cause)}, {"interface", kOther},
+          {"protocol", kOther}, {"namespace", kOther},         {"pod", kOther}};
 }
 
 MetricLabels counter_labels(const LossCounter& counter, const Names& names) {

@@ -18,11 +18,12 @@ using MetricLabels = std::vector<std::pair<std::string_view, std::string>>;
 /// The labels of a kind: reason, cause, interface, protocol, namespace, pod. A label is empty when
 /// its value is not known. Kinds that differ only by location, ICMP type or address have the same
 /// labels.
-MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t at_ns = kLatest);
+MetricLabels drop_labels(const DropKind& kind, const Names& names, std::uint64_t at_ns = kLatest,
+                         std::string_view cause = {});
 
 /// The labels of drops whose kinds found no room: `other` for everything that a kind would have
-/// told.
-MetricLabels other_drop_labels();
+/// told but the cause.
+MetricLabels other_drop_labels(std::string_view cause = {});
 
 /// The labels of a counter: group, name, interface, namespace, pod.
 MetricLabels counter_labels(const LossCounter& counter, const Names& names);

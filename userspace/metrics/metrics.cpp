@@ -48,13 +48,16 @@ void Metrics::set_probes(const ProbeStates& probes) {
 }
 
 void Metrics::update(const DropTable& table, const Names& names) {
+  const std::string_view unknown = table.explained ? "unknown" : "";
   for (const auto& row : table.rows) {
-    if (row.is_loss() && row.interval.packets != 0)
-      drops_.add(drop_labels(row.kind, names, row.named_at_ns()), row.kind.interface, row.interval,
-                 table.time_ns);
+    if (!row.is_loss() || row.interval.packets == 0) continue;
+    // The packets of an interval keep the cause that is known at its end: no series ever falls.
+    const std::string_view cause = row.explanation ? row.explanation->cause : unknown;
+    drops_.add(drop_labels(row.kind, names, row.named_at_ns(), cause), row.kind.interface,
+               row.interval, table.time_ns);
   }
   if (table.other_interval.packets != 0)
-    drops_.add(other_drop_labels(), {}, table.other_interval, table.time_ns);
+    drops_.add(other_drop_labels(unknown), {}, table.other_interval, table.time_ns);
   for (const auto& loss : table.counters) {
     if (loss.interval != 0)
       counters_.add(counter_labels(loss, names), loss.interface, loss.interval, table.time_ns);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "model/end.hpp"
 #include "words/drop_words.hpp"
@@ -14,10 +15,11 @@ namespace dptrace {
 
 namespace {
 
-enum Column : std::size_t { kLoss, kReason, kLocation, kProtocol, kInterface, kPod };
+enum Column : std::size_t { kLoss, kReason, kCause, kLocation, kProtocol, kInterface, kPod };
 
-constexpr std::array<const char*, 6> kHeads = {"LOSS",  "REASON",    "LOCATION",
+constexpr std::array<const char*, 7> kHeads = {"LOSS",  "REASON",    "CAUSE", "LOCATION",
                                                "PROTO", "INTERFACE", "POD"};
+constexpr const char* kCauseOrLocation = "CAUSE OR LOCATION";
 
 // At these widths and more, there may be room for the bytes and for the last-seen time.
 constexpr std::size_t kWithBytes = 100;
@@ -36,7 +38,7 @@ constexpr std::array<Least, 7> kLeast = {{{kPod, 16},
                                           {kInterface, 10},
                                           {kReason, 14},
                                           {kLocation, 20}}};
-constexpr std::array<std::size_t, 6> kShortest = {0, 0, 0, 6, 8, 0};
+constexpr std::array<std::size_t, 7> kShortest = {0, 0, 0, 0, 6, 8, 0};
 
 bool can_be_cut(std::size_t column) { return column >= kProtocol; }
 
@@ -101,6 +103,7 @@ DropColumns::DropColumns(const DropTable& table, const std::vector<const DropRow
     line.last_seen = fmt::format(" {:>9}", time_words(row->last_ns, table.time_ns, names));
     line.folded = kind.folded;
     Words& words = line.words;
+    words[kCause] = proved_cause(*row);
     if (style.all) words[kLoss] = loss_words(*row, is_narrow);
     if (kind.folded) {
       words[kReason] = kFoldedWords;
@@ -121,13 +124,14 @@ DropColumns::DropColumns(const DropTable& table, const std::vector<const DropRow
   fit();
 }
 
-DropColumns::Line DropColumns::head_line() {
+DropColumns::Line DropColumns::head_line() const {
   Line line;
   line.packets = "PACKETS";
   line.rate = "NOW/S";
   line.bytes = fmt::format(" {:>8}", "BYTES");
   line.last_seen = fmt::format(" {:>9}", "LAST SEEN");
   std::copy(kHeads.begin(), kHeads.end(), line.words.begin());
+  if (is_cause_or_location_) line.words[kLocation] = kCauseOrLocation;
   return line;
 }
 
@@ -152,7 +156,7 @@ void DropColumns::measure() {
   }
   figures_ = figures(head).size();
   for (std::size_t i = 0; i < kCount; ++i) {
-    if (widths_[i] != 0) widths_[i] = std::max(widths_[i], std::string_view(kHeads[i]).size());
+    if (widths_[i] != 0) widths_[i] = std::max(widths_[i], head.words[i].size());
   }
 }
 
@@ -179,6 +183,15 @@ void DropColumns::leave_out_offsets() {
   }
 }
 
+// Where a cause is proved, the function says little more.
+void DropColumns::put_causes_for_locations() {
+  for (Line& line : lines_) {
+    if (line.words[kCause].empty()) continue;
+    line.words[kLocation] = std::exchange(line.words[kCause], {});
+    is_cause_or_location_ = true;
+  }
+}
+
 void DropColumns::fit() {
   has_bytes_ = style_.width >= kWithBytes;
   has_last_seen_ = style_.width >= kWithLastSeen;
@@ -191,7 +204,7 @@ void DropColumns::fit() {
   };
   if (fits_after([&] { has_last_seen_ = false; }) || fits_after([&] { gap_ = 1; }) ||
       fits_after([&] { be_brief(); }) || fits_after([&] { has_bytes_ = false; }) ||
-      fits_after([&] { leave_out_offsets(); }))
+      fits_after([&] { leave_out_offsets(); }) || fits_after([&] { put_causes_for_locations(); }))
     return;
   for (const auto& [column, least] : kLeast) {
     const std::size_t width = wanted();

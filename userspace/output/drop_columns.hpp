@@ -20,8 +20,8 @@ struct ColumnStyle {
 
 /// Every column is as wide as its longest word while there is room. When there is not, the lesser
 /// figures go first, then protocols and interfaces get brief, and locations lose the offset where
-/// the function alone tells them apart; then pods, interfaces and protocols are shortened, each in
-/// its middle. Reasons and functions are not cut.
+/// the function alone tells them apart, and causes take the place of locations; then pods,
+/// interfaces and protocols are shortened, each in its middle. Reasons and functions are not cut.
 class DropColumns {
  public:
   DropColumns(const DropTable& table, const std::vector<const DropRow*>& rows, const Names& names,
@@ -32,7 +32,7 @@ class DropColumns {
   std::string line(std::size_t index) const;
 
  private:
-  static constexpr std::size_t kCount = 6;
+  static constexpr std::size_t kCount = 7;
   using Words = std::array<std::string, kCount>;
   struct Line {
     std::string mark = " ", packets, rate, bytes, last_seen;
@@ -41,12 +41,13 @@ class DropColumns {
     bool folded = false;
   };
 
-  static Line head_line();
+  Line head_line() const;
   std::string figures(const Line& line) const;
   std::size_t wanted() const;
   void measure();
   void be_brief();
   void leave_out_offsets();
+  void put_causes_for_locations();
   void fit();
   std::string joined(const Line& line) const;
 
@@ -57,6 +58,7 @@ class DropColumns {
   std::size_t gap_ = 2;
   bool has_bytes_ = true;
   bool has_last_seen_ = true;
+  bool is_cause_or_location_ = false;
 };
 
 /// At most `width` columns of a plain text; a `…` stands for what is left out of its middle.

@@ -70,6 +70,7 @@ class DropJsonOutput final : public DropOutput {
     if (row.kind.pod) add_pod(json, *row.kind.pod, names, row.named_at_ns());
     json.member("loss", row.is_loss());
     if (!row.is_loss()) json.member("end", end_name(row.end));
+    if (const auto explanation = explanation_of(row, names)) add_explanation(json, *explanation);
     json.member("packets", row.total.packets);
     json.member("bytes", row.total.bytes);
     json.member("interval_packets", row.interval.packets);

@@ -158,6 +158,34 @@ void add_details(Lines& lines, const DropRow& row, const Names& names, std::stri
   lines.piece(site);
 }
 
+// A line that is not `whole` ends between words.
+void add_words(Lines& lines, std::string_view lead, std::string_view text, bool whole,
+               std::optional<Style> style) {
+  Buffer clean;
+  append_name(clean, text);
+  const std::string words = text_of(clean);
+  if (whole) return lines.line(std::string(lead) + words, style);
+  lines.begin(lead, lead.size(), style);
+  for (std::size_t at = 0; at < words.size();) {
+    const std::size_t end = std::min(words.find(' ', at + 1), words.size());
+    lines.piece(std::string_view(words).substr(at, end - at));
+    at = end;
+  }
+}
+
+void add_cause(Lines& lines, const DropRow& row, const Names& names, std::string_view lead,
+               const DropTableStyle& style) {
+  const auto explanation = explanation_of(row, names);
+  if (!explanation || explanation->sentence.empty()) return;
+  std::string why = explanation->sentence;
+  if (!explanation->evidence.empty())
+    why += fmt::format(" ({})", fmt::join(explanation->evidence, "; "));
+  add_words(lines, std::string(lead) + "why   ", why, style.whole, {});
+  // On the screen a line that is too long is lost; elsewhere a command is whole, to be pasted.
+  for (const std::string& command : explanation->fix)
+    add_words(lines, std::string(lead) + "fix   ", command, !style.keys, Style::kGood);
+}
+
 std::optional<Style> style_of(const DropRow& row) {
   if (!row.is_loss()) return Style::kDim;
   if (row.is_new) return Style::kWarn;
@@ -176,6 +204,7 @@ std::vector<std::string> row_lines(const DropRow& row, const std::string& line, 
     }
     add_details(lines, row, names, lead);
   }
+  if (style.causes || style.details) add_cause(lines, row, names, lead, style);
   if ((style.samples || style.details) && !row.samples.empty()) {
     lines.begin(lead, kSample, Style::kDim);
     add_flow(lines, row.samples.back(), names);
@@ -300,6 +329,12 @@ std::vector<std::string> drop_row_lines(const DropRow& row, const Names& names,
   lines.begin("", kSample);
   add_place(lines, row, names);
   add_details(lines, row, names, "");
+  if (const auto cause = proved_cause(row); !cause.empty()) {
+    lines.begin("", kSample);
+    lines.piece(fmt::format("cause {}", cause));
+    lines.piece(fmt::format(" (dptrace explain {})", cause));
+  }
+  add_cause(lines, row, names, "", style);
   TimeText clock(TimeText::Form::kLocalTime);
   for (auto sample = row.samples.rbegin(); sample != row.samples.rend(); ++sample) {
     Buffer out;

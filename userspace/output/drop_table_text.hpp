@@ -18,6 +18,7 @@ struct DropTableStyle {
   bool idle = true;              ///< also rows that were not counted in the last two intervals
   bool samples = false;          ///< a line with the newest sample under each row
   bool details = false;          ///< the sample, its stack and what else is known of the row
+  bool causes = false;           ///< why packets of the row died, and what mends it
   bool keys = false;             ///< hints name keys to press rather than options to give
   bool whole = false;            ///< the lines of rows are not cut, whatever the width
   std::size_t width = kColumns;  ///< no other line is wider, colour codes not counted

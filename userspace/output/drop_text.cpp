@@ -25,7 +25,9 @@ class DropTextOutput final : public DropOutput {
   }
 
   bool finish(const DropTable& table, const DropSummary& summary, const Names& names) override {
-    auto lines = drop_table_lines(table, names, style_);
+    DropTableStyle style = style_;
+    style.causes = true;
+    auto lines = drop_table_lines(table, names, style);
     Buffer duration;
     append_duration(duration, summary.duration_ns);
     lines.push_back(fmt::format("{} lost in {}, and {} normal frees (not losses)", summary.dropped,

@@ -135,15 +135,6 @@ void add_texts(JsonLine& json, std::string_view name, const std::vector<std::str
   });
 }
 
-void add_explanation(JsonLine& json, const Packet& packet, const Drop& drop, const Names& names) {
-  const auto explanation = explanation_of(packet, drop, names);
-  if (!explanation) return;
-  json.member("cause", explanation->cause);
-  add_if_known(json, "explanation", explanation->sentence);
-  add_texts(json, "evidence", explanation->evidence);
-  add_texts(json, "fix", explanation->fix);
-}
-
 void add_drop_members(JsonLine& json, const Packet& packet, const Drop& drop, const Names& names) {
   add_reason(json, drop.reason, names);
   const std::uint64_t location = dropping_location(drop, names);
@@ -154,7 +145,8 @@ void add_drop_members(JsonLine& json, const Packet& packet, const Drop& drop, co
   if (drop.copy) json.member("copy", true);
   if (drop.tunnel) add_tunnel(json, "tunnel", *drop.tunnel);
   if (drop.rule) add_deciding_rule(json, *drop.rule, names);
-  add_explanation(json, packet, drop, names);
+  if (const auto explanation = explanation_of(packet, drop, names))
+    add_explanation(json, *explanation);
   add_stack(json, "stack", drop, names);
 }
 
@@ -169,6 +161,13 @@ std::vector<const Drop*> copy_drops(const Packet& packet) {
 }
 
 }  // namespace
+
+void add_explanation(JsonLine& json, const Explanation& explanation) {
+  json.member("cause", explanation.cause);
+  add_if_known(json, "explanation", explanation.sentence);
+  add_texts(json, "evidence", explanation.evidence);
+  add_texts(json, "fix", explanation.fix);
+}
 
 std::string_view part_kind_name(Part::Kind kind) {
   return kind == Part::Kind::kSegment ? "segment" : "fragment";

@@ -29,6 +29,8 @@ void add_drop(JsonLine& json, std::string_view name, const Packet& packet, const
 void add_drops(JsonLine& json, const Packet& packet, const Names& names);
 /// Adds `copies`: what became of each copy, with its drop.
 void add_copies(JsonLine& json, const Packet& packet, const Names& names);
+/// Adds `cause` and what is known of it.
+void add_explanation(JsonLine& json, const Explanation& explanation);
 /// The kind's name, `segment` or `fragment`.
 std::string_view part_kind_name(Part::Kind kind);
 /// Adds `reason` and `reason_code`.

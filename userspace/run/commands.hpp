@@ -43,6 +43,7 @@ struct DropsCommand {
   bool all = false;
   bool verbose = false;
   bool fail_on_drop = false;
+  bool explain = true;  ///< ask the node why packets died
   std::string ready_file;
   std::optional<ListenAddress> metrics;  ///< address on which metrics are served
   std::string metrics_config;            ///< file with TLS and passwords for `metrics`

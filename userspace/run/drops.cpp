@@ -17,6 +17,7 @@
 #include "decode/decode.hpp"
 #include "drops/drop_capture.hpp"
 #include "drops/drop_rows.hpp"
+#include "drops/kind_causes.hpp"
 #include "metrics/metrics_server.hpp"
 #include "names/namer.hpp"
 #include "node/capabilities.hpp"
@@ -26,6 +27,7 @@
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"
 #include "output/drop_output.hpp"
+#include "run/asking.hpp"
 #include "run/exit_status.hpp"
 #include "run/live.hpp"
 #include "run/prerequisites.hpp"
@@ -43,6 +45,11 @@ constexpr std::uint64_t kForgetEveryNs = 60 * kSecond;
 // The ring has room for the samples of a second: a kind gives about one sample a second on each
 // CPU.
 constexpr std::size_t kRingBytes = 1U << 20;
+// Samples are asked about so soon: what the node's state was at the drop it may be no more a little
+// later.
+constexpr std::uint64_t kAskEveryNs = kSecond / 10;
+// A table that waits for answers looks for them so often. It waits for half an interval at most.
+constexpr std::uint64_t kLookAgainNs = kSecond / 200;
 
 // The kernel's own counters do not tell packets apart, so they are shown when no packet is filtered
 // out, or not at all.
@@ -97,6 +104,7 @@ class Drops {
     namer_.on_links([this](std::uint32_t netns, const std::vector<Link>& links) {
       watch_.tunnel_ports().set(netns, links);
     });
+    if (command.explain) causes_.emplace(names, asking(namer_, names));
   }
 
   Result<> run() {
@@ -136,19 +144,41 @@ class Drops {
     std::uint64_t due = start + interval;
     const std::uint64_t end = end_of_watch(start);
     for (std::uint64_t now = start; now < end && open_; now = monotonic_ns()) {
-      if (auto waited = wait(std::min({due, end, now + kSecond}), now); !waited) return waited;
+      if (auto waited = wait(std::min({due, end, now + patience()}), now); !waited) return waited;
       if (stop::came() || (display_ && !display_->handle_input())) break;
       watch_node();
       now = monotonic_ns();
+      tell_when_explained(now);
       if (now < due || now >= end) {
         watch_.take_samples(receiver_);
         continue;
       }
-      if (auto told = tell(watch_.read(receiver_), false); !told) return told;
-      show();
-      due = std::max(due + interval, now + interval / 2);
+      if (auto counted = count(watch_.read(receiver_), false); !counted) return counted;
+      untold_until_ns_ = now + interval / 2;
+      due = std::max(due + interval, untold_until_ns_);
+      tell_when_explained(now);
     }
-    return tell(watch_.stop(receiver_), true);
+    tell_when_explained(UINT64_MAX);
+    const auto counted = count(watch_.stop(receiver_), true);
+    if (!counted) return counted;
+    if (causes_) causes_->finish();
+    tell();
+    return {};
+  }
+
+  // The next look at the ring and at answers comes no later than this.
+  std::uint64_t patience() const {
+    if (!causes_) return kSecond;
+    return untold_until_ns_ != 0 ? kLookAgainNs : kAskEveryNs;
+  }
+
+  // A table waits a little for the causes of what it counts.
+  void tell_when_explained(std::uint64_t now) {
+    if (causes_) causes_->collect();
+    if (untold_until_ns_ == 0) return;
+    if (causes_ && now < untold_until_ns_ && causes_->awaits(rows_.table().time_ns)) return;
+    tell();
+    show();
   }
 
   // The drops get a screen of their own on a terminal, unless one table (--once) or data (--json)
@@ -207,8 +237,10 @@ class Drops {
       return false;
     }
     namer_.see(*event);
-    if (const auto* drop = std::get_if<dpt_drop>(&*event))
+    if (const auto* drop = std::get_if<dpt_drop>(&*event)) {
       rows_.add_sample(drop->hop.key, to_sample(*drop));
+      if (causes_) causes_->see(*drop);
+    }
     return true;
   }
 
@@ -223,7 +255,7 @@ class Drops {
   }
 
   // Adds the counts of an interval to the table.
-  Result<> tell(Result<DropCounts> counts, bool is_last) {
+  Result<> count(Result<DropCounts> counts, bool is_last) {
     follow_wall_clock(names_);
     if (!counts) return tl::unexpected(counts.error());
     if (malformed_) return tl::unexpected(*malformed_);
@@ -237,9 +269,15 @@ class Drops {
                   [&](const KindCount& kind) { return !is_wanted(kind.kind.interface); });
     if (counters_) counts->counters = read_counters(is_last);
     rows_.add(*counts);
+    return {};
+  }
+
+  // Ends the waiting for causes: what is known of them goes to the rows and metrics.
+  void tell() {
+    untold_until_ns_ = 0;
+    if (causes_) rows_.explain([&](DropRow& row) { causes_->explain(row); });
     publish();
     forget();
-    return {};
   }
 
   std::vector<LossCounter> read_counters(bool is_last) {
@@ -298,6 +336,7 @@ class Drops {
   Names& names_;
   Namer namer_;
   DropRows rows_;
+  std::optional<KindCauses> causes_;
   StandardOutput sink_;
   std::unique_ptr<DropOutput> output_;
   std::optional<LossCounters> counters_;
@@ -308,6 +347,7 @@ class Drops {
   std::optional<Error> malformed_;
   std::uint64_t next_look_ns_ = 0;
   std::uint64_t next_forget_ns_ = 0;
+  std::uint64_t untold_until_ns_ = 0;  ///< the table is told then at the latest; 0: it was told
   bool told_pods_ = false;
   bool open_ = true;
 };

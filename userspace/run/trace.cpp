@@ -15,6 +15,7 @@
 #include "os/ready_file.hpp"
 #include "os/stop.hpp"
 #include "record/writer.hpp"
+#include "run/asking.hpp"
 #include "run/live.hpp"
 #include "run/prerequisites.hpp"
 #include "run/session.hpp"
@@ -93,10 +94,7 @@ class Trace {
       return capture_.revision_of(table.family, table.address);
     });
     capture_.on_links([this] { namer_.links_changed(); });
-    if (command.explain)
-      explainer_.emplace(names, [this](std::uint32_t netns, Explainer::Questions questions) {
-        return begin_asking(netns, std::move(questions));
-      });
+    if (command.explain) explainer_.emplace(names, asking(namer_, names));
   }
 
   Result<> run(std::optional<record::Target> target) {
@@ -211,15 +209,6 @@ class Trace {
   void hold_back() {
     const std::uint64_t rules = namer_.rules().awaited_since();
     session_.hold_back(explainer_ ? std::min(rules, explainer_->awaited_since()) : rules);
-  }
-
-  using Answers = Result<Explainer::Answers>;
-  Result<Inquiry<Answers>> begin_asking(std::uint32_t inode, Explainer::Questions questions) {
-    auto ask = [questions = std::move(questions)]() -> Answers { return answer_here(questions); };
-    if (inode == names_.home_netns) return Inquiry<Answers>::begin(std::move(ask));
-    auto netns = namer_.open_netns(inode);
-    if (!netns) return tl::unexpected(netns.error());
-    return Inquiry<Answers>::begin(entering(std::move(*netns), std::move(ask)));
   }
 
   Result<> take(std::span<const std::byte> record) {

@@ -50,15 +50,6 @@ Explanation by_rule(const DecidingRule& rule, const dpt_flow& flow, const Names&
   return explanation;
 }
 
-// Makes commands of a netns into such that work where dptrace runs; without them where nothing is
-// known by which the netns can be entered.
-void enter(std::vector<std::string>& commands, std::uint32_t netns, std::uint64_t at_ns,
-           const Names& names) {
-  const auto prefix = netns_command(netns, at_ns, names);
-  if (!prefix) return commands.clear();
-  for (std::string& command : commands) command.insert(0, *prefix);
-}
-
 // Facts stand behind the sentence where they fit, else on lines of their own: on one if it holds
 // them all.
 void append_evidence(Buffer& out, std::size_t before, const std::vector<std::string>& facts) {

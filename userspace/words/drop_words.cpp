@@ -8,6 +8,7 @@
 #include "model/flow.hpp"
 #include "words/drop_sites.hpp"
 #include "words/flow_words.hpp"
+#include "words/netns_command.hpp"
 #include "words/protocol_words.hpp"
 #include "words/verdict_words.hpp"
 
@@ -113,6 +114,20 @@ void append_drop_pod(Buffer& out, const Address& address, const Names& names, st
   } else {
     append_address(out, address.bytes);
   }
+}
+
+std::optional<Explanation> explanation_of(const DropRow& row, const Names& names) {
+  if (row.explanation == nullptr) return {};
+  Explanation explanation = *row.explanation;
+  const std::uint32_t netns =
+      explanation.fix_netns != 0 ? explanation.fix_netns : row.kind.interface.netns;
+  enter(explanation.fix, netns, row.named_at_ns(), names);
+  return explanation;
+}
+
+std::string_view proved_cause(const DropRow& row) {
+  if (row.explanation == nullptr || row.explanation->cause == "unknown") return {};
+  return row.explanation->cause;
 }
 
 std::string drop_site_words(const DropRow& row, const Names& names) {

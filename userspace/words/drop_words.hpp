@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,12 @@ void append_drop_pod(Buffer& out, const Address& address, const Names& names, st
 /// A sentence about a loss whose reason says nothing: `ip_error: no route, ...`; empty when nothing
 /// is known.
 std::string drop_site_words(const DropRow& row, const Names& names);
+
+/// Why packets of the row's kinds died, with commands that are complete; nothing when nobody asks.
+std::optional<Explanation> explanation_of(const DropRow& row, const Names& names);
+
+/// The cause of the row when one is proved; else empty.
+std::string_view proved_cause(const DropRow& row);
 
 /// `12:00:01`, or `Nov 20` on another day than that of `now_ns`.
 std::string time_words(std::uint64_t time_ns, std::uint64_t now_ns, const Names& names);

@@ -18,4 +18,11 @@ std::optional<std::string> netns_command(std::uint32_t netns, std::uint64_t at_n
   return fmt::format("nsenter --net={} ", shell_word(path));
 }
 
+void enter(std::vector<std::string>& commands, std::uint32_t netns, std::uint64_t at_ns,
+           const Names& names) {
+  const auto prefix = netns_command(netns, at_ns, names);
+  if (!prefix) return commands.clear();
+  for (std::string& command : commands) command.insert(0, *prefix);
+}
+
 }  // namespace dptrace

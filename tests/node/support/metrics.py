@@ -122,5 +122,5 @@ def refused_datagrams(source, destination, count, size=100):
 
 
 def refused_labels(pod):
-    return {"reason": "NO_SOCKET" if HAS_REASONS else "", "cause": "", "interface": "eth0", "protocol": "udp",
-            "namespace": "default", "pod": pod.name}
+    return {"reason": "NO_SOCKET" if HAS_REASONS else "", "cause": "no-listener", "interface": "eth0",
+            "protocol": "udp", "namespace": "default", "pod": pod.name}

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <span>
 
+#include "output/cause_tally.hpp"
 #include "output/loops.hpp"
 #include "output/output.hpp"
 #include "output/ways.hpp"
@@ -71,6 +72,7 @@ class TextOutput : public Output {
   std::size_t line_start_ = 0;
   FlowWords flow_;
   Ways ways_;
+  CauseTally causes_;
 };
 
 void TextOutput::start_block() {
@@ -294,12 +296,14 @@ bool TextOutput::packet(const Packet& packet, const Names& names) {
     append_hops(packet, names);
   }
   append_end(packet, names);
+  causes_.count(packet, names);
   return flush();
 }
 
 bool TextOutput::summary(const Summary& summary, const Names& names) {
   start_block();
   append_summary(out_, summary, paint_);
+  causes_.append_to(out_, paint_);
   static_cast<void>(names);
   return flush();
 }

@@ -19,6 +19,7 @@
 #include "run/live.hpp"
 #include "run/prerequisites.hpp"
 #include "run/session.hpp"
+#include "run/silence.hpp"
 
 namespace dptrace {
 
@@ -107,6 +108,7 @@ class Trace {
     get_ready();
     stop::end_in_order();
     start_ns_ = monotonic_ns();
+    silence_ = Silence(start_ns_);
     if (auto created = create_ready_file(command_.ready_file); !created) return created;
     if (isatty(STDERR_FILENO) != 0) say("following; Ctrl-C ends");
     Result<> result;
@@ -169,6 +171,9 @@ class Trace {
     session_.advance(now);
     loss_warning_.check(capture_, now);
     for (const auto& warning : capture_.take_warnings()) say(warning);
+    if (const auto words = silence_.words(now, session_.events() != 0, command_.capture.pods,
+                                          namer_.pod_addresses()))
+      say(*words);
     return {};
   }
 
@@ -181,7 +186,8 @@ class Trace {
     give_back_memory();
     const auto longest =
         namer_.has_postponed() ? kPostponedInterval : std::chrono::milliseconds::max();
-    return capture_.poll(std::min(longest, left()), Wait::kForOne, wake_fds, receive);
+    const auto silent = silence_.left(monotonic_ns());
+    return capture_.poll(std::min({longest, left(), silent}), Wait::kForOne, wake_fds, receive);
   }
 
   // The packets of a burst take some MiB, which the allocator would keep.
@@ -233,6 +239,7 @@ class Trace {
   ModuleMonitor modules_;
   Session session_;
   std::optional<Explainer> explainer_;
+  Silence silence_{0};
   LossWarning loss_warning_;
   std::uint64_t start_ns_ = 0;
   std::uint64_t given_back_at_ = 0;  ///< number of events when memory was last given back

@@ -1,0 +1,59 @@
+#include <catch2/catch.hpp>
+
+#include "output/cause_tally.hpp"
+#include "support/sample_packets.hpp"
+
+using namespace dptrace;
+using namespace dptrace::sample;
+
+namespace {
+
+const Paint kPlain(false);
+
+Names explained(const Packet& packet, const Explanation& explanation) {
+  Names with = names();
+  for (const Drop& drop : packet.drops)
+    with.explanations[drop.id()] = std::make_shared<const Explanation>(explanation);
+  return with;
+}
+
+std::string text_of(const CauseTally& tally) {
+  Buffer out;
+  tally.append_to(out, kPlain);
+  return std::string(view(out));
+}
+
+}  // namespace
+
+TEST_CASE("the causes of a trace stand by their number, the most frequent first") {
+  CauseTally tally;
+  const Packet packet = lost_segments({3, 4});
+  tally.count(packet, explained(packet, {"ttl-expired", "its TTL is used up", {}, {}}));
+  const Names twice =
+      explained(packet, {"forwarding-disabled", "cni0 does not forward", {}, {"sysctl -w x=1"}});
+  tally.count(packet, twice);
+  tally.count(packet, twice);
+  CHECK(text_of(tally) ==
+        "why\n"
+        "         2  forwarding-disabled: cni0 does not forward\n"
+        "            fix   sysctl -w x=1\n"
+        "         1  ttl-expired: its TTL is used up\n");
+}
+
+TEST_CASE("without a proved cause nothing stands there") {
+  CauseTally tally;
+  const Packet packet = lost_segments({3, 4});
+  tally.count(packet, explained(packet, {"unknown", "", {}, {}}));
+  tally.count(packet, names());
+  CHECK(text_of(tally).empty());
+}
+
+TEST_CASE("of many causes the worst are told, and how many packets the others had") {
+  CauseTally tally;
+  const Packet packet = lost_segments({3});
+  for (int cause = 0; cause < 1010; ++cause)
+    tally.count(packet, explained(packet, {"no-listener", std::to_string(cause), {}, {}}));
+  const std::string text = text_of(tally);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 7);
+  CHECK(text.ends_with("      1005  for other causes\n"));
+}

@@ -13,9 +13,10 @@ struct Explanation {
   std::string cause;                  ///< an identifier of docs/causes; `unknown`: none was proved
   std::string sentence;               ///< without a full stop; empty for `unknown`
   std::vector<std::string> evidence;  ///< facts that were read from the node, or from the packet
-  /// Commands for a shell in the netns of the drop, the mildest first; empty: none is certain to
+  /// Commands for a shell in the netns .fix_netns, the mildest first; empty: none is certain to
   /// help.
   std::vector<std::string> fix;
+  std::uint32_t fix_netns = 0;  ///< inode; 0: that of the drop
 
   friend bool operator==(const Explanation&, const Explanation&) = default;
 };

@@ -68,13 +68,15 @@ Json rule_payload(const RuleId& id, const RuleText& rule) {
 }
 
 Json explanation_payload(const DropId& id, const Explanation& explanation) {
-  return {{"time_ns", id.time_ns},
-          {"netns", id.netns},
-          {"index", id.index},
-          {"cause", explanation.cause},
-          {"sentence", explanation.sentence},
-          {"evidence", explanation.evidence},
-          {"fix", explanation.fix}};
+  Json json = {{"time_ns", id.time_ns},
+               {"netns", id.netns},
+               {"index", id.index},
+               {"cause", explanation.cause},
+               {"sentence", explanation.sentence},
+               {"evidence", explanation.evidence},
+               {"fix", explanation.fix}};
+  if (explanation.fix_netns != 0) json["fix_netns"] = explanation.fix_netns;
+  return json;
 }
 
 /// Thrown when a member has another type than it should, or a number that is too large.
@@ -175,6 +177,7 @@ void read_explanation(const Json& json, Names& names) {
   read(json, "sentence", explanation.sentence);
   read_texts(json, "evidence", explanation.evidence);
   read_texts(json, "fix", explanation.fix);
+  read(json, "fix_netns", explanation.fix_netns);
   names.explanations[id] = std::make_shared<Explanation>(std::move(explanation));
 }
 

@@ -70,6 +70,7 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
     netns = drop.rule->netns;
   } else if (const Explanation* known = names.explanation(drop.id())) {
     explanation = *known;
+    if (known->fix_netns != 0) netns = known->fix_netns;
   }
   if (explanation) enter(explanation->fix, netns, drop.time_ns, names);
   return explanation;

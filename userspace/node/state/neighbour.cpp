@@ -2,6 +2,7 @@
 
 #include <linux/neighbour.h>
 
+#include <algorithm>
 #include <array>
 
 #include "node/netlink.hpp"
@@ -21,11 +22,21 @@ int take_neighbour(const nlmsghdr* message, void* data) {
   if (mnl_nlmsg_get_payload_len(message) < sizeof(ndmsg)) return MNL_CB_OK;
   const auto* info = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message));
   if (static_cast<std::uint32_t>(info->ndm_ifindex) != search.device) return MNL_CB_OK;
+  Neighbour neighbour{info->ndm_state};
+  bool is_sought = false;
   for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == NDA_LLADDR) {
+      const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
+      if (auto& mac = neighbour.mac.emplace(); mnl_attr_get_payload_len(attribute) == mac.size())
+        std::copy_n(bytes, mac.size(), mac.begin());
+      else
+        neighbour.mac.reset();
+    }
     if (mnl_attr_get_type(attribute) != NDA_DST) return;
     const auto address = address_attribute(attribute);
-    if (address && *address == search.address) search.found = Neighbour{info->ndm_state};
+    is_sought = address && *address == search.address;
   });
+  if (is_sought) search.found = neighbour;
   return MNL_CB_OK;
 }
 

@@ -1,6 +1,7 @@
 // The neighbour table of the calling thread's network namespace.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,8 @@ namespace dptrace {
 
 struct Neighbour {
   std::uint16_t state = 0;  ///< NUD_*
+  /// Its MAC address; nothing when it is not known, or no Ethernet's.
+  std::optional<std::array<std::uint8_t, 6>> mac{};
 };
 
 /// The entry of an address on a device; nothing: there is none.

@@ -12,7 +12,9 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::array kFamilies = {&routing_causes, &neighbour_causes, &socket_causes};
+// What is said of a queue holds only for a device that works: its own causes come first.
+constexpr std::array kFamilies = {&routing_causes, &neighbour_causes, &socket_causes, &link_causes,
+                                  &bridge_causes,  &queue_causes,     &filter_causes};
 
 }  // namespace
 

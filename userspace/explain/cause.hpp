@@ -23,6 +23,10 @@ struct Cause {
 std::span<const Cause> routing_causes();
 std::span<const Cause> neighbour_causes();
 std::span<const Cause> socket_causes();
+std::span<const Cause> link_causes();
+std::span<const Cause> bridge_causes();
+std::span<const Cause> queue_causes();
+std::span<const Cause> filter_causes();
 
 /// True when some cause may be behind the drop, so that it is worth asking the node.
 bool may_have_cause(const DropFacts& drop);

@@ -10,49 +10,11 @@ import tempfile
 import unittest
 
 import support
-from support import NodeTest, Trace, changed, in_netns, ping, sysctl, topology
+from support import CauseTest, Trace, changed, in_netns, ping, sysctl
 
-ECHO_REQUEST = {4: 8, 6: 128}
 IP = {4: "ip", 6: "ip -6"}
 BEYOND = {4: "10.99.1.1", 6: "fd00:99::1"}  # nobody has them
 BEYOND_PREFIX = {4: "10.99.0.0/16", 6: "fd00:99::/32"}
-
-
-class CauseTest(NodeTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.nodes = topology()
-        cls.pod1, cls.pod2, cls.pod3 = cls.nodes.pod1, cls.nodes.pod2, cls.nodes.pod3
-        for tool in "iptables-legacy", "ip6tables-legacy":  # its module is there before the trace
-            in_netns(cls.nodes.n1, tool, "-L", check=False)
-
-    def setUp(self):
-        self.trace = Trace.shared("--pod-ip", self.pod1.ip, "--pod-ip", self.pod1.ip6)
-
-    def dropped_request(self, address, *options, family=4, source=None):
-        icmp_id = ping(source or self.pod1, address, *options, family=family, expect_reply=False)
-        packet = self.trace.packet(icmp=ECHO_REQUEST[family], id=icmp_id)
-        self.assertEqual(packet["verdict"], "dropped", support.describe(packet))
-        return packet["drop"]
-
-    def assert_cause(self, drop, cause, *evidence, fix=()):
-        """`evidence`: patterns, in order; `fix`: patterns of all commands."""
-        self.assertEqual(drop.get("cause"), cause, drop)
-        self.assertTrue(drop["explanation"], drop)
-        told = drop.get("evidence", [])
-        self.assertEqual(len(told), len(evidence), drop)
-        for fact, pattern in zip(told, evidence):
-            self.assertRegex(fact, pattern)
-        commands = drop.get("fix", [])
-        self.assertEqual(len(commands), len(fix), drop)
-        for command, pattern in zip(commands, fix):
-            self.assertRegex(command, pattern)
-
-    def mend(self, drop):
-        """What a person does on the node: pastes the command into a shell."""
-        self.assertTrue(drop.get("fix"), drop)
-        for command in drop["fix"]:
-            in_netns(self.nodes.n1, "sh", "-c", command)
 
 
 class Routing(CauseTest):

@@ -9,6 +9,7 @@ kernel must have may not be missing.
 from .attachments import attached, attached_programs, devices, traces_left
 from .bpf import Bpf
 from .case import NodeTest
+from .cause import CauseTest
 from .certificates import PASSWORD, Certificates
 from .commands import DPTRACE, IN_VM, TIMEOUT, run, wait_until
 from .features import has, require

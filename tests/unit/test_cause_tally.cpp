@@ -50,7 +50,7 @@ TEST_CASE("without a proved cause nothing stands there") {
 
 TEST_CASE("of many causes the worst are told, and how many packets the others had") {
   CauseTally tally;
-  const Packet packet = lost_segments({3});
+  const Packet packet = lost_segments({3, 4});
   for (int cause = 0; cause < 1010; ++cause)
     tally.count(packet, explained(packet, {"no-listener", std::to_string(cause), {}, {}}));
   const std::string text = text_of(tally);

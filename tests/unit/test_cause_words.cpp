@@ -64,6 +64,18 @@ TEST_CASE("why a packet died is told with what proves it and what mends it") {
       R"("fix":["sysctl -w net.ipv4.conf.cni0.forwarding=1"])"));
 }
 
+TEST_CASE("a command for the netns at the other end enters that one") {
+  Names all = names();
+  Explanation explanation{"no-carrier", "veth1 is down", {}, {"ip link set veth1 up"}};
+  explanation.fix_netns = 77;
+  const Packet packet = packet_with(explanation, all);
+  all.home_netns = packet.drop->interface.netns;
+  CHECK(explanation_of(packet, *packet.drop, all)->fix.empty());
+  all.netns[77].path = "/run/netns/node";
+  CHECK(explanation_of(packet, *packet.drop, all)->fix ==
+        std::vector<std::string>{"ip netns exec node ip link set veth1 up"});
+}
+
 TEST_CASE("what nothing proves is unknown, and has no words") {
   Names all = names();
   const Packet packet = packet_with({"unknown", {}, {}, {}}, all);

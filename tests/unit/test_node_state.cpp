@@ -5,7 +5,7 @@
 
 #include "model/shell_word.hpp"
 #include "node/state/fragments.hpp"
-#include "node/state/queues.hpp"
+#include "node/state/packet_queues.hpp"
 #include "node/state/route.hpp"
 #include "node/state/sockets.hpp"
 #include "node/state/sysctl.hpp"

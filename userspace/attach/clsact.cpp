@@ -34,11 +34,10 @@ constexpr std::uint32_t kPriority = 3479;
 // The bit is set in a filter's handle when dptrace made the qdisc, so that the last of its filters
 // takes the qdisc along.
 constexpr std::uint32_t kMadeQdisc = 0x40000000;
-constexpr std::string_view kProgramPrefix = "dptrace_l";
 
 bool is_ours(const TcFilter& filter) {
   return filter.kind == "bpf" && filter.priority == kPriority &&
-         filter.program.starts_with(kProgramPrefix);
+         filter.program.starts_with(kOwnPrograms);
 }
 
 bpf_tc_hook hook_of(std::uint32_t ifindex, bpf_tc_attach_point point) {

@@ -22,12 +22,14 @@ namespace {
 int on_option(const nlattr* attribute, void* context) {
   auto& filter = *static_cast<TcFilter*>(context);
   if (mnl_attr_get_type(attribute) == TCA_BPF_NAME) filter.program = mnl_attr_get_str(attribute);
+  if (mnl_attr_get_type(attribute) == TCA_BPF_ID) filter.program_id = mnl_attr_get_u32(attribute);
   return MNL_CB_OK;
 }
 
 int on_attribute(const nlattr* attribute, void* context) {
   auto& filter = *static_cast<TcFilter*>(context);
   if (mnl_attr_get_type(attribute) == TCA_KIND) filter.kind = mnl_attr_get_str(attribute);
+  if (mnl_attr_get_type(attribute) == TCA_CHAIN) filter.chain = mnl_attr_get_u32(attribute);
   if (mnl_attr_get_type(attribute) == TCA_OPTIONS && filter.kind == "bpf") {
     return mnl_attr_parse_nested(attribute, on_option, context);
   }
@@ -40,6 +42,7 @@ int on_filter(const nlmsghdr* header, void* context) {
   TcFilter filter;
   filter.handle = message->tcm_handle;
   filter.priority = TC_H_MAJ(message->tcm_info) >> 16;
+  filter.shared = static_cast<std::uint32_t>(message->tcm_ifindex) == TCM_IFINDEX_MAGIC_BLOCK;
   mnl_attr_parse(header, sizeof *message, on_attribute, &filter);
   // A chain's head without a filter of its own has handle 0.
   if (filter.handle != 0) filters.push_back(std::move(filter));

@@ -27,6 +27,10 @@ std::span<const Cause> socket_causes();
 std::span<const Cause> protocol_causes();
 std::span<const Cause> netfilter_causes();
 std::span<const Cause> ipsec_causes();
+std::span<const Cause> link_causes();
+std::span<const Cause> bridge_causes();
+std::span<const Cause> queue_causes();
+std::span<const Cause> filter_causes();
 
 /// True when some cause may be behind the drop, so that it is worth asking the node.
 bool may_have_cause(const DropFacts& drop);

@@ -23,6 +23,10 @@ std::uint8_t outer_protocol(std::uint8_t tunnel) {
   }
 }
 
+bool frees_lists(std::string_view function) {
+  return function.starts_with("kfree_skb_list") || function.starts_with("__tcf_kfree_skb_list");
+}
+
 bool is_not_said(std::string_view reason) { return reason == "NOT_SPECIFIED"; }
 
 // Leaves out what no cause looks at in such a drop, so that a flood of drops is one question.
@@ -48,6 +52,8 @@ DropFacts drop_facts(const dpt_drop& wire, const Names& names) {
   const auto reason = names.reasons.find(wire.reason);
   if (wire.has_reason && reason != names.reasons.end() && !is_not_said(reason->second))
     facts.reason = reason->second;
+  facts.has_reasons = wire.has_reason != 0;
+  facts.listed = facts.reason.empty() && frees_lists(names.function(wire.location));
   if (wire.hop.tunnel.kind != DPT_TUNNEL_NONE) {
     const dpt_tunnel& tunnel = wire.hop.tunnel;
     facts.family = tunnel.family;

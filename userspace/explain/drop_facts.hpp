@@ -18,6 +18,8 @@ struct DropFacts {
   std::uint32_t device = 0;  ///< index of the skb's device; 0: none
   std::string function;      ///< that dropped it, without what the compiler appends
   std::string reason;        ///< empty: the kernel has none, or gives none
+  bool has_reasons = false;  ///< the kernel has some (5.17 and later)
+  bool listed = false;       ///< freed as one of a list, as queues do; told without a reason only
   std::uint8_t family = 0;   ///< 4 or 6
   std::uint8_t protocol = 0;
   Address source{}, destination{};
@@ -34,9 +36,9 @@ struct DropFacts {
 
   friend auto operator<=>(const DropFacts& a, const DropFacts& b) {
     const auto tie = [](const DropFacts& f) {
-      return std::tie(f.netns, f.device, f.function, f.reason, f.family, f.protocol, f.source,
-                      f.destination, f.port, f.ttl, f.tcp_flags, f.length, f.other_host, f.tunnel,
-                      f.tunnel_id);
+      return std::tie(f.netns, f.device, f.function, f.reason, f.has_reasons, f.listed, f.family,
+                      f.protocol, f.source, f.destination, f.port, f.ttl, f.tcp_flags, f.length,
+                      f.other_host, f.tunnel, f.tunnel_id);
     };
     if (tie(a) < tie(b)) return std::strong_ordering::less;
     return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "explain/cause.hpp"
-#include "node/state/queues.hpp"
+#include "node/state/packet_queues.hpp"
 
 namespace dptrace {
 

@@ -231,12 +231,6 @@ std::uint32_t overhead_of(const Link& link, bool underlay_ipv6) {
   return 0;
 }
 
-const Link* link_of(const std::vector<Link>& links, std::uint32_t index) {
-  const auto found =
-      std::ranges::find_if(links, [&](const Link& link) { return link.index == index; });
-  return found == links.end() ? nullptr : &*found;
-}
-
 std::optional<Explanation> prove_too_big(const DropFacts& drop) {
   constexpr std::size_t kMostLinks = 4096;
   const auto links = read_links(kMostLinks);
@@ -248,13 +242,13 @@ std::optional<Explanation> prove_too_big(const DropFacts& drop) {
     if (!route || route->error != 0) return {};
     output = route->output;
   }
-  const Link* link = link_of(*links, output);
+  const Link* link = find_link(*links, output);
   if (link == nullptr || link->mtu == 0 || drop.length <= link->mtu) return {};
   Explanation explanation;
   explanation.sentence = fmt::format("the packet has {} bytes, {} takes {}, and it may not be cut",
                                      drop.length, link->name, link->mtu);
   explanation.evidence.push_back(fmt::format("{} mtu {}", link->name, link->mtu));
-  const Link* under = link_of(*links, link->underlay);
+  const Link* under = find_link(*links, link->underlay);
   const bool underlay_ipv6 = link->local && !link->local->is_ipv4();
   const std::uint32_t overhead = overhead_of(*link, underlay_ipv6);
   if (under == nullptr || overhead == 0 || under->mtu < drop.length + overhead) return explanation;

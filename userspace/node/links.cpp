@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "model/foreign.hpp"
@@ -63,6 +64,9 @@ void parse_kind_data(const nlattr* data, Link& link) {
     if (link.kind == "vxlan" && type == IFLA_VXLAN_ID) link.vni = number(attribute);
     if (link.kind == "vxlan" && type == IFLA_VXLAN_COLLECT_METADATA)
       link.takes_any_vni = is_set(attribute);
+    if (link.kind == "bridge" && type == IFLA_BR_VLAN_FILTERING)
+      link.vlan_filtering = mnl_attr_get_payload_len(attribute) == 1 && mnl_attr_get_u8(attribute);
+    if (link.kind == "bridge" && type == IFLA_BR_STP_STATE) link.runs_stp = number(attribute) != 0;
     if (link.kind == "geneve" && type == IFLA_GENEVE_PORT) link.geneve_port = port(attribute);
     for (const auto& tunnel : kTunnels) {
       if (link.kind != tunnel.kind || type == 0) continue;
@@ -91,6 +95,14 @@ void append_link(const nlmsghdr* message, std::vector<Link>& links) {
 }  // namespace
 
 bool Link::is_up() const { return (flags & IFF_UP) != 0; }
+
+bool Link::has_carrier() const { return (flags & IFF_LOWER_UP) != 0; }
+
+const Link* find_link(const std::vector<Link>& links, std::uint32_t index) {
+  const auto found =
+      std::ranges::find_if(links, [&](const Link& link) { return link.index == index; });
+  return found == links.end() ? nullptr : &*found;
+}
 
 bool Link::has_link_header() const {
   return arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;

@@ -35,7 +35,13 @@ struct Link {
   std::uint32_t vni = 0;       ///< of VXLAN; 0 also where it is not known
   bool takes_any_vni = false;  ///< VXLAN: packets of all VNIs (metadata mode)
 
+  // These are set for bridges only.
+  bool vlan_filtering = false;
+  bool runs_stp = false;  ///< by the kernel or by a program
+
   bool is_up() const;
+  /// True when something is at the other end that takes packets; false for a device that is down.
+  bool has_carrier() const;
   /// True when the device's packets begin with a link header. Those of tunl0 and of WireGuard begin
   /// with the network header.
   bool has_link_header() const;
@@ -43,6 +49,9 @@ struct Link {
 
 /// The first `most` links of the calling thread's netns, or of the netns that it numbers `nsid`.
 Result<std::vector<Link>> read_links(std::size_t most = SIZE_MAX, std::int32_t nsid = kHere);
+
+/// The link with that index; null when there is none.
+const Link* find_link(const std::vector<Link>& links, std::uint32_t index);
 
 /// The link that a message is about. Nothing for messages that tell only a part: those of a bridge
 /// about its port, or of a wireless driver.

@@ -23,7 +23,8 @@ std::optional<std::string> Silence::words(std::uint64_t now_ns, bool something_c
   const std::string begin =
       fmt::format("no packet of {} came for 10 s", fmt::join(addresses, ", "));
   if (is_any_here)
-    return begin + ": nobody sends any, or the filter (--peer-ip, --port, --protocol) is too narrow";
+    return begin +
+           ": nobody sends any, or the filter (--peer-ip, --port, --protocol) is too narrow";
   return begin +
          ". Is the address right, and the pod on this node (kubectl get pods -A -o wide)? If so, "
          "nobody sends any, or the filter (--peer-ip, --port, --protocol) is too narrow";

@@ -1,4 +1,4 @@
-#include "node/state/queues.hpp"
+#include "node/state/packet_queues.hpp"
 
 #include <fmt/format.h>
 

@@ -25,7 +25,6 @@
 #include "os/outlet.hpp"
 #include "os/privileges.hpp"
 #include "os/ready_file.hpp"
-#include "os/spare_memory.hpp"
 #include "os/stop.hpp"
 #include "output/drop_output.hpp"
 #include "run/asking.hpp"
@@ -180,7 +179,6 @@ class Drops {
     if (causes_ && now < untold_until_ns_ && causes_->awaits(rows_.table().time_ns)) return;
     tell();
     show();
-    spare_memory_.give_back(now);
   }
 
   // The drops get a screen of their own on a terminal, unless one table (--once) or data (--json)
@@ -337,7 +335,6 @@ class Drops {
   MetricsServer* metrics_;
   Names& names_;
   Namer namer_;
-  SpareMemory spare_memory_;
   DropRows rows_;
   std::optional<KindCauses> causes_;
   StandardOutput sink_;

@@ -13,7 +13,6 @@
 #include "os/directory_watch.hpp"
 #include "os/outlet.hpp"
 #include "os/ready_file.hpp"
-#include "os/spare_memory.hpp"
 #include "os/stop.hpp"
 #include "record/writer.hpp"
 #include "run/asking.hpp"
@@ -208,7 +207,6 @@ class Trace {
     if (!modules_.drain() && now < next_watch_ns_) return;
     next_watch_ns_ = now + kWatchEveryNs;
     capture_.follow_modules();
-    spare_memory_.give_back(now);
     if (next_forget_ns_ != 0 && now >= next_forget_ns_) namer_.forget_gone();
     if (now >= next_forget_ns_) next_forget_ns_ = now + kForgetEveryNs;
   }
@@ -242,7 +240,6 @@ class Trace {
   Session session_;
   std::optional<Explainer> explainer_;
   Silence silence_{0};
-  SpareMemory spare_memory_;
   LossWarning loss_warning_;
   std::uint64_t start_ns_ = 0;
   std::uint64_t given_back_at_ = 0;  ///< number of events when memory was last given back

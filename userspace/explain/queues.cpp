@@ -1,18 +1,16 @@
 // Causes of queues: a device's, or a CPU's, has no room.
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
 #include "explain/cause.hpp"
 #include "explain/links.hpp"
+#include "node/in_netns.hpp"
 #include "node/netns.hpp"
 #include "node/state/queue.hpp"
 #include "node/state/softnet.hpp"
 #include "node/state/sysctl.hpp"
-#include "os/owned_fd.hpp"
 
 namespace dptrace {
 
@@ -96,14 +94,9 @@ struct BacklogSetting {
 // The setting is one for the whole machine, and only the first netns shows it: mostly dptrace was
 // started there.
 BacklogSetting read_backlog_setting() {
-  constexpr const char* kHome = "/proc/self/ns/net";
   if (const auto limit = read_sysctl(kBacklog)) return {limit, 0};
-  const OwnedFd home(open(kHome, O_RDONLY | O_CLOEXEC));
-  BacklogSetting setting{{}, netns_of_file(kHome)};
-  if (!home) return setting;
-  std::thread([&] {
-    if (enter_netns(home.get())) setting.limit = read_sysctl(kBacklog);
-  }).join();
+  BacklogSetting setting;
+  at_home([&] { setting = {read_sysctl(kBacklog), current_netns()}; });
   return setting;
 }
 

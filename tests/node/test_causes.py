@@ -307,7 +307,8 @@ class Unproved(CauseTest):
             self.dropped_request(self.pod3.ip)
         icmp_id = ping(self.pod1, self.pod3.ip)
         self.trace.wait_for(2, id=icmp_id)
-        strange = [packet for packet in self.trace.found() if packet["flow"]["protocol"] != "icmp"]
+        between = {"source": self.pod1.ip, "destination": self.pod3.ip}
+        strange = [packet for packet in self.trace.found(**between) if packet["flow"]["protocol"] != "icmp"]
         self.assertEqual(strange, [])
 
 

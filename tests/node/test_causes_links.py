@@ -183,7 +183,8 @@ class Bridges(DeviceTest):
             self.skipTest("not with the running kernel: VLANs of bridges")
         self.addCleanup(in_netns, self.n1, *setting, "0")
         membership = f"dev {self.veth2} vid 1"
-        with changed(self.n1, f"bridge vlan del {membership}", f"bridge vlan add {membership} pvid untagged"):
+        with self.hairpin_off(), \
+                changed(self.n1, f"bridge vlan del {membership}", f"bridge vlan add {membership} pvid untagged"):
             drop = self.dropped_request(self.pod2.ip)
             self.assert_cause(drop, "bridge-vlan-filtered", f"^{self.veth2}: not of VLAN 1$",
                               fix=[f"^bridge vlan add {membership} pvid untagged$"])

@@ -130,7 +130,8 @@ class Queue(NodeTest):
             text = shown(path, "--drops-only")
         self.assertEqual(packet["verdict"], "dropped")
         self.assertEqual(function_of(packet["drop"]["location"]), "nf_queue", packet["drop"])
-        self.assertIn("    nf_queue: NFQUEUE: no program reads this queue", text)
+        self.assertIn("    why   a rule sends it to a queue (NFQUEUE) that no program reads", text)
+        self.assertIn("\nwhy\n         1  queue-without-reader: a rule sends it", text)
 
     def test_with_a_reader_is_told_as_queued(self):
         with recorded("--pod-ip", self.nodes.pod1.ip, "--protocol", "icmp") as (trace, path):

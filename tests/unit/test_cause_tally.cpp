@@ -12,8 +12,9 @@ const Paint kPlain(false);
 
 Names explained(const Packet& packet, const Explanation& explanation) {
   Names with = names();
-  for (const Drop& drop : packet.drops)
-    with.explanations[drop.id()] = std::make_shared<const Explanation>(explanation);
+  const auto shared = std::make_shared<const Explanation>(explanation);
+  if (packet.drop) with.explanations[packet.drop->id()] = shared;
+  for (const Drop& drop : packet.drops) with.explanations[drop.id()] = shared;
   return with;
 }
 
@@ -46,6 +47,14 @@ TEST_CASE("without a proved cause nothing stands there") {
   tally.count(packet, explained(packet, {"unknown", "", {}, {}}));
   tally.count(packet, names());
   CHECK(text_of(tally).empty());
+}
+
+TEST_CASE("a packet counts once, whether it died as a whole or in parts") {
+  for (const Packet& packet : {lost_segments({3}), lost_segments({3, 4})}) {
+    CauseTally tally;
+    tally.count(packet, explained(packet, {"ttl-expired", "its TTL is used up", {}, {}}));
+    CHECK(text_of(tally) == "why\n         1  ttl-expired: its TTL is used up\n");
+  }
 }
 
 TEST_CASE("of many causes the worst are told, and how many packets the others had") {

@@ -111,8 +111,16 @@ TEST_CASE("with a doorbell for each asked-for address, devices are only looked a
   SECTION("they are watched again as soon as a doorbell is in doubt") {
     node.gearbox.set_doorbells(node.now, false);
     CHECK(node.gear() == Gear::kWatching);
+    CHECK(node.gearbox.wakes_ns() <= node.now + Gearbox::kMeasureNs);
     node.pass(8, Gearbox::kBusy);
     CHECK(node.gear() == Gear::kAlways);
+  }
+  SECTION("a doubt that is settled wakes nobody") {
+    node.has_pods = false;
+    node.gearbox.set_doorbells(node.now, false);
+    node.pass(8, Gearbox::kBusy);
+    CHECK(node.gear() == Gear::kWatching);
+    CHECK(node.gearbox.wakes_ns() > node.now + Gearbox::kMeasureNs);
   }
   SECTION("everything is back when something is followed") {
     node.gearbox.follow(node.now);

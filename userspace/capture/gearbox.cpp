@@ -8,6 +8,7 @@ void Gearbox::follow(std::uint64_t now_ns) {
   followed_ns_ = now_ns;
   armed_ = true;
   has_doorbells_ = false;
+  is_in_doubt_ = false;
 }
 
 void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
@@ -31,11 +32,14 @@ void Gearbox::measure(std::uint64_t now_ns, std::uint32_t packets) {
   if (!armed_ && rate < busy / 2) {
     armed_ = true;
     has_doorbells_ = false;
+    is_in_doubt_ = false;
   }
 }
 
 void Gearbox::set_doorbells(std::uint64_t now_ns, bool all_there) {
-  if (armed_ || all_there == has_doorbells_) return;
+  if (armed_) return;
+  is_in_doubt_ = has_doorbells_ && !all_there;
+  if (all_there == has_doorbells_) return;
   has_doorbells_ = all_there;
   is_peeking_ = false;
   turn_ns_ = now_ns + kPeekEveryNs - kPeekNs;
@@ -54,6 +58,7 @@ Gear Gearbox::gear(std::uint64_t now_ns) {
 std::uint64_t Gearbox::wakes_ns() const {
   if (busy_ == 0) return UINT64_MAX;
   if (has_doorbells_) return turn_ns_;
+  if (is_in_doubt_) return measured_ns_ + kMeasureNs;
   return std::max(followed_ns_, measured_ns_) + kQuietNs;
 }
 

@@ -60,6 +60,7 @@ class Gearbox {
   std::uint64_t busy_;
   bool armed_ = true;
   bool has_doorbells_ = false;
+  bool is_in_doubt_ = false;  ///< there were doorbells, and nobody has looked again
   bool is_busy_ = false;
   bool is_busy_for_rules_ = false;
   std::uint64_t followed_ns_ = 0;

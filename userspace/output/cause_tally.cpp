@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "words/cause_words.hpp"
 
@@ -19,7 +20,8 @@ constexpr std::string_view kUnknown = "unknown";
 
 void CauseTally::count(const Packet& packet, const Names& names) {
   std::set<std::pair<std::string, std::string>> counted;
-  for (const Drop& drop : packet.drops) {
+  const std::span<const Drop> one(packet.drop ? &*packet.drop : nullptr, packet.drop ? 1 : 0);
+  for (const Drop& drop : packet.drops.empty() ? one : std::span<const Drop>(packet.drops)) {
     auto explanation = explanation_of(packet, drop, names);
     if (!explanation || explanation->cause == kUnknown) continue;
     std::pair key(std::move(explanation->cause), std::move(explanation->sentence));

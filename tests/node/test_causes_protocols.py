@@ -34,6 +34,15 @@ class FrameForAnother(CauseTest):
                 self.mend(drop)
                 ping(self.pod3, address, family=family)
 
+    def test_another_sends_to_a_pod_behind_a_gateway(self):
+        """The far node has the old entry. Here, the gateway to that pod rightly has another MAC address than the pod."""
+        in_netns(self.nodes.n2, "ip", "neigh", "replace", self.pod3.ip, "lladdr", STRANGE_MAC, "dev", "cni0", "nud", "reachable")
+        try:
+            drop = self.dropped_request(self.pod3.ip)
+        finally:
+            in_netns(self.nodes.n2, "ip", "neigh", "del", self.pod3.ip, "dev", "cni0")
+        self.assert_cause(drop, "other-host", "^eth0 has ([0-9a-f]{2}:){5}")
+
     def test_the_other_node_has_an_old_mac(self):
         """Of the tunnel's device. Who has it cannot be seen from here."""
         subnet = self.pod1.ip.rsplit(".", 1)[0]

@@ -109,6 +109,15 @@ def queue_reader(netns, queue):
         yield
 
 
+class Silence(NodeTest):
+    def test_nothing_came(self):
+        """It is said once, though nothing wakes the trace."""
+        with Trace("--pod-ip", "198.51.100.1") as trace:
+            support.wait_until(lambda: "no packet of 198.51.100.1 came for 10 s" in trace.stderr(), "words about the silence")
+            trace.stop()
+            self.assertEqual(trace.stderr().count("no packet of"), 1)
+
+
 class Queue(NodeTest):
     """A rule that gives packets to a program, as network policy agents have it."""
 

@@ -55,13 +55,13 @@ bool may_be_anothers(const DropFacts& drop) {
 }
 
 // The entry of dptrace's own netns from which the frame has its MAC address. Nothing when a packet
-// of this source would not be sent from there.
+// of this source would not be sent from there, or goes to a gateway, whose address is another.
 std::optional<Neighbour> stale_entry(const DropFacts& drop, const std::string& mac) {
   const auto source = look_up_route({drop.source});
   const auto way = look_up_route({drop.destination});
-  if (!source || !way || source->error != 0 || way->error != 0) return {};
+  if (!source || !way || source->error != 0 || way->error != 0 || way->gateway) return {};
   if (source->type != RTN_LOCAL && source->output == way->output) return {};
-  const auto entries = find_neighbours(way->gateway.value_or(drop.destination), way->output);
+  const auto entries = find_neighbours(drop.destination, way->output);
   if (!entries || entries->empty()) return {};
   const Neighbour& entry = entries->front();
   if (entry.mac.empty() || entry.mac == mac) return {};

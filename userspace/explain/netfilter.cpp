@@ -1,6 +1,4 @@
 // Causes of netfilter that no rule's text tells.
-#include <fmt/format.h>
-
 #include <array>
 
 #include "explain/cause.hpp"
@@ -12,21 +10,15 @@ namespace {
 
 // ---- queue-without-reader
 
-// The kernel drops here what a rule sends to a queue (NFQUEUE) that has no reader or no room, and
-// what waited in a queue whose reader has dropped it or has ended.
-bool may_be_queued(const DropFacts& drop) {
-  return drop.reason.empty() &&
-         (drop.by("nf_queue") || drop.by("nfqnl_reinject") || drop.by("nf_reinject"));
-}
+// The kernel drops here what a rule sends to a queue (NFQUEUE) that has no reader or no room.
+bool may_be_queued(const DropFacts& drop) { return drop.reason.empty() && drop.by("nf_queue"); }
 
 // While another queue has a reader, it cannot be told which one the packet was meant for.
-std::optional<Explanation> prove_unread(const DropFacts& drop) {
+std::optional<Explanation> prove_unread(const DropFacts&) {
   const auto queues = read_packet_queues();
   if (!queues || !queues->empty()) return {};
   return Explanation{{},
-                     drop.by("nf_queue")
-                         ? "a rule sends it to a queue (NFQUEUE) that no program reads"
-                         : "it waited in a queue (NFQUEUE) whose program has ended",
+                     "a rule sends it to a queue (NFQUEUE) that no program reads",
                      {"no program reads a queue of this network namespace"},
                      {}};
 }

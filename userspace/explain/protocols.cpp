@@ -86,14 +86,20 @@ std::optional<Explanation> prove_memory(const DropFacts& drop) { return by_meani
 
 bool may_be_expired(const DropFacts& drop) {
   return drop.reason == "FRAG_REASM_TIMEOUT" ||
-         (drop.reason.empty() && (drop.by("ip_expire") || drop.by("ip6_frag_expire") ||
-                                  drop.by("ip6frag_expire_frag_queue")));
+         (drop.reason.empty() &&
+          (drop.by("ip_expire") || drop.by("ip6_frag_expire") || drop.by("nf_ct_frag6_expire")));
+}
+
+// Connection tracking has a setting of its own for IPv6. Empty for a place that is not known.
+std::string_view timeout_setting(const DropFacts& drop) {
+  if (drop.family == 4) return "net/ipv4/ipfrag_time";
+  if (drop.by("ip6_frag_expire")) return "net/ipv6/ip6frag_time";
+  return drop.by("nf_ct_frag6_expire") ? "net/netfilter/nf_conntrack_frag6_timeout" : "";
 }
 
 std::optional<Explanation> prove_expired(const DropFacts& drop) {
-  const std::string_view setting =
-      drop.family == 4 ? "net/ipv4/ipfrag_time" : "net/ipv6/ip6frag_time";
-  const auto seconds = read_sysctl(setting);
+  const std::string_view setting = timeout_setting(drop);
+  const auto seconds = setting.empty() ? std::nullopt : read_sysctl(setting);
   if (!seconds) return {};
   return Explanation{{},
                      fmt::format("another fragment of its packet did not come within {} {}",

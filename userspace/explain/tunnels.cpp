@@ -19,8 +19,8 @@ namespace {
 constexpr std::size_t kMostLinks = 4096;
 constexpr std::size_t kShown = 3;
 
-// The devices of this netns of which all may be taken into account; empty when there are too many.
-std::vector<Link> links_of_kind(std::string_view kind) {
+// All devices of a kind; nothing when they are not known, or too many.
+std::optional<std::vector<Link>> links_of_kind(std::string_view kind) {
   auto links = read_links(kMostLinks);
   if (!links || links->size() == kMostLinks) return {};
   std::erase_if(*links, [&](const Link& link) { return link.kind != kind; });
@@ -49,9 +49,12 @@ Explanation down(const Link& link, std::string_view takes) {
 
 bool may_lack_device(const DropFacts& drop) {
   if (drop.tunnel == DPT_TUNNEL_IPIP)
-    return drop.by("tunnel4_rcv") || drop.by("ip_protocol_deliver_rcu");
+    return (drop.by("tunnel4_rcv") && drop.reason.empty()) ||
+           (drop.by("ip_protocol_deliver_rcu") &&
+            (drop.reason.empty() || drop.reason == "IP_NOPROTO"));
   return drop.tunnel == DPT_TUNNEL_VXLAN &&
-         (drop.reason == "NO_SOCKET" || drop.by("__udp4_lib_rcv") || drop.by("__udp6_lib_rcv"));
+         (drop.reason == "NO_SOCKET" ||
+          (drop.reason.empty() && (drop.by("__udp4_lib_rcv") || drop.by("__udp6_lib_rcv"))));
 }
 
 std::string ends_of(const Link& link) {
@@ -63,29 +66,29 @@ std::optional<Explanation> prove_no_ipip(const DropFacts& drop) {
   const std::string packets =
       fmt::format("IPIP packets from {} to {}", drop.source.text(), drop.destination.text());
   const auto links = links_of_kind("ipip");
+  if (!links) return {};
   const auto takes = [&](const Link& link) {
     return link.local.value_or(drop.destination) == drop.destination &&
            link.remote.value_or(drop.source) == drop.source;
   };
-  if (std::ranges::any_of(links, [&](const Link& link) { return takes(link) && link.is_up(); }))
+  if (std::ranges::any_of(*links, [&](const Link& link) { return takes(link) && link.is_up(); }))
     return {};
-  const auto is_down = std::ranges::find_if(links, takes);
-  if (is_down != links.end()) return down(*is_down, packets);
+  const auto is_down = std::ranges::find_if(*links, takes);
+  if (is_down != links->end()) return down(*is_down, packets);
   return Explanation{{},
                      fmt::format("no device takes {}", packets),
-                     {links.empty() ? "there is no device of kind ipip" : few_of(links, ends_of)},
+                     {links->empty() ? "there is no device of kind ipip" : few_of(*links, ends_of)},
                      {}};
 }
 
-// What takes VXLAN packets is a socket, which a device has while it is up.
+// What takes VXLAN packets is a socket, which a device has while it is up. Of several devices that
+// are down, the packet's is not known.
 std::optional<Explanation> prove_no_vxlan(const DropFacts& drop) {
-  const auto links = links_of_kind("vxlan");
-  const auto takes = [&](const Link& link) { return link.vxlan_port == drop.port; };
-  const auto found = std::ranges::find_if(links, takes);
-  if (found == links.end() ||
-      std::ranges::any_of(links, [&](const Link& link) { return takes(link) && link.is_up(); }))
-    return {};
-  return down(*found, fmt::format("VXLAN packets at UDP port {}", drop.port));
+  auto links = links_of_kind("vxlan");
+  if (!links) return {};
+  std::erase_if(*links, [&](const Link& link) { return link.vxlan_port != drop.port; });
+  if (links->size() != 1 || links->front().is_up()) return {};
+  return down(links->front(), fmt::format("VXLAN packets at UDP port {}", drop.port));
 }
 
 std::optional<Explanation> prove_no_device(const DropFacts& drop) {
@@ -101,9 +104,10 @@ bool may_be_unknown_vni(const DropFacts& drop) {
 
 std::optional<Explanation> prove_unknown_vni(const DropFacts& drop) {
   auto links = links_of_kind("vxlan");
-  std::erase_if(links,
+  if (!links) return {};
+  std::erase_if(*links,
                 [&](const Link& link) { return !link.is_up() || link.vxlan_port != drop.port; });
-  if (links.empty() || std::ranges::any_of(links, [&](const Link& link) {
+  if (links->empty() || std::ranges::any_of(*links, [&](const Link& link) {
         return link.takes_any_vni || link.vni == drop.tunnel_id;
       }))
     return {};
@@ -111,7 +115,7 @@ std::optional<Explanation> prove_unknown_vni(const DropFacts& drop) {
       {},
       fmt::format("the packet is of VNI {}, which no VXLAN device at UDP port {} has",
                   drop.tunnel_id, drop.port),
-      {few_of(links,
+      {few_of(*links,
               [](const Link& link) { return fmt::format("{} has VNI {}", link.name, link.vni); })},
       {}};
 }

@@ -8,7 +8,8 @@ namespace dptrace {
 
 std::optional<std::string> Silence::words(std::uint64_t now_ns, bool something_came,
                                           const std::vector<Address>& asked_for,
-                                          const std::map<Address, std::string>& pods) {
+                                          const std::map<Address, std::string>& pods,
+                                          bool is_filtered) {
   if (something_came) is_over_ = true;
   if (is_over_ || now_ns < due_ns_) return {};
   is_over_ = true;
@@ -22,12 +23,13 @@ std::optional<std::string> Silence::words(std::uint64_t now_ns, bool something_c
   }
   const std::string begin =
       fmt::format("no packet of {} came for 10 s", fmt::join(addresses, ", "));
-  if (is_any_here)
-    return begin +
-           ": nobody sends any, or the filter (--peer-ip, --port, --protocol) is too narrow";
-  return begin +
-         ". Is the address right, and the pod on this node (kubectl get pods -A -o wide)? If so, "
-         "nobody sends any, or the filter (--peer-ip, --port, --protocol) is too narrow";
+  const std::string_view reasons =
+      is_filtered ? "nobody sends any, or the filter (--peer-ip, --port, --protocol) is too narrow"
+                  : "nobody sends any";
+  if (is_any_here) return fmt::format("{}: {}", begin, reasons);
+  return fmt::format(
+      "{}. Is the address right, and the pod on this node (kubectl get pods -A -o wide)? If so, {}",
+      begin, reasons);
 }
 
 std::chrono::milliseconds Silence::left(std::uint64_t now_ns) const {

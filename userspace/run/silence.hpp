@@ -20,10 +20,10 @@ class Silence {
   explicit Silence(std::uint64_t start_ns) : due_ns_(start_ns + kPatienceNs) {}
 
   /// The words to say; nothing before it is time, after something came, and once they were said.
-  /// `pods` has the names of the node's pods by address.
+  /// `pods` has the names of the node's pods by address; `is_filtered`: other filters were given.
   std::optional<std::string> words(std::uint64_t now_ns, bool something_came,
                                    const std::vector<Address>& asked_for,
-                                   const std::map<Address, std::string>& pods);
+                                   const std::map<Address, std::string>& pods, bool is_filtered);
   /// The time until words() may have some; the longest time when it has none any more.
   std::chrono::milliseconds left(std::uint64_t now_ns) const;
 

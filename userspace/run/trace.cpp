@@ -171,8 +171,10 @@ class Trace {
     session_.advance(now);
     loss_warning_.check(capture_, now);
     for (const auto& warning : capture_.take_warnings()) say(warning);
-    if (const auto words = silence_.words(now, session_.events() != 0, command_.capture.pods,
-                                          namer_.pod_addresses()))
+    const CaptureSettings& asked = command_.capture;
+    const bool is_filtered = !asked.peers.empty() || asked.port != 0 || asked.protocol;
+    if (const auto words = silence_.words(now, session_.events() != 0, asked.pods,
+                                          namer_.pod_addresses(), is_filtered))
       say(*words);
     return {};
   }

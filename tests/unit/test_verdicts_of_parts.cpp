@@ -182,3 +182,28 @@ TEST_CASE("what was queued to user space is one packet, however late it goes on"
   bench.arrive(kOther, echo_request(1), 7, 0xa00);
   CHECK(bench.only().verdict == Verdict::kDelivered);
 }
+
+TEST_CASE("a raw socket's clone of an IPv6 datagram is that of the fragments that came there") {
+  Bench bench;
+  const auto six = [](dpt_flow flow, std::uint32_t id) {
+    flow.source = address("fd00::1");
+    flow.destination = address("fd00::2");
+    flow.family = 6;
+    flow.ip_id = id;
+    flow.length += 28;
+    return flow;
+  };
+  const auto first = fragment(0, 1440, true), last = fragment(1440, 100, false);
+  const auto whole = six(udp(4000, 20 + 1540 - 8), 0);
+  bench.send(six(first, 11), 7, 0xa00);
+  bench.send(six(last, 11), 8, 0xb00);
+  // The node cuts it again, into skbs that are new, or whose addresses are in use again.
+  bench.see(DPT_POINT_DEVICE_RECEIVE, kNode, 5, 0xb00, whole, 9);
+  bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, 12, 0x100, six(first, 12), 17);
+  bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, 12, 0x200, six(last, 12), 18);
+  bench.see(DPT_POINT_DEVICE_RECEIVE, kOther, 2, 0x100, six(first, 12), 17);
+  bench.see(DPT_POINT_DEVICE_RECEIVE, kOther, 2, 0x200, six(last, 12), 18);
+  bench.see(DPT_POINT_SOCKET, kOther, 2, 0x300, whole, 9);
+  bench.free(kOther, 2, 0x100, whole, 9, kIcmp6, kUnspecified);
+  CHECK(bench.only().verdict == Verdict::kDelivered);
+}

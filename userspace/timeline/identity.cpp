@@ -36,6 +36,15 @@ std::uint64_t datagram_of(const dpt_flow& flow, const Tuple& tuple) {
   return mix(mix(2, addresses), std::uint64_t{flow.protocol} << 32 | flow.ip_id);
 }
 
+// An IPv6 datagram has no id once it is whole again: what its first fragment tells has to do.
+std::uint64_t reassembled_of(const dpt_flow& flow, const Tuple& tuple) {
+  return mix(mix(3, tuple), std::uint64_t{flow.protocol} << 32 | flow.sequence);
+}
+
+bool tells_reassembled(const dpt_flow& flow) {
+  return flow.family == 6 && is_fragment(flow) && !is_later_fragment(flow);
+}
+
 bool is_gso_datagrams(const dpt_hop& hop) {
   return (hop.flags & DPT_HOP_GSO) != 0 && hop.flow.protocol == IPPROTO_UDP &&
          !is_fragment(hop.flow);
@@ -79,12 +88,21 @@ std::optional<Range> range_of_gso_datagram(const Live& live, const Sighting& see
   return Range{begin, begin + payload};
 }
 
+// True when the skb was last seen in the netns of the event, or on its way out of another one:
+// where only tc is watched, its arrival is not seen.
+bool may_be_here(const Branch& branch, const Sighting& seen) {
+  if (seen.hop.netns == 0 || branch.last.netns == 0 || branch.last.netns == seen.hop.netns)
+    return true;
+  return branch.last_point == DPT_POINT_TC_EGRESS || branch.last_point == DPT_POINT_DEVICE_TRANSMIT;
+}
+
 // True when the skb has another key because the kernel has made one datagram of its fragments, or
-// has cut it.
+// has cut it. Both happen within a netns: elsewhere the skb's address is in use again.
 bool is_recut(const Branch& branch, const Live& live, const Sighting& seen) {
   const dpt_flow& flow = seen.hop.flow;
   if (live.kind != Part::Kind::kFragment || flow.protocol != live.packet.flow().protocol)
     return false;
+  if (!may_be_here(branch, seen)) return false;
   const bool was_part = branch.range != live.whole() || live.in_parts;
   return same_addresses(branch.tuple, seen.tuple) && (was_part || is_fragment(flow));
 }
@@ -150,6 +168,7 @@ Identity::Found Identity::find(const Sighting& seen) const {
   if (!seen.has_flow) return {};
   if (auto found = by_content(seen); found.live != nullptr) return found;
   if (auto found = by_datagram(seen); found.live != nullptr) return found;
+  if (auto found = by_reassembled(seen); found.live != nullptr) return found;
   return by_stream(seen);
 }
 
@@ -231,6 +250,35 @@ Identity::Found Identity::by_datagram(const Sighting& seen) const {
   return {};
 }
 
+// IPv6 loses the id of a datagram that it puts together. Then a raw socket may get a clone of it,
+// an skb of which nothing was seen; or a router cuts it again, into fragments with another id. Both
+// happen in the netns that the datagram was last seen in.
+Identity::Found Identity::by_reassembled(const Sighting& seen) const {
+  const dpt_flow& flow = seen.hop.flow;
+  const bool is_clone = flow.family == 6 && !is_fragment(flow) && flow.ip_id == 0 &&
+                        (seen.hop.point == DPT_POINT_SOCKET || seen.is_free);
+  const bool is_cut_again = tells_reassembled(flow);
+  if (!is_clone && !is_cut_again) return {};
+  const auto chain = datagrams_.find(reassembled_of(flow, seen.tuple));
+  if (chain == datagrams_.end()) return {};
+  const auto fits = [&](const Live& live, const Branch& branch) {
+    if (!may_be_here(branch, seen)) return false;
+    return is_clone || (branch.range == live.whole() && branch.may_go_on());
+  };
+  Found only;
+  for (Live* live : chain->second) {
+    if (!live->in_parts || (is_clone && live->length != seen.extent.length)) continue;
+    if (std::ranges::none_of(live->branches, [&](const Branch& one) { return fits(*live, one); }))
+      continue;
+    const auto range = range_in(*live, seen.extent);
+    if (!range || !may_follow(*live, seen, *range)) continue;
+    // Of several that it may be, none is known to be the one.
+    if (only.live != nullptr) return {};
+    only = {Relation::kPart, live, kNoParent, *range};
+  }
+  return only;
+}
+
 Identity::Found Identity::by_stream(const Sighting& seen) const {
   const dpt_flow& flow = seen.hop.flow;
   const bool is_tcp = flow.protocol == IPPROTO_TCP && seen.extent.length != 0;
@@ -254,6 +302,8 @@ void Identity::enter(Live& live, std::uint16_t branch, const Sighting& seen) {
   enter_in(contents_, live.contents, content_of(seen.hop.key, seen.tuple), &live);
   if (may_be_in_fragments(flow))
     enter_in(datagrams_, live.datagrams, datagram_of(flow, seen.tuple), &live);
+  if (tells_reassembled(flow))
+    enter_in(datagrams_, live.datagrams, reassembled_of(flow, seen.tuple), &live);
   if (is_gso_datagrams(seen.hop) || tcp_payload(flow) != 0)
     enter_in(streams_, live.streams, stream_of(flow, seen.tuple), &live);
 }

@@ -52,6 +52,7 @@ class Identity {
   Found by_skb(const Sighting& seen) const;
   Found by_content(const Sighting& seen) const;
   Found by_datagram(const Sighting& seen) const;
+  Found by_reassembled(const Sighting& seen) const;
   Found by_stream(const Sighting& seen) const;
 
   struct Place {
@@ -63,7 +64,7 @@ class Identity {
   Chains contents_;   ///< indexed by key and tuple
   Chains streams_;    ///< indexed by tuple: TCP with payload, UDP GSO
   Chains datagrams_;  ///< indexed by addresses, protocol and IP id: fragments, and datagrams that
-                      ///< may be fragmented
+                      ///< may be fragmented; and by tuple: IPv6 datagrams in fragments
 };
 
 }  // namespace dptrace

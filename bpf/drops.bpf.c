@@ -182,6 +182,8 @@ static __always_inline void drops__show(void *ctx, struct sk_buff *skb, const st
 	drop->reason = kind->reason;
 	drop->has_reason = config.has_drop_reason;
 	drop->reserved = 0;
+	drop->mark = skb->mark;
+	drop->reserved_too = 0;
 	__builtin_memset(drop->stack, 0, sizeof(drop->stack));
 	stack = bpf_get_stack(ctx, drop->stack, sizeof(drop->stack), 0);
 	drop->stack_depth = stack > 0 ? stack / sizeof(drop->stack[0]) : 0;

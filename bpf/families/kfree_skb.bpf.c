@@ -50,6 +50,8 @@ int BPF_PROG(dptrace_free, struct sk_buff *skb, void *location)
 	if (config.has_drop_reason)
 		drop->reason = ctx[2];
 	drop->reserved = 0;
+	drop->mark = skb->mark;
+	drop->reserved_too = 0;
 	__builtin_memset(drop->stack, 0, sizeof(drop->stack));
 	stack = bpf_get_stack(ctx, drop->stack, sizeof(drop->stack), 0);
 	drop->stack_depth = stack > 0 ? stack / sizeof(drop->stack[0]) : 0;

@@ -75,6 +75,7 @@ struct sk_buff {
 	unsigned long _skb_refdst;
 	unsigned int len;
 	unsigned int data_len;
+	__u32 mark;
 	__be16 protocol;
 	__u16 network_header;
 	__u32 end;

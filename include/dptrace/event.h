@@ -138,6 +138,8 @@ struct dpt_drop {
 	__u8 stack_depth;
 	__u16 reserved;
 	__u64 stack[DPT_STACK_DEPTH]; /* return addresses, innermost first */
+	__u32 mark;		      /* skb->mark; recordings of older versions end before it */
+	__u32 reserved_too;
 };
 
 struct dpt_netfilter {
@@ -210,7 +212,7 @@ static_assert(sizeof(struct dpt_event) == 16, "wire size");
 static_assert(sizeof(struct dpt_flow) == 60, "wire size");
 static_assert(sizeof(struct dpt_tunnel) == 40, "wire size");
 static_assert(sizeof(struct dpt_hop) == 152, "wire size");
-static_assert(sizeof(struct dpt_drop) == 296, "wire size");
+static_assert(sizeof(struct dpt_drop) == 304, "wire size");
 static_assert(sizeof(struct dpt_netfilter) == 168, "wire size");
 static_assert(sizeof(struct dpt_end) == 40, "wire size");
 static_assert(sizeof(struct dpt_lost) == 32, "wire size");

@@ -30,9 +30,12 @@ Result<Event> malformed(const dpt_event& event, std::string_view what) {
       fmt::format("malformed event of kind {} and {} bytes: {}", event.kind, event.size, what));
 }
 
+/// `least` is the length of the shortest record of the kind; a record is that long, or whole.
 template <typename T>
-Result<Event> decode_hop(std::span<const std::byte> record, dpt_hop T::*hop) {
-  if (record.size() != sizeof(T)) return malformed(copy_of<dpt_event>(record), "wrong length");
+Result<Event> decode_hop(std::span<const std::byte> record, dpt_hop T::*hop,
+                         std::size_t least = sizeof(T)) {
+  if (record.size() != sizeof(T) && record.size() != least)
+    return malformed(copy_of<dpt_event>(record), "wrong length");
   T value = copy_of<T>(record);
   if (!is_plausible(value.*hop)) return malformed((value.*hop).event, "no IP flow");
   return Event(value);
@@ -58,7 +61,7 @@ Result<Event> decode(std::span<const std::byte> record) {
       return Event(hop);
     }
     case DPT_EVENT_DROP: {
-      auto drop = decode_hop<dpt_drop>(record, &dpt_drop::hop);
+      auto drop = decode_hop<dpt_drop>(record, &dpt_drop::hop, offsetof(dpt_drop, mark));
       if (drop && std::get<dpt_drop>(*drop).stack_depth > DPT_STACK_DEPTH) {
         return malformed(event, "stack too deep");
       }

@@ -47,6 +47,7 @@ DropFacts drop_facts(const dpt_drop& wire, const Names& names) {
   drop.stack.assign(wire.stack, wire.stack + wire.stack_depth);
   facts.netns = wire.hop.netns;
   facts.device = wire.hop.ifindex;
+  facts.mark = wire.mark;
   facts.other_host = wire.hop.packet_type == PACKET_OTHERHOST;
   facts.function = source_name(names.function(dropping_location(drop, names)));
   const auto reason = names.reasons.find(wire.reason);

@@ -27,6 +27,7 @@ struct DropFacts {
   std::uint8_t ttl = 0;    ///< 0: not known
   std::uint8_t tcp_flags = 0;
   std::uint32_t length = 0;  ///< bytes from the IP header on
+  std::uint32_t mark = 0;    ///< of the skb, by which a policy may choose its routing table
   bool other_host = false;   ///< the frame is to another MAC address than the device's
   /// DPT_TUNNEL_*, of the packet whose outer header this is.
   std::uint8_t tunnel = DPT_TUNNEL_NONE;
@@ -38,7 +39,7 @@ struct DropFacts {
     const auto tie = [](const DropFacts& f) {
       return std::tie(f.netns, f.device, f.function, f.reason, f.has_reasons, f.listed, f.family,
                       f.protocol, f.source, f.destination, f.port, f.ttl, f.tcp_flags, f.length,
-                      f.other_host, f.tunnel, f.tunnel_id);
+                      f.mark, f.other_host, f.tunnel, f.tunnel_id);
     };
     if (tie(a) < tie(b)) return std::strong_ordering::less;
     return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;

@@ -45,7 +45,7 @@ std::uint64_t Disguise::skb(std::uint64_t address) {
 
 // Entries beyond the depth of a stack were not written by the kernel, and are zeroed.
 void Disguise::disguise_stack(std::span<std::byte> record) {
-  if (record.size() < sizeof(dpt_drop)) return;
+  if (record.size() < offsetof(dpt_drop, mark)) return;
   const auto depth = std::to_integer<std::size_t>(record[offsetof(dpt_drop, stack_depth)]);
   for (std::size_t i = 0; i < DPT_STACK_DEPTH; ++i) {
     change(record, offsetof(dpt_drop, stack) + i * sizeof(std::uint64_t),

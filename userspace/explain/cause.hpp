@@ -21,6 +21,7 @@ struct Cause {
 
 // The families of causes, a file each.
 std::span<const Cause> routing_causes();
+std::span<const Cause> route_causes();
 std::span<const Cause> neighbour_causes();
 std::span<const Cause> tunnel_causes();
 std::span<const Cause> socket_causes();

@@ -1,4 +1,4 @@
-// Causes of routing and forwarding.
+// Causes of forwarding: where a packet is on its way, and its route is not in doubt.
 #include <fmt/format.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -25,22 +25,16 @@ bool may_be_reason(const DropFacts& drop, std::string_view reason) {
   return drop.reason.empty() || is(drop, reason);
 }
 
-bool refused_by_routing(const DropFacts& drop) {
-  if (drop.family == 4) return drop.by("ip_error");
-  return drop.by("ip6_pkt_drop") || drop.by("ip6_pkt_discard") || drop.by("ip6_pkt_prohibit");
-}
-
-std::string_view ip(const DropFacts& drop) { return drop.family == 4 ? "ip" : "ip -6"; }
-
 // The kernel's answer for the packet as it came in.
 std::optional<Route> route_of(const DropFacts& drop) {
-  const auto route = look_up_route({drop.destination, drop.source, drop.device});
+  const auto route = look_up_route({drop.destination, drop.source, drop.device, drop.mark});
   return route ? std::optional(*route) : std::nullopt;
 }
 
-std::string question(const DropFacts& drop) {
-  return fmt::format("{} route get {} from {} iif {}", ip(drop), drop.destination.text(),
-                     drop.source.text(), shell_word(device_name(drop.device)));
+// `, table 77` where a rule of policy routing has chosen another than the main table.
+std::string table_text(const Route& route) {
+  return route.table == 0 || route.table == RT_TABLE_MAIN ? ""
+                                                          : fmt::format(", table {}", route.table);
 }
 
 // ---- forwarding-disabled
@@ -76,77 +70,6 @@ std::optional<Explanation> prove_unforwarded(const DropFacts& drop) {
   return explanation;
 }
 
-// ---- no-route
-
-bool may_be_unrouted(const DropFacts& drop) {
-  return refused_by_routing(drop) && may_be_reason(drop, "IP_INNOROUTES") && drop.device != 0;
-}
-
-std::optional<Explanation> prove_unrouted(const DropFacts& drop) {
-  const auto route = route_of(drop);
-  if (!route || route->error != ENETUNREACH) return {};
-  return Explanation{{},
-                     fmt::format("no route leads to {}", drop.destination.text()),
-                     {fmt::format("{}: {}", question(drop), std::strerror(ENETUNREACH))},
-                     {}};
-}
-
-// ---- route-blackhole, route-unreachable, route-prohibit
-
-bool may_be_barred(const DropFacts& drop) {
-  if (drop.device == 0) return false;
-  // IPv6 gives all of them the reason of a route that is missing.
-  if (drop.family == 6)
-    return refused_by_routing(drop) || drop.by("dst_discard") || drop.by("dst_discard_out");
-  return drop.by("ip_error") && drop.reason.empty();
-}
-
-// The barrier that answered. Nothing when several tables have one: which of them was asked first is
-// not known.
-std::optional<Barrier> barrier_before(const DropFacts& drop, std::uint8_t type) {
-  const auto barriers = read_barriers(drop.family == 4 ? AF_INET : AF_INET6, type);
-  if (!barriers) return {};
-  std::optional<Barrier> longest;
-  for (const Barrier& barrier : *barriers) {
-    if (!is_in_prefix(drop.destination, barrier.prefix, barrier.length)) continue;
-    if (longest && longest->table != barrier.table) return {};
-    if (!longest || barrier.length > longest->length) longest = barrier;
-  }
-  return longest;
-}
-
-std::string prefix_text(const Barrier& barrier) {
-  if (barrier.length == 0) return "default";
-  return fmt::format("{}/{}", barrier.prefix.text(), barrier.length);
-}
-
-std::optional<Explanation> prove_barred(const DropFacts& drop, std::uint8_t type, int error) {
-  const auto route = route_of(drop);
-  if (!route || route->error != error) return {};
-  const auto barrier = barrier_before(drop, type);
-  if (!barrier) return {};
-  std::string text = fmt::format("{} {}", barrier_name(type), prefix_text(*barrier));
-  std::string fact = fmt::format("{} route: {}", ip(drop), text);
-  if (barrier->table != RT_TABLE_MAIN) fact += fmt::format(" table {}", barrier->table);
-  if (const auto protocol = route_protocol(barrier->protocol); !protocol.empty())
-    fact += fmt::format(" proto {}", protocol);
-  return Explanation{{},
-                     fmt::format("a route of type {} covers {}, and so {}", barrier_name(type),
-                                 prefix_text(*barrier), drop.destination.text()),
-                     {std::move(fact), fmt::format("{}: {}", question(drop), std::strerror(error))},
-                     {}};
-}
-
-std::optional<Explanation> prove_blackhole(const DropFacts& drop) {
-  return prove_barred(drop, RTN_BLACKHOLE, EINVAL);
-}
-std::optional<Explanation> prove_unreachable(const DropFacts& drop) {
-  return prove_barred(drop, RTN_UNREACHABLE, EHOSTUNREACH);
-}
-std::optional<Explanation> prove_prohibit(const DropFacts& drop) {
-  return prove_barred(drop, RTN_PROHIBIT, EACCES);
-}
-
 // ---- martian-source, reverse-path-filter
 
 bool may_be_martian(const DropFacts& drop) {
@@ -176,7 +99,10 @@ std::optional<Explanation> prove_reverse_path(const DropFacts& drop) {
   const auto own_value = read_sysctl(own), all_value = read_sysctl(all);
   if (!own_value || !all_value) return {};
   const int mode = std::max(*own_value, *all_value);
-  const auto back = look_up_route({drop.source});
+  // The way back is that of a packet without a mark, unless a setting says otherwise.
+  const bool by_mark = read_sysctl(device_setting(drop, device, "src_valid_mark")) == 1 ||
+                       read_sysctl(device_setting(drop, "all", "src_valid_mark")) == 1;
+  const auto back = look_up_route({drop.source, {}, 0, by_mark ? drop.mark : 0});
   if (!back || mode == 0) return {};
   const std::string_view deciding = *own_value == mode ? own : all;
   Explanation explanation;
@@ -194,7 +120,7 @@ std::optional<Explanation> prove_reverse_path(const DropFacts& drop) {
   explanation.sentence = fmt::format("{} came in by {}, but the route back to it leaves by {}",
                                      drop.source.text(), device, leaves);
   explanation.evidence.push_back(
-      fmt::format("ip route get {}: dev {}", drop.source.text(), leaves));
+      fmt::format("ip route get {}: dev {}{}", drop.source.text(), leaves, table_text(*back)));
   // Of the two settings the larger counts.
   explanation.fix.push_back(sysctl_command(own, kLoose));
   return explanation;
@@ -260,10 +186,6 @@ std::optional<Explanation> prove_too_big(const DropFacts& drop) {
 
 constexpr std::array kCauses = {
     Cause{"forwarding-disabled", may_be_unforwarded, prove_unforwarded},
-    Cause{"no-route", may_be_unrouted, prove_unrouted},
-    Cause{"route-blackhole", may_be_barred, prove_blackhole},
-    Cause{"route-unreachable", may_be_barred, prove_unreachable},
-    Cause{"route-prohibit", may_be_barred, prove_prohibit},
     Cause{"martian-source", may_be_martian, prove_martian},
     Cause{"reverse-path-filter", may_be_reverse_path, prove_reverse_path},
     Cause{"ttl-expired", may_be_expired, prove_expired},

@@ -1,5 +1,7 @@
 #include "node/state/route.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cstring>
 
@@ -10,7 +12,7 @@ namespace dptrace {
 namespace {
 
 constexpr std::uint32_t kSequence = 1;
-// A request is its headers and three attributes; an answer is one route.
+// A request is its headers and four attributes; an answer is one route.
 constexpr std::size_t kRequestBytes = 128;
 constexpr std::size_t kAnswerBytes = 8192;
 constexpr std::size_t kIpv4At = 12;  // where an IPv4 address begins in the sixteen bytes
@@ -32,22 +34,36 @@ int take_route(const nlmsghdr* message, void* data) {
   for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
     if (mnl_attr_get_type(attribute) == RTA_OIF) route.output = mnl_attr_get_u32(attribute);
     if (mnl_attr_get_type(attribute) == RTA_GATEWAY) route.gateway = address_attribute(attribute);
+    if (mnl_attr_get_type(attribute) == RTA_TABLE) route.table = mnl_attr_get_u32(attribute);
   });
   return MNL_CB_STOP;
 }
 
-void take_barrier(const nlmsghdr* message, std::vector<Barrier>& barriers, std::uint8_t type) {
+void take_table_route(const nlmsghdr* message, std::vector<TableRoute>& routes, std::uint8_t type) {
   if (mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return;
   const auto* info = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
   if (info->rtm_type != type) return;  // a kernel may not filter
-  Barrier barrier{type, {}, info->rtm_dst_len, info->rtm_table, info->rtm_protocol};
-  if (info->rtm_family == AF_INET) barrier.prefix = *Address::parse("0.0.0.0");
+  TableRoute route{type, {}, info->rtm_dst_len, info->rtm_table, info->rtm_protocol};
+  if (info->rtm_family == AF_INET) route.prefix = *Address::parse("0.0.0.0");
   for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
-    if (mnl_attr_get_type(attribute) == RTA_TABLE) barrier.table = mnl_attr_get_u32(attribute);
-    if (mnl_attr_get_type(attribute) != RTA_DST) return;
-    if (const auto prefix = address_attribute(attribute)) barrier.prefix = *prefix;
+    switch (mnl_attr_get_type(attribute)) {
+      case RTA_TABLE:
+        route.table = mnl_attr_get_u32(attribute);
+        break;
+      case RTA_OIF:
+        route.output = mnl_attr_get_u32(attribute);
+        break;
+      case RTA_GATEWAY:
+        route.gateway = address_attribute(attribute);
+        break;
+      case RTA_DST:
+        if (const auto prefix = address_attribute(attribute)) route.prefix = *prefix;
+        break;
+      default:
+        break;
+    }
   });
-  barriers.push_back(barrier);
+  routes.push_back(route);
 }
 
 }  // namespace
@@ -69,6 +85,7 @@ Result<Route> look_up_route(const RouteQuestion& question) {
     put_address(request, RTA_SRC, *question.source);
   }
   if (question.input != 0) mnl_attr_put_u32(request, RTA_IIF, question.input);
+  if (question.mark != 0) mnl_attr_put_u32(request, RTA_MARK, question.mark);
   if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
     return failure(dump_error("a route", errno));
   alignas(nlmsghdr) std::array<char, kAnswerBytes> answer{};
@@ -81,10 +98,10 @@ Result<Route> look_up_route(const RouteQuestion& question) {
   return route;
 }
 
-Result<std::vector<Barrier>> read_barriers(std::uint8_t family, std::uint8_t type) {
+Result<std::vector<TableRoute>> read_routes(std::uint8_t family, std::uint8_t type) {
   struct Context {
     std::uint8_t type;
-    std::vector<Barrier> found;
+    std::vector<TableRoute> found;
   };
   alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
   nlmsghdr* request = mnl_nlmsg_put_header(bytes.data());
@@ -95,7 +112,7 @@ Result<std::vector<Barrier>> read_barriers(std::uint8_t family, std::uint8_t typ
   Context context{type, {}};
   const auto on_message = [](const nlmsghdr* message, void* data) {
     auto& into = *static_cast<Context*>(data);
-    take_barrier(message, into.found, into.type);
+    take_table_route(message, into.found, into.type);
     return MNL_CB_OK;
   };
   const int error = run_dump(request, on_message, &context, Dump::kStrictRoute);
@@ -112,6 +129,17 @@ bool is_in_prefix(const Address& address, const Address& prefix, std::uint8_t le
   const auto* b = prefix.bytes.bytes + begin;
   if (std::memcmp(a, b, whole) != 0) return false;
   return rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
+}
+
+std::string prefix_text(const Address& prefix, std::uint8_t length) {
+  return length == 0 ? "default" : fmt::format("{}/{}", prefix.text(), length);
+}
+
+std::uint8_t common_bits(const Address& a, const Address& b) {
+  if (a.is_ipv4() != b.is_ipv4()) return 0;
+  std::uint8_t bits = 0;
+  while (bits < bits_of(a) && is_in_prefix(a, b, static_cast<std::uint8_t>(bits + 1))) ++bits;
+  return bits;
 }
 
 std::string_view route_protocol(std::uint8_t protocol) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct RouteQuestion {
   Address destination;
   std::optional<Address> source{};
   std::uint32_t input = 0;  ///< index of the device it came in by; 0: it is made here
+  std::uint32_t mark = 0;   ///< skb->mark, by which rules may choose the table
 };
 
 struct Route {
@@ -25,22 +27,25 @@ struct Route {
   std::uint8_t type = 0;     ///< RTN_*
   std::uint32_t output = 0;  ///< index of the device; 0: none
   std::optional<Address> gateway{};
+  std::uint32_t table = 0;  ///< that has the route; 0: not told
 };
 
-/// The way of a packet without a mark.
+/// The way of a packet.
 Result<Route> look_up_route(const RouteQuestion& question);
 
-/// A route that lets nothing pass.
-struct Barrier {
-  std::uint8_t type = 0;  ///< RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT
+/// A route as it stands in a table.
+struct TableRoute {
+  std::uint8_t type = 0;  ///< RTN_*
   Address prefix{};       ///< all zero with .length 0: the default route
   std::uint8_t length = 0;
   std::uint32_t table = 0;
   std::uint8_t protocol = 0;  ///< RTPROT_*
+  std::uint32_t output = 0;   ///< index of the device; 0: none, or several
+  std::optional<Address> gateway{};
 };
 
-/// The routes of that type of all tables.
-Result<std::vector<Barrier>> read_barriers(std::uint8_t family, std::uint8_t type);
+/// The routes of that type (RTN_UNICAST, RTN_BLACKHOLE, ...) of all tables.
+Result<std::vector<TableRoute>> read_routes(std::uint8_t family, std::uint8_t type);
 
 /// True when the address is in the prefix; `length` in bits of the address's own family.
 bool is_in_prefix(const Address& address, const Address& prefix, std::uint8_t length);
@@ -48,7 +53,13 @@ bool is_in_prefix(const Address& address, const Address& prefix, std::uint8_t le
 /// `static`, `bird`, `kernel`; empty for a protocol without a well-known name.
 std::string_view route_protocol(std::uint8_t protocol);
 
-/// `blackhole`, `unreachable`, `prohibit`; empty for other types.
+/// `blackhole`, `unreachable`, `prohibit`; empty for types that let packets pass.
 std::string_view barrier_name(std::uint8_t type);
+
+/// `default`, `10.244.6.0/24`.
+std::string prefix_text(const Address& prefix, std::uint8_t length);
+
+/// The number of leading bits in which two addresses of a family agree.
+std::uint8_t common_bits(const Address& a, const Address& b);
 
 }  // namespace dptrace

@@ -3,6 +3,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
 #include <array>
 
 #include "explain/cause.hpp"
@@ -10,7 +11,9 @@
 #include "node/in_netns.hpp"
 #include "node/state/mac.hpp"
 #include "node/state/neighbour.hpp"
+#include "node/state/neighbour_table.hpp"
 #include "node/state/route.hpp"
+#include "node/state/sysctl.hpp"
 
 namespace dptrace {
 
@@ -42,6 +45,34 @@ std::optional<Explanation> prove_unresolved(const DropFacts& drop) {
     explanation.sentence += fmt::format(", the gateway to {}", drop.destination.text());
   explanation.evidence.push_back(
       fmt::format("neighbour {} dev {}: {}", hop.text(), device, neighbour_state(neighbour.state)));
+  return explanation;
+}
+
+// ---- neighbour-table-full
+
+bool may_lack_room(const DropFacts& drop) {
+  return drop.reason == "NEIGH_CREATEFAIL" ||
+         (drop.reason.empty() && (drop.by("ip_finish_output2") || drop.by("ip6_finish_output2")));
+}
+
+std::optional<Explanation> prove_no_room(const DropFacts& drop) {
+  constexpr std::uint32_t kUsual = 1024;
+  const auto table = read_neighbour_table(drop.family == 4 ? AF_INET : AF_INET6);
+  if (!table || table->times_full == 0 || table->entries < table->most) return {};
+  const std::string setting = fmt::format("net/ipv{}/neigh/default/gc_thresh3", drop.family);
+  Explanation explanation{
+      {},
+      fmt::format("the kernel's table of IPv{} neighbours is full", drop.family),
+      {fmt::format("{} entries, gc_thresh3 = {}", table->entries, table->most),
+       fmt::format("an entry found no room {} times so far", table->times_full)},
+      {}};
+  // The table is one for all network namespaces, but a namespace of another user cannot set it.
+  at_home([&] {
+    if (!read_sysctl(setting)) return;
+    const std::uint32_t enough = std::max(kUsual, 2 * table->entries);
+    explanation.fix.push_back(sysctl_command(setting, static_cast<int>(enough)));
+    explanation.fix_netns = current_netns();
+  });
   return explanation;
 }
 
@@ -97,6 +128,7 @@ std::optional<Explanation> prove_anothers(const DropFacts& drop) {
 constexpr std::array kCauses = {
     Cause{"other-host", may_be_anothers, prove_anothers},
     Cause{"neighbour-unresolved", may_be_unresolved, prove_unresolved},
+    Cause{"neighbour-table-full", may_lack_room, prove_no_room},
 };
 
 }  // namespace

@@ -134,8 +134,8 @@ std::optional<Explanation> prove_no_vtep(const DropFacts& drop) {
   const auto neighbours = find_neighbours(hop, drop.device);
   if (!neighbours || neighbours->empty() || neighbours->front().mac.empty()) return {};
   const std::string& mac = neighbours->front().mac;
-  const auto known = has_vtep(drop.device, mac);
-  if (!known || *known) return {};
+  const auto vteps = find_vteps(drop.device, mac);
+  if (!vteps || !vteps->empty()) return {};
   const std::string device = device_name(drop.device);
   return Explanation{
       {},
@@ -146,10 +146,51 @@ std::optional<Explanation> prove_no_vtep(const DropFacts& drop) {
       {}};
 }
 
+// ---- tunnel-loop
+
+bool may_be_loop(const DropFacts& drop) {
+  return drop.device != 0 &&
+         (drop.by("vxlan_xmit_one") || drop.by("ip_tunnel_xmit") || drop.by("ip6_tnl_xmit"));
+}
+
+// Where the tunnel sends the packet; empty: it is not known, or there are several.
+std::optional<Address> other_end(const DropFacts& drop, const Link& link) {
+  if (link.kind == "ipip" && link.remote) return link.remote;
+  const auto route = look_up_route({drop.destination});
+  if (!route || route->error != 0 || route->output != link.index) return {};
+  const Address hop = route->gateway.value_or(drop.destination);
+  if (link.kind == "ipip") return hop;
+  if (link.kind != "vxlan") return {};
+  const auto neighbours = find_neighbours(hop, link.index);
+  if (!neighbours || neighbours->empty()) return link.remote;
+  const auto vteps = find_vteps(link.index, neighbours->front().mac);
+  if (!vteps || vteps->size() != 1) return {};
+  return vteps->front() ? vteps->front() : link.remote;
+}
+
+// The device refuses to send into itself.
+std::optional<Explanation> prove_loop(const DropFacts& drop) {
+  const auto links = read_links(kMostLinks);
+  if (!links) return {};
+  const Link* link = find_link(*links, drop.device);
+  if (link == nullptr) return {};
+  const auto end = other_end(drop, *link);
+  if (!end) return {};
+  const auto route = look_up_route({*end});
+  if (!route || route->error != 0 || route->output != link->index) return {};
+  return Explanation{
+      {},
+      fmt::format("{} sends to {}, and the route to that address leads into {} itself", link->name,
+                  end->text(), link->name),
+      {fmt::format("ip route get {}: dev {}", end->text(), link->name)},
+      {}};
+}
+
 constexpr std::array kCauses = {
     Cause{"tunnel-no-device", may_lack_device, prove_no_device},
     Cause{"vxlan-unknown-vni", may_be_unknown_vni, prove_unknown_vni},
     Cause{"vxlan-no-fdb", may_lack_vtep, prove_no_vtep},
+    Cause{"tunnel-loop", may_be_loop, prove_loop},
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include "words/flow_words.hpp"
 #include "words/netns_command.hpp"
 #include "words/owner_words.hpp"
+#include "words/round_words.hpp"
+#include "words/rule_cause.hpp"
 #include "words/rule_fix.hpp"
 #include "words/rule_words.hpp"
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::size_t kIndent = 4, kTextIndent = 10;
 constexpr std::string_view kUnknown = "unknown";
+constexpr std::string_view kExpired = "ttl-expired";
 constexpr std::string_view kFix = "fix   ";
 
 // The flow with which the packet died; that of its beginning where the drop has none.
@@ -37,11 +40,14 @@ std::string rule_sentence(const DecidingRule& rule, const Names& names) {
                      place);
 }
 
-Explanation by_rule(const DecidingRule& rule, const dpt_flow& flow, const Names& names) {
+Explanation by_rule(const Drop& drop, const dpt_flow& flow, const Names& names) {
+  const DecidingRule& rule = *drop.rule;
+  const RuleCause cause = rule_cause(rule, drop, flow);
   Explanation explanation;
-  explanation.cause = rule.is_policy() ? "netfilter-policy" : "netfilter-rule";
+  explanation.cause = cause.name;
   const auto owner = owner_of(rule, names);
   explanation.sentence = owner ? owner->words : rule_sentence(rule, names);
+  if (!cause.effect.empty()) explanation.sentence += fmt::format(": {}", cause.effect);
   if (owner && !cause_of(*owner->row).empty()) explanation.cause = cause_of(*owner->row);
   const RuleText* text = names.rule(rule.id(rule.decided()));
   if (!rule.is_one_of() && text != nullptr && !text->changed && !text->text.empty())
@@ -81,11 +87,15 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
   if (!drop.loss) return explanation;
   std::uint32_t netns = drop.interface.netns;
   if (drop.rule) {
-    explanation = by_rule(*drop.rule, flow_at(packet, drop), names);
+    explanation = by_rule(drop, flow_at(packet, drop), names);
     netns = drop.rule->netns;
   } else if (const Explanation* known = names.explanation(drop.id())) {
     explanation = *known;
     if (known->fix_netns != 0) netns = known->fix_netns;
+    if (known->cause == kExpired) {
+      if (auto rounds = rounds_of(packet, names))
+        explanation->evidence.push_back(*std::move(rounds));
+    }
   }
   if (explanation) enter(explanation->fix, netns, drop.time_ns, names);
   return explanation;
@@ -106,11 +116,15 @@ void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Nam
                   const Paint& paint) {
   const auto explanation = explanation_of(packet, drop, names);
   if (!explanation) return;
-  if (!drop.rule && !explanation->sentence.empty()) {
+  // The line `by` has the rule and its text already.
+  const std::string_view sentence = drop.rule
+                                        ? rule_cause(*drop.rule, drop, flow_at(packet, drop)).effect
+                                        : std::string_view(explanation->sentence);
+  if (!sentence.empty()) {
     append_spaces(out, kIndent);
     paint.text(out, Style::kNote, "why   ");
-    append_name(out, explanation->sentence);
-    append_evidence(out, explanation->sentence.size(), explanation->evidence);
+    append_name(out, sentence);
+    if (!drop.rule) append_evidence(out, sentence.size(), explanation->evidence);
     out.push_back('\n');
   }
   for (const std::string& command : explanation->fix) {

@@ -42,6 +42,8 @@ class Loop(NodeTest):
             text, verbose = shown(path), shown(path, "-v")
         crossings = len(packet["hops"])
         self.assertGreater(crossings, 100, "JSON has every round")
+        self.assertEqual(packet["drop"]["cause"], "ttl-expired", packet["drop"])
+        self.assertRegex(packet["drop"]["evidence"][1], r"^it went in circles: it came by eth0.* 3\d times$")
         block = next(block for block in text.split("\n\n") if NOBODYS in block)
         self.assertLess(len(block.splitlines()), 40, block)
         self.assertIn("with NAT in each round", block, "what is not for pods is masqueraded")

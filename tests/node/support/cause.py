@@ -8,6 +8,7 @@ from .trace import Trace
 from .traffic import ping
 
 ECHO_REQUEST = {4: 8, 6: 128}
+PROVED = set()  # the causes that the cases of this run have found told, with their evidence
 
 
 class CauseTest(NodeTest):
@@ -39,6 +40,7 @@ class CauseTest(NodeTest):
         self.assertEqual(len(commands), len(fix), drop)
         for command, pattern in zip(commands, fix):
             self.assertRegex(command, pattern)
+        PROVED.add(cause)
 
     def mend(self, drop):
         """What a person does on the node: pastes the command into a shell."""

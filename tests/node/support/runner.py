@@ -1,9 +1,11 @@
 """Runs the cases of a folder, each within its time:  python3 -m support.runner FOLDER [OPTION of unittest ...]"""
 
+import os
 import sys
 import unittest
 
 from . import watchdog
+from .cause import PROVED
 
 
 class TimedResult(unittest.TextTestResult):
@@ -36,6 +38,8 @@ def main(folder, *options):
     runner = unittest.TextTestRunner(resultclass=TimedResult, verbosity=2)
     argv = ["tests/node/run", "discover", "-s", folder, *options]
     result = unittest.main(module=None, argv=argv, testRunner=runner, exit=False).result
+    if PROVED:  # scripts/test makes its table of causes of this
+        print(f"causes proved on {os.uname().release}: {' '.join(sorted(PROVED))}", flush=True)
     # A run without a single case proves nothing, and fails.
     return not result.wasSuccessful() or result.testsRun <= len(result.skipped)
 

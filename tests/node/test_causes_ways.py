@@ -87,21 +87,20 @@ class NeighbourTable(CauseTest):
             setting.write_text(before)
 
     def test_full(self):
-        for family in (4, 6):
-            prefix = self.pod1.address(family).rpartition("." if family == 4 else ":")
-            addresses = (f"{prefix[0]}{prefix[1]}{number}" for number in range(130, 250))  # nobody has them
-            with self.subTest(family=family), self.limit(family, 0), \
-                    sysctl(self.pod1.netns, f"net/ipv{family}/neigh/eth0/retrans_time_ms", 100):
-                for netns in (self.nodes.n1, self.nodes.n2, *(pod.netns for pod in self.nodes.pods)):
-                    in_netns(netns, "ip", f"-{family}", "neigh", "flush", "all", check=False)
-                # A packet may find an old entry of somebody else's that may go.
-                drops = (self.dropped_request(absent, family=family) for absent in addresses)
-                drop = next(drop for drop in drops if drop.get("cause") != "neighbour-unresolved")
-                self.assert_cause(drop, "neighbour-table-full", r"^\d+ entries, gc_thresh3 = 0$", r"found no room \d+ times",
-                                  fix=[rf"^sysctl -w net\.ipv{family}\.neigh\.default\.gc_thresh3=\d+$"])
-                support.run("sh", "-c", drop["fix"][0])
-                drop = self.dropped_request(next(addresses), family=family)
-                self.assertEqual(drop.get("cause"), "neighbour-unresolved", drop)
+        """Of IPv4. Each question of IPv6 makes an entry for a multicast address, which gives way to the next one."""
+        prefix = self.pod1.ip.rpartition(".")[0]
+        addresses = (f"{prefix}.{number}" for number in range(130, 250))  # nobody has them
+        with self.limit(4, 0), sysctl(self.pod1.netns, "net/ipv4/neigh/eth0/retrans_time_ms", 100):
+            for netns in (self.nodes.n1, self.nodes.n2, *(pod.netns for pod in self.nodes.pods)):
+                in_netns(netns, "ip", "-4", "neigh", "flush", "all", check=False)
+            # A packet may find an old entry of somebody else's that may go.
+            drops = (self.dropped_request(absent) for absent in addresses)
+            drop = next(drop for drop in drops if drop.get("cause") != "neighbour-unresolved")
+            self.assert_cause(drop, "neighbour-table-full", r"^\d+ entries, gc_thresh3 = 0$", r"found no room \d+ times",
+                              fix=[r"^sysctl -w net\.ipv4\.neigh\.default\.gc_thresh3=\d+$"])
+            support.run("sh", "-c", drop["fix"][0])
+            drop = self.dropped_request(next(addresses))
+            self.assertEqual(drop.get("cause"), "neighbour-unresolved", drop)
 
 
 class Tunnels(CauseTest):

@@ -42,15 +42,15 @@ bool may_be_full(const DropFacts& drop) {
 }
 
 // The room is the machine's, and only the netns that the machine began with can change it. Without
-// a way there no command is told.
-void add_more_room(Explanation& explanation, int room) {
+// a way there no command is told. There are more entries than room when the setting was larger.
+void add_more_room(Explanation& explanation, int entries) {
   const std::string setting = setting_of("nf_conntrack_max");
   std::uint32_t there = 0;
   at_home([&] {
     if (can_write_sysctl(setting)) there = current_netns();
   });
-  if (there == 0 || room > INT_MAX / 2) return;
-  explanation.fix.push_back(sysctl_command(setting, 2 * room));
+  if (there == 0 || entries > INT_MAX / 2) return;
+  explanation.fix.push_back(sysctl_command(setting, 2 * entries));
   explanation.fix_netns = there;
 }
 
@@ -64,7 +64,7 @@ std::optional<Explanation> prove_full(const DropFacts&) {
       "the table of connection tracking (conntrack) is full, and it lets no new connection begin";
   explanation.evidence = {sysctl_fact(setting_of("nf_conntrack_count"), *count),
                           sysctl_fact(setting_of("nf_conntrack_max"), *room)};
-  add_more_room(explanation, *room);
+  add_more_room(explanation, *count);
   return explanation;
 }
 

@@ -5,7 +5,7 @@ import contextlib
 import unittest
 
 import support
-from support import CauseTest, changed, sysctl, wait_until
+from support import CauseTest, Trace, changed, sysctl, wait_until
 
 NODE2 = {4: "192.168.56.12", 6: "fd00:56::12"}
 MAX = "net/netfilter/nf_conntrack_max"
@@ -69,6 +69,20 @@ class Table(Conntrack):
                         lambda: self.drop_of(self.send_to_outside(support.new_port(), family)), "conntrack-table-full")
                     self.assert_cause(drop, "conntrack-table-full", r"^net\.netfilter\.nf_conntrack_count = \d+$",
                                       r"^net\.netfilter\.nf_conntrack_max = 1$")
+
+    def test_full_where_there_is_a_way_to_the_setting(self):
+        """The one that all of the machine have."""
+        support.require("netfilter hops")
+        with Trace("--pod-ip", self.pod1.ip, prefix=("nsenter", "--net=/proc/1/ns/net")) as trace:
+            self.trace = trace
+            self.send_to_outside(support.new_port())
+            with room_for(1):
+                drop = self.until_told(lambda: self.drop_of(self.send_to_outside(support.new_port())), "conntrack-table-full")
+                self.assert_cause(drop, "conntrack-table-full", "nf_conntrack_count", "nf_conntrack_max",
+                                  fix=[r"^sysctl -w net\.netfilter\.nf_conntrack_max=\d+$"])
+                support.run("sh", "-c", drop["fix"][0])
+                packet = trace.packet(ports=self.send_to_outside(support.new_port()))
+                self.assertNotEqual(packet.get("drop", {}).get("interface", {}).get("name"), "cni0", support.describe(packet))
 
 
 class Clash(Conntrack):

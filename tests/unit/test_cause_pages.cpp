@@ -133,8 +133,8 @@ TEST_CASE("a cause has one page, and other names have none") {
 
 TEST_CASE("every cause that a drop may be told to have has a page") {
   for (const auto family : {&routing_causes, &neighbour_causes, &tunnel_causes, &socket_causes,
-                            &protocol_causes, &netfilter_causes, &ipsec_causes, &link_causes,
-                            &bridge_causes, &queue_causes, &filter_causes}) {
+                            &protocol_causes, &netfilter_causes, &conntrack_causes, &ipsec_causes,
+                            &link_causes, &bridge_causes, &queue_causes, &filter_causes}) {
     for (const Cause& cause : family()) {
       INFO(cause.name);
       CHECK(find_cause_page(cause.name) != nullptr);

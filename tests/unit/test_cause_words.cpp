@@ -178,3 +178,85 @@ TEST_CASE("a command stays in one line, however long it is and whatever is in it
   CHECK(is_command_line("    \x1b[32mfix   \x1b[0mls"));
   CHECK_FALSE(is_command_line("    why   the fix   "));
 }
+
+namespace {
+
+const Explanation kOfState{"conntrack-invalid",
+                           "conntrack knows no connection of it, and a RST opens none",
+                           {"conntrack: no entry of tcp 10.1.1.2:40000 > 10.1.2.3:80"},
+                           {}};
+
+Explanation with_rule(const std::string& text, DecidingRule rule, Explanation of_state = kOfState) {
+  Names all = names();
+  Packet packet = packet_with(of_state, all);
+  all.home_netns = rule.netns;
+  all.rules[rule.id(33)] = {"FORWARD", 3, text, "", false};
+  packet.drop->rule = std::move(rule);
+  return *explanation_of(packet, *packet.drop, all);
+}
+
+DecidingRule forward_rule(std::uint8_t ruleset) {
+  auto rule = rule_of(ruleset);
+  rule.hook = 2;
+  return rule;
+}
+
+}  // namespace
+
+TEST_CASE("what conntrack says of a segment is the cause where a rule takes what is invalid only") {
+  const auto xtables = forward_rule(DPT_RULESET_XTABLES), nft = forward_rule(DPT_RULESET_NFTABLES);
+  for (const auto* text :
+       {"-m conntrack --ctstate INVALID -j DROP", "-m state --state INVALID -j DROP"})
+    CHECK(with_rule(text, xtables).cause == "conntrack-invalid");
+  CHECK(with_rule("ct state invalid counter drop", nft).cause == "conntrack-invalid");
+  for (const auto* text :
+       {"-m conntrack --ctstate INVALID,NEW -j DROP", "-m conntrack ! --ctstate INVALID -j DROP",
+        "-j DROP", "-m comment --comment \"--ctstate INVALID\" -j DROP"})
+    CHECK(with_rule(text, xtables).cause == "netfilter-rule");
+  for (const auto* text :
+       {"ct state invalid,new drop", "ct state != invalid drop", "ct state { invalid, new } drop",
+        "ct state vmap { established : accept, invalid : drop }",
+        "log prefix \"ct state invalid\" drop"})
+    CHECK(with_rule(text, nft).cause == "netfilter-rule");
+}
+
+TEST_CASE("to a rule before conntrack everything is invalid, and its state proves nothing") {
+  auto raw = forward_rule(DPT_RULESET_XTABLES);
+  raw.table_name = "raw";
+  CHECK(with_rule("-m conntrack --ctstate INVALID -j DROP", raw).cause == "netfilter-rule");
+  auto early = forward_rule(DPT_RULESET_NFTABLES);
+  early.hook = 0;
+  CHECK(with_rule("ct state invalid drop", early).cause == "netfilter-rule");
+  auto bridge = forward_rule(DPT_RULESET_NFTABLES);
+  bridge.family = 7;
+  CHECK(with_rule("ct state invalid drop", bridge).cause == "netfilter-rule");
+}
+
+TEST_CASE("what mends conntrack goes before the rule's deletion") {
+  const std::string text = "-m conntrack --ctstate INVALID -j DROP";
+  const auto rule = forward_rule(DPT_RULESET_XTABLES);
+  CHECK(with_rule(text, rule).fix ==
+        std::vector<std::string>{"iptables-legacy -t filter -D FORWARD " + text});
+  Explanation window = kOfState;
+  window.fix = {"sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1"};
+  CHECK(with_rule(text, rule, window).fix == window.fix);
+}
+
+TEST_CASE("what conntrack says of a segment is no cause where no rule is known") {
+  Names all = names();
+  const Packet packet = packet_with(kOfState, all);
+  CHECK(explanation_of(packet, *packet.drop, all)->cause == "unknown");
+  CHECK_FALSE(is_explained(*packet.drop, all));
+  CHECK_FALSE(contains(end_of(packet, all), "why"));
+}
+
+TEST_CASE("why a segment is invalid is told below the rule") {
+  Names all = names();
+  Packet packet = packet_with(kOfState, all);
+  const auto rule = forward_rule(DPT_RULESET_XTABLES);
+  all.rules[rule.id(33)] = {"FORWARD", 3, "-m conntrack --ctstate INVALID -j DROP", "", false};
+  packet.drop->rule = rule;
+  CHECK(contains(end_of(packet, all),
+                 "    why   conntrack knows no connection of it, and a RST opens none\n"
+                 "          (conntrack: no entry of tcp 10.1.1.2:40000 > 10.1.2.3:80)\n"));
+}

@@ -10,13 +10,17 @@ using namespace dptrace;
 namespace {
 
 constexpr std::uint64_t kIpError = 0xffffffff81000010;
-constexpr std::uint32_t kNoRoutes = 70;
+constexpr std::uint64_t kHookSlow = 0xffffffff81000200, kConntrackIn = 0xffffffff81000300;
+constexpr std::uint32_t kNoRoutes = 70, kByNetfilter = 11;
 
 Names names_of_node() {
   Names names;
   names.home_netns = 1;
   names.symbols[kIpError] = {"ip_error", kIpError - 0x10};
+  names.symbols[kHookSlow] = {"nf_hook_slow", kHookSlow - 0xaa};
+  names.symbols[kConntrackIn] = {"ipv4_conntrack_in", kConntrackIn};
   names.reasons[kNoRoutes] = "IP_INNOROUTES";
+  names.reasons[kByNetfilter] = "NETFILTER_DROP";
   return names;
 }
 
@@ -37,6 +41,39 @@ dpt_drop dropped(std::uint8_t last_byte, std::uint64_t location = kIpError) {
 
 DropId id_of(const dpt_drop& drop) {
   return {drop.hop.event.time_ns, drop.hop.netns, drop.hop.ifindex};
+}
+
+dpt_drop dropped_by_hook(std::uint64_t skb) {
+  dpt_drop drop = dropped(1, kHookSlow);
+  drop.reason = kByNetfilter;
+  drop.hop.skb = skb;
+  return drop;
+}
+
+dpt_netfilter hook_of(const dpt_drop& drop, std::uint64_t function) {
+  dpt_netfilter record{};
+  record.hop.event = {DPT_EVENT_NETFILTER, sizeof record, 0, drop.hop.event.time_ns};
+  record.hop.skb = drop.hop.skb;
+  record.function = function;
+  record.result = -1;
+  return record;
+}
+
+dpt_flow& tcp(dpt_drop& drop, std::uint8_t flags) {
+  dpt_flow& flow = drop.hop.flow;
+  flow.protocol = 6;
+  flow.tcp_flags = flags;
+  flow.l4.port.source = 40000;
+  flow.l4.port.destination = 80;
+  return flow;
+}
+
+DropFacts followed(const dpt_drop& drop, std::string decided_by, const Names& names) {
+  DropFacts facts = drop_facts(drop, names);
+  add_ends(facts, drop);
+  facts.decided_by = std::move(decided_by);
+  leave_out_ends(facts);
+  return facts;
 }
 
 // A node that says of every drop that no route is there, when the test lets it.
@@ -162,4 +199,79 @@ TEST_CASE("a cause is looked for only where the kernel's word lets it be") {
   CHECK(may_have_cause(facts));
   facts.function = "nf_hook_slow";
   CHECK_FALSE(may_have_cause(facts));
+}
+
+TEST_CASE("a drop of a hook is asked about when the next record tells which function decided") {
+  Names names = names_of_node();
+  Node node;
+  Explainer explainer(names, node.begin());
+  const auto drop = dropped_by_hook(0x700), other = dropped_by_hook(0x800);
+  explainer.follow(drop);
+  explainer.follow(other);
+  CHECK(node.visits == 0);
+  CHECK(names.explanations.empty());
+  CHECK(explainer.awaited_since() == drop.hop.event.time_ns);
+  explainer.see(hook_of(drop, kConntrackIn));
+  CHECK(node.visits == 1);
+  // No cause is of a function that is not known.
+  explainer.see(hook_of(other, 0));
+  REQUIRE(names.explanation(id_of(other)) != nullptr);
+  CHECK(*names.explanation(id_of(other)) == unexplained());
+  explainer.finish();
+  CHECK(names.explanation(id_of(drop))->cause == "no-route");
+}
+
+TEST_CASE("a drop of a hook does not wait for a record that is lost, and others never do") {
+  Names names = names_of_node();
+  Node node;
+  Explainer explainer(names, node.begin());
+  const auto lost = dropped_by_hook(0x700), watched = dropped_by_hook(0x900);
+  explainer.see(hook_of(lost, kConntrackIn));
+  explainer.follow(lost);
+  explainer.see(watched);
+  REQUIRE(names.explanation(id_of(watched)) != nullptr);
+  CHECK(names.explanation(id_of(lost)) == nullptr);
+  explainer.follow(dropped(1));
+  CHECK(node.visits == 1);
+  explainer.finish();
+  REQUIRE(names.explanation(id_of(lost)) != nullptr);
+  CHECK(names.explanation(id_of(lost))->cause == "unknown");
+  CHECK(explainer.awaited_since() == kLatest);
+}
+
+TEST_CASE("what is held until a record comes has a bound, and what is beyond it does not wait") {
+  Names names = names_of_node();
+  Node node;
+  Explainer explainer(names, node.begin());
+  for (std::uint64_t i = 0; i < HeldDrops::kMost; ++i) explainer.follow(dropped_by_hook(i));
+  CHECK(names.explanations.empty());
+  const auto beyond = dropped_by_hook(HeldDrops::kMost);
+  explainer.follow(beyond);
+  CHECK(names.explanation(id_of(beyond)) != nullptr);
+}
+
+TEST_CASE("the ends of a connection are asked about where a cause looks for it") {
+  const Names names = names_of_node();
+  constexpr std::uint8_t kSyn = 2, kRst = 4, kAck = 16;
+  dpt_drop drop = dropped_by_hook(1);
+  tcp(drop, kAck);
+  CHECK(followed(drop, "", names).source_port == 40000);
+  CHECK(followed(drop, "nft_do_chain_ipv4", names).source_port == 40000);
+  CHECK(followed(drop, "ipv4_conntrack_in", names).source_port == 0);
+  CHECK(followed(drop, "nf_confirm", names).source_port == 0);
+  CHECK(may_have_cause(followed(drop, "", names)));
+  CHECK_FALSE(may_have_cause(followed(drop, "nf_confirm", names)));
+  CHECK(may_have_cause(followed(drop, "ipv6_conntrack_local", names)));
+  tcp(drop, kSyn | kAck);
+  CHECK(followed(drop, "iptable_filter_hook", names).source_port == 40000);
+  tcp(drop, kRst);
+  CHECK(followed(drop, "ipt_do_table", names).source_port == 40000);
+  // Whoever is refused a connection asks from ever new ports.
+  tcp(drop, kSyn);
+  CHECK(followed(drop, "ipt_do_table", names).source_port == 0);
+  CHECK(followed(drop, "nf_confirm", names).source_port == 40000);
+  CHECK_FALSE(may_have_cause(followed(drop, "ipt_do_table", names)));
+  drop.hop.tunnel.kind = DPT_TUNNEL_VXLAN;
+  drop.hop.tunnel.family = 4;
+  CHECK(followed(drop, "nf_confirm", names).source_port == 0);
 }

@@ -82,7 +82,7 @@ std::string words_of(const Case& one) {
   return match ? match->words : "";
 }
 
-const std::string kInvalid = "conntrack finds it INVALID: of no connection it knows";
+const std::string kInvalid = "conntrack finds it INVALID: it fits no connection";
 
 std::vector<Case> kubernetes() {
   const std::string to_80 = "-d 10.96.5.5/32 -p tcp -m comment --comment ";

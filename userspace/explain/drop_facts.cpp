@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
 
 #include "model/packet.hpp"
 #include "verdict/drop_stack.hpp"
@@ -38,7 +39,47 @@ void leave_out(DropFacts& facts) {
   if (!facts.by("vxlan_rcv")) facts.tunnel_id = 0;
 }
 
+// A SYN, and nothing else of these, opens a connection.
+bool opens_connection(const DropFacts& drop) {
+  constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
+  return (drop.tcp_flags & (kFin | kSyn | kRst | kAck)) == kSyn;
+}
+
+bool runs_rules(std::string_view function) {
+  constexpr std::array<std::string_view, 5> kPrefixes = {"nft_do_chain", "ipt_do_table",
+                                                         "ip6t_do_table", "iptable_", "ip6table_"};
+  return std::ranges::any_of(kPrefixes,
+                             [&](std::string_view prefix) { return function.starts_with(prefix); });
+}
+
 }  // namespace
+
+bool is_by_hook(const DropFacts& drop) {
+  return drop.by("nf_hook_slow") && (drop.reason.empty() || drop.reason == "NETFILTER_DROP");
+}
+
+bool may_be_by_rule(const DropFacts& drop) {
+  return runs_rules(drop.function) ||
+         (is_by_hook(drop) && (drop.decided_by.empty() || runs_rules(drop.decided_by)));
+}
+
+bool is_by_confirm(const DropFacts& drop) {
+  // Through 6.2 each IP version has a function of its own.
+  return drop.decided_by == "nf_confirm" || drop.decided_by == "ipv4_confirm" ||
+         drop.decided_by == "ipv6_confirm";
+}
+
+void add_ends(DropFacts& facts, const dpt_drop& drop) {
+  const dpt_flow& flow = drop.hop.flow;
+  const bool has_ports = flow.protocol == IPPROTO_TCP || flow.protocol == IPPROTO_UDP;
+  if (facts.tunnel == DPT_TUNNEL_NONE && has_ports) facts.source_port = flow.l4.port.source;
+}
+
+void leave_out_ends(DropFacts& facts) {
+  const bool opens_none = facts.protocol == IPPROTO_TCP && !opens_connection(facts);
+  const bool is_asked_for = opens_none ? may_be_by_rule(facts) : is_by_confirm(facts);
+  if (!is_asked_for) facts.source_port = 0;
+}
 
 DropFacts drop_facts(const dpt_drop& wire, const Names& names) {
   DropFacts facts;

@@ -18,13 +18,17 @@ struct DropFacts {
   std::uint32_t device = 0;  ///< index of the skb's device; 0: none
   std::string function;      ///< that dropped it, without what the compiler appends
   std::string reason;        ///< empty: the kernel has none, or gives none
+  /// The hook function of netfilter that decided, in the same form; empty: none, or not known.
+  std::string decided_by;
   bool has_reasons = false;  ///< the kernel has some (5.17 and later)
   bool listed = false;       ///< freed as one of a list, as queues do; told without a reason only
   std::uint8_t family = 0;   ///< 4 or 6
   std::uint8_t protocol = 0;
   Address source{}, destination{};
   std::uint16_t port = 0;  ///< of the destination; 0: none, or not known
-  std::uint8_t ttl = 0;    ///< 0: not known
+  /// Of TCP and UDP, where a cause looks for the packet's connection; 0: none does, or not known.
+  std::uint16_t source_port = 0;
+  std::uint8_t ttl = 0;  ///< 0: not known
   std::uint8_t tcp_flags = 0;
   std::uint32_t length = 0;  ///< bytes from the IP header on
   std::uint32_t mark = 0;    ///< of the skb, by which a policy may choose its routing table
@@ -37,15 +41,29 @@ struct DropFacts {
 
   friend auto operator<=>(const DropFacts& a, const DropFacts& b) {
     const auto tie = [](const DropFacts& f) {
-      return std::tie(f.netns, f.device, f.function, f.reason, f.has_reasons, f.listed, f.family,
-                      f.protocol, f.source, f.destination, f.port, f.ttl, f.tcp_flags, f.length,
-                      f.mark, f.other_host, f.tunnel, f.tunnel_id);
+      return std::tie(f.netns, f.device, f.function, f.reason, f.decided_by, f.has_reasons,
+                      f.listed, f.family, f.protocol, f.source, f.destination, f.source_port,
+                      f.port, f.ttl, f.tcp_flags, f.length, f.mark, f.other_host, f.tunnel,
+                      f.tunnel_id);
     };
     if (tie(a) < tie(b)) return std::strong_ordering::less;
     return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;
   }
   friend bool operator==(const DropFacts& a, const DropFacts& b) { return (a <=> b) == 0; }
 };
+
+/// True when a hook of netfilter dropped the packet: one of its functions decided.
+bool is_by_hook(const DropFacts& drop);
+/// True when a rule of iptables or nftables may have dropped the packet.
+bool may_be_by_rule(const DropFacts& drop);
+/// True when conntrack dropped the packet instead of keeping the entry of its connection.
+bool is_by_confirm(const DropFacts& drop);
+
+/// Adds what tells the packet's connection.
+void add_ends(DropFacts& facts, const dpt_drop& drop);
+/// Takes that away again where no cause asks for it, so that a flood of connections is one
+/// question.
+void leave_out_ends(DropFacts& facts);
 
 /// `names` must know the addresses and the reason of the record.
 DropFacts drop_facts(const dpt_drop& drop, const Names& names);

@@ -7,6 +7,7 @@
 
 #include "explain/cause.hpp"
 #include "os/clock.hpp"
+#include "verdict/drop_stack.hpp"
 
 namespace dptrace {
 
@@ -28,16 +29,43 @@ constexpr std::size_t kDesks = 256;
 // The oldest drops are forgotten first: their packets have been told.
 constexpr std::size_t kMostDrops = 20'000;
 
+DropId id_of(const dpt_drop& drop) {
+  return {drop.hop.event.time_ns, drop.hop.netns, drop.hop.ifindex};
+}
+
 NamingTime::Clock::time_point time_of(std::uint64_t ns) {
   return NamingTime::Clock::time_point(std::chrono::nanoseconds(ns));
 }
 
 }  // namespace
 
-void Explainer::see(const dpt_drop& drop) {
+void Explainer::see(const dpt_drop& drop) { ask(id_of(drop), drop_facts(drop, names_)); }
+
+void Explainer::follow(const dpt_drop& drop) {
   DropFacts facts = drop_facts(drop, names_);
+  add_ends(facts, drop);
+  // The record of the hook comes behind that of the drop, mostly at once.
+  if (is_by_hook(facts) && held_.has_room())
+    return held_.hold(drop.hop.skb,
+                      {std::move(facts), id_of(drop), monotonic_ns() + HeldDrops::kPatienceNs});
+  ask(id_of(drop), std::move(facts));
+}
+
+void Explainer::see(const dpt_netfilter& record) {
+  if (record.result >= 0) return;
+  auto drop = held_.take(record.hop.event.time_ns, record.hop.skb);
+  if (!drop) return;
+  drop->facts.decided_by = source_name(names_.function(record.function));
+  ask(drop->id, std::move(drop->facts));
+}
+
+void Explainer::ask_overdue(std::uint64_t now_ns) {
+  while (auto drop = held_.take_overdue(now_ns)) ask(drop->id, std::move(drop->facts));
+}
+
+void Explainer::ask(const DropId& id, DropFacts facts) {
   if (facts.netns == 0) return;
-  const DropId id{drop.hop.event.time_ns, drop.hop.netns, drop.hop.ifindex};
+  leave_out_ends(facts);
   if (!may_have_cause(facts)) {
     static const auto unknown = std::make_shared<const Explanation>(unexplained());
     return tell(id, unknown);
@@ -101,6 +129,7 @@ void Explainer::tell(const DropId& drop, std::shared_ptr<const Explanation> expl
 
 void Explainer::collect() {
   next_collect_ns_ = monotonic_ns() + kCollectNs;
+  ask_overdue(monotonic_ns());
   for (auto& [netns, desk] : desks_) {
     if (desk.inquiry) {
       if (const auto answers = desk.inquiry->within(std::chrono::milliseconds(0)))
@@ -128,6 +157,7 @@ void Explainer::forget(std::uint64_t now) {
 }
 
 void Explainer::finish() {
+  ask_overdue(kLatest);
   while (awaited_since() != kLatest) {
     std::this_thread::sleep_for(kLookAgain);
     collect();
@@ -135,7 +165,7 @@ void Explainer::finish() {
 }
 
 std::uint64_t Explainer::awaited_since() const {
-  std::uint64_t since = kLatest;
+  std::uint64_t since = held_.since();
   const std::uint64_t now = monotonic_ns();
   for (const auto& [netns, desk] : desks_) {
     for (const Batch* batch : {&desk.asked, &desk.waiting}) {

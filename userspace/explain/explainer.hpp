@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "explain/drop_facts.hpp"
+#include "explain/held_drops.hpp"
 #include "model/names.hpp"
 #include "names/naming_time.hpp"
 #include "node/in_netns.hpp"
@@ -33,6 +34,10 @@ class Explainer {
 
   /// Asks why this packet died, together with drops like it.
   void see(const dpt_drop& drop);
+  /// Does what see() does, but the records behind the drop are seen, too: where a hook of netfilter
+  /// dropped the packet, it is asked when the next record tells which function decided.
+  void follow(const dpt_drop& drop);
+  void see(const dpt_netfilter& record);
   /// Puts into the names what was answered meanwhile.
   void collect();
   /// Does what collect() does, and waits for answers as long as packets do.
@@ -56,6 +61,8 @@ class Explainer {
     std::uint64_t next_ns = 0;                        ///< before then the netns is not asked again
   };
 
+  void ask(const DropId& id, DropFacts facts);
+  void ask_overdue(std::uint64_t now_ns);
   void begin(std::uint32_t netns, Desk& desk);
   void take(std::uint32_t netns, Desk& desk, const Result<Answers>& answers);
   void tell(const DropId& drop, std::shared_ptr<const Explanation> explanation);
@@ -63,6 +70,7 @@ class Explainer {
 
   Names& names_;
   const Begin begin_;
+  HeldDrops held_;
   std::map<std::uint32_t, Desk> desks_;  ///< by netns
   std::uint64_t next_collect_ns_ = 0;    ///< then also amid a flood of drops
   NamingTime time_;                      ///< of questions in the netns of strangers

@@ -224,7 +224,9 @@ class Trace {
     if (!event) return tl::unexpected(event.error());
     namer_.see(*event);
     const auto* drop = std::get_if<dpt_drop>(&*event);
-    if (drop != nullptr && explainer_) explainer_->see(*drop);
+    const auto* netfilter = std::get_if<dpt_netfilter>(&*event);
+    if (drop != nullptr && explainer_) explainer_->follow(*drop);
+    if (netfilter != nullptr && explainer_) explainer_->see(*netfilter);
     if (drop != nullptr || std::holds_alternative<dpt_rule>(*event)) hold_back();
     if (writer_) {
       if (auto written = writer_->events(record); !written) return written;

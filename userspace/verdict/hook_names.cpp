@@ -9,7 +9,7 @@ namespace {
 
 // The names are those of kernels 5.10 to 7.2. iptables-legacy has one function for each table until
 // 5.15, and ipt_do_table itself since.
-constexpr std::array<std::string_view, 38> kNames = {
+constexpr std::array<std::string_view, 42> kNames = {
     "ipt_do_table",
     "ip6t_do_table",
     "iptable_filter_hook",
@@ -42,6 +42,10 @@ constexpr std::array<std::string_view, 38> kNames = {
     "nf_nat_ipv4_in",
     "nf_nat_ipv4_out",
     "nf_nat_ipv4_local_fn",
+    "nf_nat_ipv6_in",
+    "nf_nat_ipv6_out",
+    "nf_nat_ipv6_local_fn",
+    "nf_nat_ipv6_fn",
     "nf_nat_inet_fn",
     "ipv4_conntrack_defrag",
     "ipv6_defrag",

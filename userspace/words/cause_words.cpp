@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "words/flow_words.hpp"
+#include "words/invalid_rule.hpp"
 #include "words/netns_command.hpp"
 #include "words/owner_words.hpp"
 #include "words/round_words.hpp"
@@ -17,6 +18,8 @@ namespace {
 constexpr std::size_t kIndent = 4, kTextIndent = 10;
 constexpr std::string_view kUnknown = "unknown";
 constexpr std::string_view kExpired = "ttl-expired";
+// What the node's state tells of this cause is the cause only where a rule asked for it.
+constexpr std::string_view kInvalid = "conntrack-invalid";
 constexpr std::string_view kFix = "fix   ";
 
 // The flow with which the packet died; that of its beginning where the drop has none.
@@ -56,6 +59,22 @@ Explanation by_rule(const Drop& drop, const dpt_flow& flow, const Names& names) 
   return explanation;
 }
 
+bool takes_invalid_only(const DecidingRule& rule, const Names& names) {
+  const RuleText* text = names.rule(rule.id(rule.decided()));
+  if (text == nullptr || text->changed || rule.is_one_of() || rule.is_policy()) return false;
+  return is_of_invalid_only(rule, text->text);
+}
+
+// Of what a rule did, with what the node's state tells of it.
+Explanation by_rule_and_state(const DecidingRule& rule, Explanation explanation,
+                              const Explanation* known, const Names& names) {
+  if (known == nullptr || known->cause != kInvalid || !takes_invalid_only(rule, names))
+    return explanation;
+  Explanation invalid = *known;
+  if (invalid.fix.empty()) invalid.fix = std::move(explanation.fix);
+  return invalid;
+}
+
 // Facts stand behind the sentence where they fit, else on lines of their own: on one if it holds
 // them all.
 void append_evidence(Buffer& out, std::size_t before, const std::vector<std::string>& facts) {
@@ -86,17 +105,20 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
   std::optional<Explanation> explanation;
   if (!drop.loss) return explanation;
   std::uint32_t netns = drop.interface.netns;
+  const Explanation* known = names.explanation(drop.id());
   if (drop.rule) {
-    explanation = by_rule(drop, flow_at(packet, drop), names);
+    explanation =
+        by_rule_and_state(*drop.rule, by_rule(drop, flow_at(packet, drop), names), known, names);
     netns = drop.rule->netns;
-  } else if (const Explanation* known = names.explanation(drop.id())) {
-    explanation = *known;
-    if (known->fix_netns != 0) netns = known->fix_netns;
+  } else if (known != nullptr) {
+    explanation =
+        known->cause == kInvalid ? Explanation{std::string(kUnknown), {}, {}, {}} : *known;
     if (known->cause == kExpired) {
       if (auto rounds = rounds_of(packet, names))
         explanation->evidence.push_back(*std::move(rounds));
     }
   }
+  if (explanation && explanation->fix_netns != 0) netns = explanation->fix_netns;
   if (explanation) enter(explanation->fix, netns, drop.time_ns, names);
   return explanation;
 }
@@ -109,7 +131,7 @@ bool is_command_line(std::string_view line) {
 
 bool is_explained(const Drop& drop, const Names& names) {
   const Explanation* known = names.explanation(drop.id());
-  return known != nullptr && known->cause != kUnknown;
+  return known != nullptr && known->cause != kUnknown && known->cause != kInvalid;
 }
 
 void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
@@ -117,14 +139,15 @@ void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Nam
   const auto explanation = explanation_of(packet, drop, names);
   if (!explanation) return;
   // The line `by` has the rule and its text already.
-  const std::string_view sentence = drop.rule
+  const bool is_told_by_rule = drop.rule && explanation->cause != kInvalid;
+  const std::string_view sentence = is_told_by_rule
                                         ? rule_cause(*drop.rule, drop, flow_at(packet, drop)).effect
                                         : std::string_view(explanation->sentence);
   if (!sentence.empty()) {
     append_spaces(out, kIndent);
     paint.text(out, Style::kNote, "why   ");
     append_name(out, sentence);
-    if (!drop.rule) append_evidence(out, sentence.size(), explanation->evidence);
+    if (!is_told_by_rule) append_evidence(out, sentence.size(), explanation->evidence);
     out.push_back('\n');
   }
   for (const std::string& command : explanation->fix) {

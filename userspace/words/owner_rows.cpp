@@ -14,7 +14,7 @@ constexpr auto kEither = OwnerVerdict::kEither;
 constexpr auto kDropped = OwnerVerdict::kDropped;
 constexpr auto kRejected = OwnerVerdict::kRejected;
 
-constexpr std::string_view kInvalid = "conntrack finds it INVALID: of no connection it knows";
+constexpr std::string_view kInvalid = "conntrack finds it INVALID: it fits no connection";
 constexpr OwnerText kOfInvalid = {"--ctstate INVALID", "ct state invalid"};
 
 constexpr std::string_view kNoEndpoints = "service $1 has no endpoints";

@@ -25,6 +25,11 @@ std::optional<int> read_sysctl(std::string_view path) {
   return value;
 }
 
+bool can_write_sysctl(std::string_view path) {
+  const OwnedFd file(open(fmt::format("/proc/sys/{}", path).c_str(), O_WRONLY | O_CLOEXEC));
+  return static_cast<bool>(file);
+}
+
 std::string sysctl_name(std::string_view path) {
   std::string name(path);
   if (name.find('.') == std::string::npos) std::replace(name.begin(), name.end(), '/', '.');

@@ -11,6 +11,9 @@ namespace dptrace {
 /// setting, or it is no number.
 std::optional<int> read_sysctl(std::string_view path);
 
+/// True for a setting that this netns may change: others show it for reading only.
+bool can_write_sysctl(std::string_view path);
+
 /// The setting as sysctl(8) takes it: `net.ipv4.conf.cni0.forwarding`; with slashes where a
 /// device's name has a dot.
 std::string sysctl_name(std::string_view path);

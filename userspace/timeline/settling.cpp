@@ -52,6 +52,8 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
       judgement.verdict == Verdict::kStolen && live.packet.merged_into == 0 && !is_waiting(live);
   if (live.encrypted) return is_without_key();
   if (judgement.nobody_wanted) return true;
+  // No answer will come: the listener makes it at once, or never.
+  if (judgement.unanswered && live.packet.full_listener) return true;
   if (judgement.verdict == Verdict::kUnfinished) return false;
   // A packet that was queued to user space may come back.
   return judgement.verdict != Verdict::kStolen || !is_waiting(live);

@@ -85,6 +85,7 @@ void Timeline::add(const Event& event) {
   if (const auto* end = std::get_if<dpt_end>(&event)) add_end(*end);
   if (const auto* lost = std::get_if<dpt_lost>(&event)) add_lost(*lost);
   if (const auto* rule = std::get_if<dpt_rule>(&event)) add_rule(*rule);
+  if (const auto* full = std::get_if<dpt_full_listener>(&event)) add_full_listener(*full);
 }
 
 Timeline::Place Timeline::begin(const Sighting& seen) {
@@ -337,6 +338,13 @@ void Timeline::add_rule(const dpt_rule& wire) {
   const auto found = identity_.find_ended(wire.skb, wire.key);
   if (found.live == nullptr) return;
   if (Drop* drop = drop_at(*found.live, wire.event.time_ns)) drop->rule = deciding_rule(wire);
+}
+
+void Timeline::add_full_listener(const dpt_full_listener& wire) {
+  const auto found = identity_.find_ended(wire.skb, wire.key);
+  if (found.live == nullptr) return;
+  found.live->packet.full_listener = ListenQueue{wire.waiting, wire.limit, wire.somaxconn};
+  found.live->unsettled = true;
 }
 
 void Timeline::add_lost(const dpt_lost& wire) {

@@ -87,6 +87,7 @@ class Timeline {
   void add_end(const dpt_end& record);
   void add_lost(const dpt_lost& record);
   void add_rule(const dpt_rule& record);
+  void add_full_listener(const dpt_full_listener& record);
   bool brings_nothing(const Drop& drop, const dpt_flow& flow) const;
 
   void ask_listeners(Live& live) const;

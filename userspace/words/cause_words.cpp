@@ -104,16 +104,21 @@ bool is_explained(const Drop& drop, const Names& names) {
 
 void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
                   const Paint& paint) {
-  const auto explanation = explanation_of(packet, drop, names);
+  auto explanation = explanation_of(packet, drop, names);
   if (!explanation) return;
-  if (!drop.rule && !explanation->sentence.empty()) {
+  if (drop.rule) explanation->sentence.clear();  // the lines of the rule say it
+  append_explanation(out, *explanation, paint);
+}
+
+void append_explanation(Buffer& out, const Explanation& explanation, const Paint& paint) {
+  if (!explanation.sentence.empty()) {
     append_spaces(out, kIndent);
     paint.text(out, Style::kNote, "why   ");
-    append_name(out, explanation->sentence);
-    append_evidence(out, explanation->sentence.size(), explanation->evidence);
+    append_name(out, explanation.sentence);
+    append_evidence(out, explanation.sentence.size(), explanation.evidence);
     out.push_back('\n');
   }
-  for (const std::string& command : explanation->fix) {
+  for (const std::string& command : explanation.fix) {
     append_spaces(out, kIndent);
     paint.text(out, Style::kGood, kFix);
     append_name(out, command);

@@ -54,3 +54,21 @@ TEST_CASE("what is answered, dropped or not wholly seen is told nothing more of"
   SECTION("its queue is not known") { packet.full_listener.reset(); }
   CHECK_FALSE(inference_of(packet, names()));
 }
+
+TEST_CASE(
+    "a packet that has left in vain is told what the node said of that, and that nobody answered") {
+  Names all = names();
+  Packet packet = Builder(tcp("10.244.1.2", 40112, "203.0.113.9", 80, 0x02, 1234567890, 0))
+                      .hop(0, DPT_POINT_TC_INGRESS, kVeth)
+                      .hop(4000, DPT_POINT_DEVICE_TRANSMIT, kUplink)
+                      .end(Verdict::kLeftNode);
+  const Hop& left = packet.hops.back();
+  all.explanations[{left.time_ns, left.interface.netns, left.interface.index}] =
+      std::make_shared<Explanation>(
+          Explanation{"not-masqueraded", "likely lost", {"source 10.244.1.2"}, {}});
+  CHECK_FALSE(inference_of(packet, all));
+  packet.unanswered = true;
+  CHECK_FALSE(inference_of(packet, names()));
+  CHECK(contains(end_of(packet, all),
+                 "    why   likely lost (source 10.244.1.2; nothing came back within a second)\n"));
+}

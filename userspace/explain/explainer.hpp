@@ -33,6 +33,9 @@ class Explainer {
 
   /// Asks why this packet died, together with drops like it.
   void see(const dpt_drop& drop);
+  /// Asks about this hop, if it may be the last of a packet that left the node in vain. True when
+  /// it does.
+  bool see(const dpt_hop& hop);
   /// Puts into the names what was answered meanwhile.
   void collect();
   /// Does what collect() does, and waits for answers as long as packets do.
@@ -56,6 +59,7 @@ class Explainer {
     std::uint64_t next_ns = 0;                        ///< before then the netns is not asked again
   };
 
+  void ask(const DropId& id, DropFacts facts);
   void begin(std::uint32_t netns, Desk& desk);
   void take(std::uint32_t netns, Desk& desk, const Result<Answers>& answers);
   void tell(const DropId& drop, std::shared_ptr<const Explanation> explanation);

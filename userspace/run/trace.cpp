@@ -225,7 +225,9 @@ class Trace {
     namer_.see(*event);
     const auto* drop = std::get_if<dpt_drop>(&*event);
     if (drop != nullptr && explainer_) explainer_->see(*drop);
-    if (drop != nullptr || std::holds_alternative<dpt_rule>(*event)) hold_back();
+    const auto* hop = std::get_if<dpt_hop>(&*event);
+    const bool departs = hop != nullptr && explainer_ && explainer_->see(*hop);
+    if (drop != nullptr || departs || std::holds_alternative<dpt_rule>(*event)) hold_back();
     if (writer_) {
       if (auto written = writer_->events(record); !written) return written;
     }

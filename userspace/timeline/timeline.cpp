@@ -35,6 +35,10 @@ Hop hop_of(const dpt_hop& wire, std::uint16_t branch) {
   return hop;
 }
 
+bool is_receive(std::uint8_t point) {
+  return point == DPT_POINT_TC_INGRESS || point == DPT_POINT_DEVICE_RECEIVE;
+}
+
 Fate fate_of(End end) {
   switch (end) {
     case End::kLoss:
@@ -162,6 +166,7 @@ Timeline::Place Timeline::place_of(const Sighting& seen, bool may_begin) {
   if (seen.has_flow && (place.live->branches.size() == 1 || !is_new) &&
       (is_new || !same(place->tuple, seen.tuple))) {
     connections_.note(seen.hop.flow);
+    heard_.note(seen.hop.flow, seen.hop.event.time_ns, is_new && is_receive(seen.hop.point));
   }
   update(place, seen, is_new ? place->range : found.range);
   return place;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "verdict/departure.hpp"
 #include "words/cause_words.hpp"
 
 namespace dptrace {
@@ -40,11 +41,16 @@ Explanation by_full_listener(const Packet& packet, const ListenQueue& queue) {
 }  // namespace
 
 std::optional<Explanation> inference_of(const Packet& packet, const Names& names) {
-  static_cast<void>(names);
   // A lost event may have shown that the packet was answered.
   if (packet.drop || packet.incomplete != Incomplete::kNo) return {};
   if (packet.unanswered && packet.full_listener)
     return by_full_listener(packet, *packet.full_listener);
+  const bool left_unheard = packet.verdict == Verdict::kLeftNode && packet.unanswered;
+  if (const auto* departure = left_unheard ? departure_of(packet, names) : nullptr) {
+    Explanation explanation = *departure;
+    explanation.evidence.emplace_back("nothing came back within a second");
+    return explanation;
+  }
   return {};
 }
 

@@ -84,9 +84,8 @@ std::optional<Explanation> explain_departure_here(const DropFacts& departure) {
   const std::string source = departure.source.text();
   return Explanation{
       "not-masqueraded",
-      fmt::format("likely lost: it left by {} with its pod's own address, so that only a network "
-                  "that routes {} can answer",
-                  device, source),
+      fmt::format("likely lost, unless the network routes pods: it left by {} unmasqueraded",
+                  device),
       {fmt::format("source {} behind POSTROUTING", source),
        fmt::format("route to {}: default, dev {}", departure.destination.text(), device)},
       {}};

@@ -58,7 +58,9 @@ void Explainer::ask(const DropId& id, DropFacts facts) {
   if (!desks_.contains(netns) && desks_.size() >= kDesks) return;
   Desk& desk = desks_[netns];
   Batch& batch = desk.waiting;
-  if (!batch.drops.contains(facts) && batch.drops.size() >= kQuestions) return;
+  // Whoever sends requests to ever new hosts leaves room for drops.
+  const std::size_t room = facts.departed ? kQuestions / 2 : kQuestions;
+  if (!batch.drops.contains(facts) && batch.drops.size() >= room) return;
   if (batch.drops.empty()) batch.until_ns = monotonic_ns() + kAwaitNs;
   auto& drops = batch.drops[std::move(facts)];
   if (drops.size() < kMostDrops) drops.push_back(id);

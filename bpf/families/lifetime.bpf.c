@@ -2,6 +2,34 @@
 #include "../lib/identity.bpf.h"
 #include "../lib/place.bpf.h"
 
+/* The receive filter of a TCP listener sees the request before the kernel looks at the queue: the same condition as
+ * that of the kernel says whether there is room.
+ */
+static __always_inline void listener__tell_if_full(const struct sk_buff *skb, const struct dpt_seen *seen)
+{
+	const struct sock *sk = BPF_CORE_READ(skb, sk);
+	struct dpt_full_listener *full;
+	__u32 waiting, limit;
+
+	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+		return;
+	waiting = BPF_CORE_READ(sk, sk_ack_backlog);
+	limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	if (waiting <= limit)
+		return;
+	full = emit__reserve(DPT_EVENT_FULL_LISTENER, sizeof(*full));
+	if (!full)
+		return;
+	emit__begin(&full->event, DPT_EVENT_FULL_LISTENER, sizeof(*full), seen->now);
+	full->skb = (__u64)skb;
+	full->key = seen->key;
+	full->waiting = waiting;
+	full->limit = limit;
+	full->somaxconn = BPF_CORE_READ(sk, __sk_common.skc_net.net, core.sysctl_somaxconn);
+	full->reserved = 0;
+	emit__submit(full);
+}
+
 static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading reading)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx;
@@ -26,8 +54,11 @@ static __always_inline int socket__see(struct __sk_buff *ctx, enum dpt_reading r
 	dev = BPF_CORE_READ(skb, dev);
 	if (dev)
 		place.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-	if (identity__is_ours(&seen, &place, WAY_ENDS, matches))
-		emit__hop(&place, &seen);
+	if (!identity__is_ours(&seen, &place, WAY_ENDS, matches))
+		return 1;
+	emit__hop(&place, &seen);
+	if (flow__begins(&seen.flow))
+		listener__tell_if_full(skb, &seen);
 	return 1;
 }
 

@@ -13,7 +13,7 @@ struct {
  */
 struct dpt_counts {
 	__u64 written;
-	__u64 lost[DPT_EVENT_RULE + 1];
+	__u64 lost[DPT_EVENT_FULL_LISTENER + 1];
 };
 
 struct {

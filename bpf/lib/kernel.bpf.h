@@ -19,8 +19,13 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_core {
+	int sysctl_somaxconn;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_core core;
 };
 
 typedef struct {
@@ -52,6 +57,7 @@ struct sock_common {
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -59,6 +65,8 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
 };
 
 struct request_sock {
@@ -70,6 +78,7 @@ struct skb_shared_info {
 };
 
 struct sk_buff {
+	struct sock *sk;
 	struct net_device *dev;
 	int skb_iif;
 	unsigned long _skb_refdst;
@@ -128,6 +137,10 @@ enum {
 	ETH_P_TEB = 0x6558,
 	ETH_P_8021Q = 0x8100,
 	ETH_P_8021AD = 0x88a8,
+};
+
+enum {
+	TCP_LISTEN = 10,
 };
 
 enum {

@@ -18,6 +18,7 @@ enum dpt_event_kind {
 	DPT_EVENT_END = 5,  /* an skb of ours was consumed */
 	DPT_EVENT_LOST = 6, /* written by user space: hops may be missing */
 	DPT_EVENT_RULE = 7, /* the rule that dropped a packet */
+	DPT_EVENT_FULL_LISTENER = 8,
 };
 
 enum dpt_hop_flag {
@@ -161,6 +162,19 @@ struct dpt_end {
 	__u64 location; /* return address into the consuming function, 0: not known */
 };
 
+/* struct dpt_full_listener tells that a request for a TCP connection came to a listener that had no room for it. The
+ * kernel frees such a request as if the listener had taken it. The record comes behind that of the socket.
+ */
+struct dpt_full_listener {
+	struct dpt_event event;
+	__u64 skb;
+	__u64 key;
+	__u32 waiting;	 /* connections that wait to be accepted */
+	__u32 limit;	 /* no more than one above it may wait: what the program gave to listen(), or .somaxconn */
+	__u32 somaxconn; /* net.core.somaxconn of its network namespace */
+	__u32 reserved;
+};
+
 /* struct dpt_lost tells that `records` records found no room, or were missed because their program was running already,
  * between .since_ns and the event's own time. 0: not all families of probes were attached then. A packet that was under
  * way in that time may lack hops.
@@ -215,6 +229,7 @@ static_assert(sizeof(struct dpt_hop) == 152, "wire size");
 static_assert(sizeof(struct dpt_drop) == 304, "wire size");
 static_assert(sizeof(struct dpt_netfilter) == 168, "wire size");
 static_assert(sizeof(struct dpt_end) == 40, "wire size");
+static_assert(sizeof(struct dpt_full_listener) == 48, "wire size");
 static_assert(sizeof(struct dpt_lost) == 32, "wire size");
 static_assert(sizeof(struct dpt_device) == 64, "wire size");
 static_assert(sizeof(struct dpt_rule) == 264, "wire size");

@@ -66,3 +66,16 @@ TEST_CASE("of many causes the worst are told, and how many packets the others ha
   CHECK(std::count(text.begin(), text.end(), '\n') == 7);
   CHECK(text.ends_with("      1005  for other causes\n"));
 }
+
+TEST_CASE("a packet that nothing dropped counts under what its end is inferred from") {
+  CauseTally tally;
+  Packet packet = syn_to_service();
+  packet.verdict = Verdict::kUnfinished;
+  packet.unanswered = true;
+  tally.count(packet, names());
+  CHECK(text_of(tally).empty());
+  packet.full_listener = ListenQueue{1, 0, 4096};
+  tally.count(packet, names());
+  tally.count(packet, names());
+  CHECK(text_of(tally).starts_with("why\n         2  listen-queue-full: the listener's queue "));
+}

@@ -42,7 +42,7 @@ TEST_CASE("a hop without a tunnel ends before it") {
 TEST_CASE("a record of a wrong length is refused, whatever its kind") {
   auto record = drop({1, 0, 1, 2}, echo_request(1), 7, 0x1000, 3);
   record.hop.skb = 0;  // where a loss keeps its beginning
-  for (std::uint16_t kind = 0; kind < 9; ++kind) {
+  for (std::uint16_t kind = 0; kind < 10; ++kind) {
     for (std::uint16_t size = 0; size < sizeof record; ++size) {
       record.hop.event.kind = kind;
       record.hop.event.size = size;
@@ -55,8 +55,9 @@ TEST_CASE("a record of a wrong length is refused, whatever its kind") {
       const bool is_rule = kind == DPT_EVENT_RULE && size == sizeof(dpt_rule);
       // Recordings of older versions have no mark.
       const bool is_drop = kind == DPT_EVENT_DROP && size == offsetof(dpt_drop, mark);
+      const bool is_full = kind == DPT_EVENT_FULL_LISTENER && size == sizeof(dpt_full_listener);
       const bool is_right =
-          is_hop || is_drop || is_netfilter || is_device || is_end || is_lost || is_rule;
+          is_hop || is_drop || is_netfilter || is_device || is_end || is_lost || is_rule || is_full;
       CHECK(decode(bytes_of(record, size)).has_value() == is_right);
     }
   }

@@ -85,6 +85,10 @@ TEST_CASE("a recording tells no address of the kernel, and which are the same") 
   end.skb = kSkb;
   end.location = kIpError;
   REQUIRE(write(*writer, end));
+  dpt_full_listener full{};
+  full.event = {DPT_EVENT_FULL_LISTENER, sizeof full, 0, 5};
+  full.skb = kSkb;
+  REQUIRE(write(*writer, full));
   REQUIRE(writer->names(names()));
   REQUIRE(writer->finish(Summary{}));
   CHECK_FALSE(has_kernel_address(file.content()));
@@ -102,10 +106,12 @@ TEST_CASE("a recording tells no address of the kernel, and which are the same") 
   read(drop);
   read(netfilter);
   read(end);
+  read(full);
   CHECK(hop.skb == 1);
   CHECK(drop.hop.skb == 2);
   CHECK(netfilter.hop.skb == hop.skb);
   CHECK(end.skb == hop.skb);
+  CHECK(full.skb == hop.skb);
   const Names& known = reader->names();
   CHECK(known.location(drop.location) == names().location(kIpError));
   CHECK(known.location(end.location) == names().location(kIpError));

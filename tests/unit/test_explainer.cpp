@@ -173,6 +173,36 @@ TEST_CASE("an answer that does not come leaves a drop without an explanation") {
   CHECK(names.explanation(id_of(drop)) == nullptr);
 }
 
+TEST_CASE("what left is asked about once with what is like it, and leaves room for drops") {
+  Names names = names_of_node();
+  names.interfaces[{1, 4}] = {{1, 4}, "eth0", "device", Role::kUplink, 1500, 0, 0};
+  names.pods[*Address::parse("10.9.9.9")] = "default/pod1";
+  Node node;
+  Explainer explainer(names, node.begin());
+  dpt_hop left = dropped(1).hop;
+  left.point = DPT_POINT_DEVICE_TRANSMIT;
+  left.iif = 5;
+  left.flow.source = Address::parse("10.9.9.9")->bytes;
+  left.flow.protocol = 6;
+  left.flow.tcp_flags = 0x02;
+  {
+    const auto held = node.hold();
+    for (int i = 0; i < 10'000; ++i) CHECK(explainer.see(left));
+    for (int i = 0; i < 1000; ++i) {
+      left.flow.destination.bytes[14] = static_cast<std::uint8_t>(i / 256);
+      left.flow.destination.bytes[15] = static_cast<std::uint8_t>(i);
+      explainer.see(left);
+    }
+    for (int i = 0; i < 1000; ++i) explainer.see(dropped(static_cast<std::uint8_t>(i)));
+  }
+  explainer.finish();
+  CHECK(node.visits == 2);
+  CHECK(node.questions == 1 + 256);
+  CHECK(names.explanation({left.event.time_ns, left.netns, left.ifindex}) != nullptr);
+  left.flow.tcp_flags = 0x10;
+  CHECK_FALSE(explainer.see(left));
+}
+
 TEST_CASE("in a tunnel the outer header is asked about") {
   const Names names = names_of_node();
   dpt_drop drop = dropped(1);

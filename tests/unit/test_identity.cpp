@@ -53,6 +53,16 @@ struct Bench {
     cross(from, to, skb, flow, key);
     see(DPT_POINT_SOCKET, to, skb, flow, key);
   }
+  void find_full(std::uint64_t skb, std::uint64_t key) {
+    dpt_full_listener full{};
+    full.event = {DPT_EVENT_FULL_LISTENER, sizeof full, 0, now};
+    full.skb = skb;
+    full.key = key;
+    full.waiting = 129;
+    full.limit = 128;
+    full.somaxconn = 4096;
+    timeline.add(full);
+  }
   void finish() {
     timeline.finish([this](Packet&& packet) { packets.push_back(std::move(packet)); });
   }
@@ -221,6 +231,28 @@ TEST_CASE("a request is delivered when its listener answers, not when it has com
     CHECK(bench.packets.empty());
     bench.deliver(kServer, kPod, 0xb00, back(tcp_segment(9000, 0, flags, 1001)), 2);
     bench.timeline.advance(bench.now + 2 * kSecond, told);
+    REQUIRE(bench.packets.size() == 2);
+    CHECK(bench.packets[0].verdict == Verdict::kDelivered);
+    CHECK_FALSE(bench.packets[0].unanswered);
+  }
+}
+
+TEST_CASE("a request that met a full listener waits for no answer, and has none of its own") {
+  Bench bench;
+  constexpr std::uint8_t kSyn = 0x02, kSynAck = 0x12;
+  const auto told = [&](Packet&& packet) { bench.packets.push_back(std::move(packet)); };
+  bench.deliver(kPod, kServer, 0xa00, tcp_segment(1000, 0, kSyn), 1);
+  bench.find_full(0xa00, 1);
+  bench.find_full(0xa00, 2);  // another packet's, which is not known
+  SECTION("and has none") {
+    bench.timeline.advance(bench.now + kSecond, told);
+    REQUIRE(bench.packets.size() == 1);
+    CHECK(bench.packets[0].unanswered);
+    CHECK(bench.packets[0].full_listener == ListenQueue{129, 128, 4096});
+  }
+  SECTION("but there was room again when the kernel looked") {
+    bench.deliver(kServer, kPod, 0xb00, back(tcp_segment(9000, 0, kSynAck, 1001)), 2);
+    bench.timeline.advance(bench.now + kSecond, told);
     REQUIRE(bench.packets.size() == 2);
     CHECK(bench.packets[0].verdict == Verdict::kDelivered);
     CHECK_FALSE(bench.packets[0].unanswered);

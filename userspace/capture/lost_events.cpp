@@ -15,7 +15,7 @@ namespace {
 // Counts has the layout of struct dpt_counts in emit.bpf.h.
 struct Counts {
   std::uint64_t written;
-  std::array<std::uint64_t, DPT_EVENT_RULE + 1> lost;
+  std::array<std::uint64_t, DPT_EVENT_FULL_LISTENER + 1> lost;
 };
 
 }  // namespace

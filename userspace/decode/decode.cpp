@@ -91,6 +91,9 @@ Result<Event> decode(std::span<const std::byte> record) {
       if (rule.path_length > DPT_RULE_PATH) return malformed(event, "path too long");
       return Event(rule);
     }
+    case DPT_EVENT_FULL_LISTENER:
+      if (record.size() != sizeof(dpt_full_listener)) return malformed(event, "wrong length");
+      return Event(copy_of<dpt_full_listener>(record));
     default:
       return malformed(event, "unknown kind");
   }

@@ -36,6 +36,9 @@ struct DropFacts {
   /// DPT_TUNNEL_*, of the packet whose outer header this is.
   std::uint8_t tunnel = DPT_TUNNEL_NONE;
   std::uint32_t tunnel_id = 0;  ///< VNI
+  /// Nothing dropped it: it left the node, see explain/departures.
+  bool departed = false;
+  std::uint32_t input = 0;  ///< of what departed: index of the device it came in by
 
   bool by(std::string_view name) const { return function == name; }
 
@@ -44,7 +47,7 @@ struct DropFacts {
       return std::tie(f.netns, f.device, f.function, f.reason, f.decided_by, f.has_reasons,
                       f.listed, f.family, f.protocol, f.source, f.destination, f.source_port,
                       f.port, f.ttl, f.tcp_flags, f.length, f.mark, f.other_host, f.tunnel,
-                      f.tunnel_id);
+                      f.tunnel_id, f.departed, f.input);
     };
     if (tie(a) < tie(b)) return std::strong_ordering::less;
     return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "explain/cause.hpp"
+#include "explain/departures.hpp"
 #include "os/clock.hpp"
 #include "verdict/drop_stack.hpp"
 
@@ -70,11 +71,24 @@ void Explainer::ask(const DropId& id, DropFacts facts) {
     static const auto unknown = std::make_shared<const Explanation>(unexplained());
     return tell(id, unknown);
   }
+  ask(id, std::move(facts));
+}
+
+bool Explainer::see(const dpt_hop& hop) {
+  auto facts = departure_facts(hop, names_);
+  if (!facts) return false;
+  ask({hop.event.time_ns, hop.netns, hop.ifindex}, std::move(*facts));
+  return true;
+}
+
+void Explainer::ask(const DropId& id, DropFacts facts) {
   const std::uint32_t netns = facts.netns;
   if (!desks_.contains(netns) && desks_.size() >= kDesks) return;
   Desk& desk = desks_[netns];
   Batch& batch = desk.waiting;
-  if (!batch.drops.contains(facts) && batch.drops.size() >= kQuestions) return;
+  // Whoever sends requests to ever new hosts leaves room for drops.
+  const std::size_t room = facts.departed ? kQuestions / 2 : kQuestions;
+  if (!batch.drops.contains(facts) && batch.drops.size() >= room) return;
   if (batch.drops.empty()) batch.until_ns = monotonic_ns() + kAwaitNs;
   auto& drops = batch.drops[std::move(facts)];
   if (drops.size() < kMostDrops) drops.push_back(id);
@@ -117,6 +131,8 @@ void Explainer::take(std::uint32_t netns, Desk& desk, const Result<Answers>& ans
   auto answer = answers->explanations.begin();
   for (const auto& [facts, drops] : asked) {
     const auto explanation = std::make_shared<const Explanation>(*answer++);
+    // Most packets that leave are no loss.
+    if (facts.departed && *explanation == unexplained()) continue;
     for (const DropId& drop : drops) tell(drop, explanation);
   }
 }
@@ -178,7 +194,11 @@ std::uint64_t Explainer::awaited_since() const {
 Result<Explainer::Answers> answer_here(const Explainer::Questions& questions) {
   const std::uint64_t begun = monotonic_ns();
   Explainer::Answers answers;
-  for (const DropFacts& drop : questions) answers.explanations.push_back(explain_here(drop));
+  for (const DropFacts& facts : questions) {
+    answers.explanations.push_back(facts.departed
+                                       ? explain_departure_here(facts).value_or(unexplained())
+                                       : explain_here(facts));
+  }
   answers.took_ns = monotonic_ns() - begun;
   return answers;
 }

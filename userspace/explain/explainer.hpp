@@ -38,6 +38,9 @@ class Explainer {
   /// dropped the packet, it is asked when the next record tells which function decided.
   void follow(const dpt_drop& drop);
   void see(const dpt_netfilter& record);
+  /// Asks about this hop, if it may be the last of a packet that left the node in vain. True when
+  /// it does.
+  bool see(const dpt_hop& hop);
   /// Puts into the names what was answered meanwhile.
   void collect();
   /// Does what collect() does, and waits for answers as long as packets do.

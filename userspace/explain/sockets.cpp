@@ -87,6 +87,24 @@ std::optional<Explanation> prove_unheard(const DropFacts& drop) {
   return explanation;
 }
 
+// ---- listen-queue-full
+
+// The last segment of a handshake finds no room: the kernel's reason (6.17 and later) proves it. A
+// request that finds none raises no drop, see words/inference_words.
+bool may_be_overflow(const DropFacts& drop) {
+  return is_tcp(drop) && drop.reason == "TCP_LISTEN_OVERFLOW";
+}
+
+std::optional<Explanation> prove_overflow(const DropFacts& drop) {
+  return Explanation{
+      {},
+      fmt::format("the queue of connections of the listener on TCP port {} is full: its program "
+                  "accepts none, or too slowly",
+                  drop.port),
+      {"the kernel says TCP_LISTEN_OVERFLOW"},
+      {}};
+}
+
 // ---- socket-buffer-full
 
 bool may_be_full(const DropFacts& drop) {
@@ -134,6 +152,7 @@ std::optional<Explanation> prove_damaged(const DropFacts& drop) {
 constexpr std::array kCauses = {
     Cause{"bad-checksum", is_damaged, prove_damaged},
     Cause{"no-listener", may_be_unheard, prove_unheard},
+    Cause{"listen-queue-full", may_be_overflow, prove_overflow},
     Cause{"socket-buffer-full", may_be_full, prove_full},
 };
 

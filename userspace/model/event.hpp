@@ -7,7 +7,7 @@
 
 namespace dptrace {
 
-using Event =
-    std::variant<dpt_hop, dpt_drop, dpt_netfilter, dpt_device, dpt_end, dpt_lost, dpt_rule>;
+using Event = std::variant<dpt_hop, dpt_drop, dpt_netfilter, dpt_device, dpt_end, dpt_lost,
+                           dpt_rule, dpt_full_listener>;
 
 }  // namespace dptrace

@@ -88,6 +88,15 @@ struct Copy {
   friend bool operator==(const Copy&, const Copy&) = default;
 };
 
+/// The queue of a TCP listener that had no room for a request: it holds `limit` + 1 connections.
+struct ListenQueue {
+  std::uint32_t waiting = 0;    ///< connections that wait to be accepted
+  std::uint32_t limit = 0;      ///< what the program asked listen() for, or the next
+  std::uint32_t somaxconn = 0;  ///< net.core.somaxconn of its netns
+
+  friend bool operator==(const ListenQueue&, const ListenQueue&) = default;
+};
+
 struct Packet {
   std::uint64_t id = 0;
   Verdict verdict = Verdict::kUnfinished;
@@ -106,6 +115,7 @@ struct Packet {
   std::uint32_t left_out = 0;           ///< events beyond what is kept of one packet
   bool reader_closed = false;  ///< delivered, but to a connection that its reader had closed
   bool unanswered = false;     ///< unfinished: asked a listener for a connection, in vain so far
+  std::optional<ListenQueue> full_listener;  ///< why it is .unanswered; nothing: not known
   bool nobody_wanted = false;  ///< a multicast or broadcast that all who got it threw away
   /// The id of the packet into which GRO merged this one, 0: none.
   std::uint64_t merged_into = 0;

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "words/cause_words.hpp"
+#include "words/inference_words.hpp"
 
 namespace dptrace {
 
@@ -19,22 +20,27 @@ constexpr std::string_view kUnknown = "unknown";
 }  // namespace
 
 void CauseTally::count(const Packet& packet, const Names& names) {
-  std::set<std::pair<std::string, std::string>> counted;
+  std::set<Key> counted;
   const std::span<const Drop> one(packet.drop ? &*packet.drop : nullptr, packet.drop ? 1 : 0);
   for (const Drop& drop : packet.drops.empty() ? one : std::span<const Drop>(packet.drops)) {
     auto explanation = explanation_of(packet, drop, names);
     if (!explanation || explanation->cause == kUnknown) continue;
-    std::pair key(std::move(explanation->cause), std::move(explanation->sentence));
-    if (!counted.insert(key).second) continue;
-    const auto found = causes_.find(key);
-    if (found == causes_.end() && causes_.size() >= kMostCauses) {
-      ++others_;
-      continue;
-    }
-    Entry& entry = found != causes_.end() ? found->second : causes_[std::move(key)];
-    ++entry.packets;
-    entry.fix = std::move(explanation->fix);
+    if (counted.insert({explanation->cause, explanation->sentence}).second)
+      add(std::move(*explanation));
   }
+  if (auto inference = inference_of(packet, names)) add(std::move(*inference));
+}
+
+void CauseTally::add(Explanation explanation) {
+  Key key(std::move(explanation.cause), std::move(explanation.sentence));
+  const auto found = causes_.find(key);
+  if (found == causes_.end() && causes_.size() >= kMostCauses) {
+    ++others_;
+    return;
+  }
+  Entry& entry = found != causes_.end() ? found->second : causes_[std::move(key)];
+  ++entry.packets;
+  entry.fix = std::move(explanation.fix);
 }
 
 void CauseTally::append_to(Buffer& out, const Paint& paint) const {

@@ -1,4 +1,4 @@
-// CauseTally counts why the shown packets died, for the end of a trace.
+// CauseTally counts why the shown packets died, or came to nothing, for the end of a trace.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,22 @@ namespace dptrace {
 
 class CauseTally {
  public:
-  /// Counts a shown packet under each cause by which it, or a part of it, was lost.
+  /// Counts a shown packet under each cause by which it, or a part of it, was lost, and under that
+  /// of an inference.
   void count(const Packet& packet, const Names& names);
   /// Appends the most frequent causes, with what mends them; nothing when none was proved.
   void append_to(Buffer& out, const Paint& paint) const;
 
  private:
+  using Key = std::pair<std::string, std::string>;  // cause and sentence
   struct Entry {
     std::uint64_t packets = 0;
     std::vector<std::string> fix;  ///< the newest
   };
 
-  std::map<std::pair<std::string, std::string>, Entry> causes_;  ///< by cause and sentence
+  void add(Explanation explanation);
+
+  std::map<Key, Entry> causes_;
   std::uint64_t others_ = 0;  ///< packets of causes that had no room
 };
 

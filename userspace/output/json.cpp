@@ -1,6 +1,7 @@
 #include "output/json_parts.hpp"
 #include "output/output.hpp"
 #include "words/hop_words.hpp"
+#include "words/inference_words.hpp"
 
 namespace dptrace {
 
@@ -49,6 +50,8 @@ class JsonOutput : public Output {
     if (packet.drop) add_drop(json, "drop", packet, *packet.drop, names);
     add_drops(json, packet, names);
     add_copies(json, packet, names);
+    if (const auto inference = inference_of(packet, names))
+      json.object("inference", [&] { add_explanation(json, *inference); });
     if (packet.segments != 0) json.member("segments", packet.segments);
     if (packet.part_kind) json.member("part_kind", part_kind_name(*packet.part_kind));
     if (packet.nobody_wanted) json.member("nobody_wanted", true);

@@ -76,6 +76,9 @@ void Disguise::apply(std::span<std::byte> record) {
       change(record, offsetof(dpt_end, skb), to_skb);
       change(record, offsetof(dpt_end, location), to_code);
       break;
+    case DPT_EVENT_FULL_LISTENER:
+      change(record, offsetof(dpt_full_listener, skb), to_skb);
+      break;
     case DPT_EVENT_RULE:
       change(record, offsetof(dpt_rule, skb), to_skb);
       change(record, offsetof(dpt_rule, table), to_code);

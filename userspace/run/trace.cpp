@@ -227,7 +227,9 @@ class Trace {
     const auto* netfilter = std::get_if<dpt_netfilter>(&*event);
     if (drop != nullptr && explainer_) explainer_->follow(*drop);
     if (netfilter != nullptr && explainer_) explainer_->see(*netfilter);
-    if (drop != nullptr || std::holds_alternative<dpt_rule>(*event)) hold_back();
+    const auto* hop = std::get_if<dpt_hop>(&*event);
+    const bool departs = hop != nullptr && explainer_ && explainer_->see(*hop);
+    if (drop != nullptr || departs || std::holds_alternative<dpt_rule>(*event)) hold_back();
     if (writer_) {
       if (auto written = writer_->events(record); !written) return written;
     }

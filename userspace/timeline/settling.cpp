@@ -5,6 +5,7 @@
 #include "timeline/order.hpp"
 #include "timeline/ours.hpp"
 #include "timeline/timeline.hpp"
+#include "verdict/departure.hpp"
 #include "verdict/telling.hpp"
 #include "verdict/verdict.hpp"
 
@@ -38,13 +39,27 @@ void Timeline::ask_listeners(Live& live) const {
   }
 }
 
-bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
+// Only an answer shows that the network outside routes the addresses of pods. One answer shows it
+// for all of them: what is not answered then has another cause.
+bool Timeline::is_answered_or_unheard(Live& live, std::uint64_t now_ns) {
+  const Hop& left = live.packet.hops.back();
+  bool& answers = outside_answers_[left.flow.family == 6];
+  answers |= heard_.reaches(left.flow);
+  if (answers || heard_.has_answered(left.flow, left.time_ns)) return true;
+  live.unheard = now_ns >= live.last_ns + limits_.answer_ns;
+  return live.unheard;
+}
+
+bool Timeline::is_due(Live& live, std::uint64_t now_ns) {
   if (now_ns < live.last_ns + limits_.settle_ns) return false;
   ask_listeners(live);
   const bool waits = now_ns < live.last_ns + limits_.patience_ns && is_waiting(live);
   if (!waits && now_ns >= live.last_ns + limits_.age_ns) return true;
   const auto is_without_key = [&] { return now_ns >= live.last_ns + limits_.key_ns; };
-  if (!live.unsettled) return live.encrypted && is_without_key();
+  if (!live.unsettled) {
+    return (live.encrypted && is_without_key()) ||
+           (live.awaits_answer && is_answered_or_unheard(live, now_ns));
+  }
   live.unsettled = false;
   put_in_order(live.packet);
   const auto judgement = judge(live, names_);
@@ -52,7 +67,12 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) const {
       judgement.verdict == Verdict::kStolen && live.packet.merged_into == 0 && !is_waiting(live);
   if (live.encrypted) return is_without_key();
   if (judgement.nobody_wanted) return true;
+  // No answer will come: the listener makes it at once, or never.
+  if (judgement.unanswered && live.packet.full_listener) return true;
   if (judgement.verdict == Verdict::kUnfinished) return false;
+  live.awaits_answer =
+      judgement.verdict == Verdict::kLeftNode && departure_of(live.packet, names_) != nullptr;
+  if (live.awaits_answer) return is_answered_or_unheard(live, now_ns);
   // A packet that was queued to user space may come back.
   return judgement.verdict != Verdict::kStolen || !is_waiting(live);
 }

@@ -35,6 +35,10 @@ Hop hop_of(const dpt_hop& wire, std::uint16_t branch) {
   return hop;
 }
 
+bool is_receive(std::uint8_t point) {
+  return point == DPT_POINT_TC_INGRESS || point == DPT_POINT_DEVICE_RECEIVE;
+}
+
 Fate fate_of(End end) {
   switch (end) {
     case End::kLoss:
@@ -85,6 +89,7 @@ void Timeline::add(const Event& event) {
   if (const auto* end = std::get_if<dpt_end>(&event)) add_end(*end);
   if (const auto* lost = std::get_if<dpt_lost>(&event)) add_lost(*lost);
   if (const auto* rule = std::get_if<dpt_rule>(&event)) add_rule(*rule);
+  if (const auto* full = std::get_if<dpt_full_listener>(&event)) add_full_listener(*full);
 }
 
 Timeline::Place Timeline::begin(const Sighting& seen) {
@@ -161,6 +166,7 @@ Timeline::Place Timeline::place_of(const Sighting& seen, bool may_begin) {
   if (seen.has_flow && (place.live->branches.size() == 1 || !is_new) &&
       (is_new || !same(place->tuple, seen.tuple))) {
     connections_.note(seen.hop.flow);
+    heard_.note(seen.hop.flow, seen.hop.event.time_ns, is_new && is_receive(seen.hop.point));
   }
   update(place, seen, is_new ? place->range : found.range);
   return place;
@@ -337,6 +343,13 @@ void Timeline::add_rule(const dpt_rule& wire) {
   const auto found = identity_.find_ended(wire.skb, wire.key);
   if (found.live == nullptr) return;
   if (Drop* drop = drop_at(*found.live, wire.event.time_ns)) drop->rule = deciding_rule(wire);
+}
+
+void Timeline::add_full_listener(const dpt_full_listener& wire) {
+  const auto found = identity_.find_ended(wire.skb, wire.key);
+  if (found.live == nullptr) return;
+  found.live->packet.full_listener = ListenQueue{wire.waiting, wire.limit, wire.somaxconn};
+  found.live->unsettled = true;
 }
 
 void Timeline::add_lost(const dpt_lost& wire) {

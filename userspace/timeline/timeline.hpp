@@ -2,6 +2,7 @@
 // clock and no I/O, and its memory is bounded.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -9,6 +10,7 @@
 #include "model/event.hpp"
 #include "model/names.hpp"
 #include "timeline/connections.hpp"
+#include "timeline/heard.hpp"
 #include "timeline/identity.hpp"
 #include "timeline/owners.hpp"
 
@@ -27,6 +29,9 @@ struct TimelineLimits {
   /// A packet that was given to be encrypted is told this long after its last event: it may wait
   /// for a key, and it may be decrypted on this node.
   std::uint64_t key_ns = 1'000'000'000;
+  /// A packet that may have left the node in vain is told this long after its last event, or when
+  /// it is answered.
+  std::uint64_t answer_ns = 1'000'000'000;
   /// When there are this many packets, or hops of all packets together, the oldest packet is told
   /// as it is.
   std::size_t packets = 65536;
@@ -87,11 +92,13 @@ class Timeline {
   void add_end(const dpt_end& record);
   void add_lost(const dpt_lost& record);
   void add_rule(const dpt_rule& record);
+  void add_full_listener(const dpt_full_listener& record);
   bool brings_nothing(const Drop& drop, const dpt_flow& flow) const;
 
   void ask_listeners(Live& live) const;
   bool is_waiting(const Live& live) const;
-  bool is_due(Live& live, std::uint64_t now_ns) const;
+  bool is_answered_or_unheard(Live& live, std::uint64_t now_ns);
+  bool is_due(Live& live, std::uint64_t now_ns);
   void displace_oldest();
   void step(std::uint64_t now_ns, const Receiver& receive);
   void hand_over(std::list<Live>& due, const Receiver& receive);
@@ -101,6 +108,8 @@ class Timeline {
   const TimelineLimits limits_;
   Identity identity_;
   Connections connections_;
+  Heard heard_;
+  std::array<bool, 2> outside_answers_{};  ///< the own addresses of pods: IPv4, IPv6
   Owners owners_;
   std::list<Live> live_;       ///< oldest first
   std::list<Live> displaced_;  ///< to be handed over at the next advance

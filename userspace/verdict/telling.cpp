@@ -141,7 +141,7 @@ void make_ready(Live& live, const Names& names, bool every_end) {
   const auto judgement = judge(live, names);
   live.packet.verdict = judgement.verdict;
   live.packet.nobody_wanted = judgement.nobody_wanted;
-  live.packet.unanswered = judgement.unanswered;
+  live.packet.unanswered = judgement.unanswered || live.unheard;
   live.packet.reader_closed = judgement.reader_closed;
   tell_drops(live, judgement);
   tell_copies(live, names);

@@ -136,21 +136,25 @@ bool is_explained(const Drop& drop, const Names& names) {
 
 void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
                   const Paint& paint) {
-  const auto explanation = explanation_of(packet, drop, names);
+  auto explanation = explanation_of(packet, drop, names);
   if (!explanation) return;
-  // The line `by` has the rule and its text already.
-  const bool is_told_by_rule = drop.rule && explanation->cause != kInvalid;
-  const std::string_view sentence = is_told_by_rule
-                                        ? rule_cause(*drop.rule, drop, flow_at(packet, drop)).effect
-                                        : std::string_view(explanation->sentence);
-  if (!sentence.empty()) {
+  if (drop.rule && explanation->cause != kInvalid) {
+    // The line `by` has the rule and its text already.
+    explanation->sentence = rule_cause(*drop.rule, drop, flow_at(packet, drop)).effect;
+    explanation->evidence.clear();
+  }
+  append_explanation(out, *explanation, paint);
+}
+
+void append_explanation(Buffer& out, const Explanation& explanation, const Paint& paint) {
+  if (!explanation.sentence.empty()) {
     append_spaces(out, kIndent);
     paint.text(out, Style::kNote, "why   ");
-    append_name(out, sentence);
-    if (!is_told_by_rule) append_evidence(out, sentence.size(), explanation->evidence);
+    append_name(out, explanation.sentence);
+    append_evidence(out, explanation.sentence.size(), explanation.evidence);
     out.push_back('\n');
   }
-  for (const std::string& command : explanation->fix) {
+  for (const std::string& command : explanation.fix) {
     append_spaces(out, kIndent);
     paint.text(out, Style::kGood, kFix);
     append_name(out, command);

@@ -20,6 +20,9 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
 void append_cause(Buffer& out, const Packet& packet, const Drop& drop, const Names& names,
                   const Paint& paint);
 
+/// Appends such lines of an explanation; no `why` without a sentence.
+void append_explanation(Buffer& out, const Explanation& explanation, const Paint& paint);
+
 /// True for a line of append_cause() that has a command: broken in two, it would not be pasted
 /// whole.
 bool is_command_line(std::string_view line);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "words/hop_words.hpp"
+#include "words/inference_words.hpp"
 #include "words/loss_words.hpp"
 #include "words/taken_words.hpp"
 #include "words/time_text.hpp"
@@ -140,6 +141,7 @@ void append_verdict(Buffer& out, const Packet& packet, const Names& names, const
   }
   if (packet.drop) append_drop_details(out, packet, *packet.drop, names, paint, verbose);
   append_other_losses(out, packet, names, paint, verbose);
+  append_inference(out, packet, names, paint);
   append_left_out(out, packet, paint);
   append_incomplete(out, packet, paint);
 }

@@ -1,0 +1,129 @@
+#include <catch2/catch.hpp>
+
+#include "explain/departures.hpp"
+#include "support/verdict_bench.hpp"
+
+using namespace dptrace;
+using namespace dptrace::test;
+
+namespace {
+
+constexpr std::uint64_t kSkb = 0xa00;
+constexpr std::uint32_t kEth0 = 2;
+
+Names names_of_pod() {
+  Names names = some_names();
+  names.interfaces[{kNode, kEth0}].role = Role::kUplink;
+  names.pods[Address(address("10.244.19.28"))] = "default/pod1";
+  return names;
+}
+
+dpt_hop departure() {
+  auto flow = echo_request(1);
+  flow.destination = address("203.0.113.9");
+  auto record = hop({1000, DPT_POINT_DEVICE_TRANSMIT, kNode, kEth0, kSkb}, flow, 1);
+  record.iif = 5;
+  return record;
+}
+
+// The pod's request has left by eth0, and the node has said that this may be in vain.
+struct Outside {
+  Bench bench;
+  dpt_flow request = departure().flow;
+
+  Outside() {
+    bench.names = names_of_pod();
+    bench.send(request, 1, kSkb);
+    bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, kEth0, kSkb, request, 1);
+    bench.names.explanations[{bench.now, kNode, kEth0}] =
+        std::make_shared<Explanation>(Explanation{"not-masqueraded", "likely lost", {}, {}});
+  }
+  dpt_flow answer() const {
+    dpt_flow flow = request;
+    std::swap(flow.source, flow.destination);
+    flow.l4.icmp.type = 0;
+    return flow;
+  }
+  void leave_again() {
+    bench.see(DPT_POINT_DEVICE_TRANSMIT, kNode, kEth0, kSkb + 1, request, 7);
+    bench.names.explanations[{bench.now, kNode, kEth0}] =
+        std::make_shared<Explanation>(Explanation{"not-masqueraded", "likely lost", {}, {}});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what asks for an answer and leaves with a pod's address is asked about") {
+  const Names names = names_of_pod();
+  const auto facts = departure_facts(departure(), names);
+  REQUIRE(facts);
+  CHECK(facts->departed);
+  CHECK(facts->device == kEth0);
+  CHECK(facts->input == 5);
+  CHECK(facts->destination.text() == "203.0.113.9");
+}
+
+TEST_CASE("of other packets that leave nothing is asked") {
+  Names names = names_of_pod();
+  dpt_hop hop = departure();
+  REQUIRE(departure_facts(hop, names));
+  SECTION("an answer") { hop.flow.l4.icmp.type = 0; }
+  SECTION("a datagram that need not be answered") {
+    hop.flow.protocol = IPPROTO_UDP;
+    hop.flow.l4.port = {4000, 514};
+  }
+  SECTION("of the node") { hop.iif = 0; }
+  SECTION("of the node after NAT") { hop.flow.source = address("192.168.56.11"); }
+  SECTION("of a pod with an address of the internet") {
+    hop.flow.source = address("198.51.100.7");
+    names.pods[Address(hop.flow.source)] = "default/pod1";
+  }
+  SECTION("in a tunnel") { hop.tunnel.kind = DPT_TUNNEL_VXLAN; }
+  SECTION("a tc program may still translate it") { hop.point = DPT_POINT_TC_EGRESS; }
+  SECTION("to a pod") { names.interfaces[{kNode, kEth0}].role = Role::kPod; }
+  CHECK_FALSE(departure_facts(hop, names));
+}
+
+TEST_CASE("a request that may have left in vain is told after a second without an answer") {
+  Outside outside;
+  CHECK(outside.bench.told(900 * kMillisecond).empty());
+  REQUIRE(outside.bench.told(kSecond + 100 * kMillisecond).size() == 1);
+  CHECK(outside.bench.packets[0].verdict == Verdict::kLeftNode);
+  CHECK(outside.bench.packets[0].unanswered);
+}
+
+TEST_CASE("an answer to the pod's own address shows that the network knows all of them") {
+  Outside outside;
+  outside.bench.see(DPT_POINT_TC_INGRESS, kNode, kEth0, 0xb00, outside.answer(), 2);
+  outside.bench.arrive(kPod, outside.answer(), 2, 0xb00);
+  REQUIRE(outside.bench.told(100 * kMillisecond).size() == 2);
+  CHECK_FALSE(outside.bench.packets[0].unanswered);
+  outside.bench.now += kSecond;
+  outside.request.destination = address("203.0.113.10");
+  outside.leave_again();
+  REQUIRE(outside.bench.told().size() == 3);
+  CHECK_FALSE(outside.bench.packets[2].unanswered);
+}
+
+TEST_CASE("an answer that NAT has given the pod's address is one, but only to what it follows") {
+  Outside outside;
+  dpt_flow answer = outside.answer();
+  answer.destination = address("192.168.56.11");
+  outside.bench.see(DPT_POINT_TC_INGRESS, kNode, kEth0, 0xb00, answer, 2);
+  outside.bench.see(DPT_POINT_TC_EGRESS, kNode, 11, 0xb00, outside.answer(), 2);
+  outside.bench.see(DPT_POINT_SOCKET, kPod, 2, 0xb00, outside.answer(), 2);
+  REQUIRE(outside.bench.told(100 * kMillisecond).size() == 2);
+  CHECK_FALSE(outside.bench.packets[0].unanswered);
+  outside.bench.now += kSecond;
+  outside.leave_again();
+  REQUIRE(outside.bench.told(2 * kSecond).size() == 3);
+  CHECK(outside.bench.packets[2].unanswered);
+}
+
+TEST_CASE("at the end of the trace nothing is said of what has not waited long enough") {
+  Outside outside;
+  outside.bench.timeline.finish(
+      [&](Packet&& packet) { outside.bench.packets.push_back(std::move(packet)); });
+  REQUIRE(outside.bench.packets.size() == 1);
+  CHECK_FALSE(outside.bench.packets[0].unanswered);
+}

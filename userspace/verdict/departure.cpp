@@ -1,0 +1,12 @@
+#include "verdict/departure.hpp"
+
+namespace dptrace {
+
+const Explanation* departure_of(const Packet& packet, const Names& names) {
+  if (packet.hops.empty()) return nullptr;
+  const Hop& last = packet.hops.back();
+  if (last.point != DPT_POINT_DEVICE_TRANSMIT) return nullptr;
+  return names.explanation({last.time_ns, last.interface.netns, last.interface.index});
+}
+
+}  // namespace dptrace

@@ -1,0 +1,13 @@
+// A departure is the last hop of a packet at the device by which it left the node.
+#pragma once
+
+#include "model/names.hpp"
+#include "model/packet.hpp"
+
+namespace dptrace {
+
+/// What the node says of the packet's departure, if it may have left in vain; else null. The hops
+/// are in order.
+const Explanation* departure_of(const Packet& packet, const Names& names);
+
+}  // namespace dptrace

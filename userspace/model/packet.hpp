@@ -114,7 +114,9 @@ struct Packet {
   std::optional<Part::Kind> part_kind;  ///< kind of those parts; nothing: not known
   std::uint32_t left_out = 0;           ///< events beyond what is kept of one packet
   bool reader_closed = false;  ///< delivered, but to a connection that its reader had closed
-  bool unanswered = false;     ///< unfinished: asked a listener for a connection, in vain so far
+  /// Unfinished: it asked a listener for a connection, in vain so far. Left the node: it asked
+  /// somebody outside, who may not know its source address, in vain.
+  bool unanswered = false;
   std::optional<ListenQueue> full_listener;  ///< why it is .unanswered; nothing: not known
   bool nobody_wanted = false;  ///< a multicast or broadcast that all who got it threw away
   /// The id of the packet into which GRO merged this one, 0: none.

@@ -40,7 +40,7 @@ NamingTime::Clock::time_point time_of(std::uint64_t ns) {
 
 }  // namespace
 
-void Explainer::see(const dpt_drop& drop) { ask(id_of(drop), drop_facts(drop, names_)); }
+void Explainer::see(const dpt_drop& drop) { ask_drop(id_of(drop), drop_facts(drop, names_)); }
 
 void Explainer::follow(const dpt_drop& drop) {
   DropFacts facts = drop_facts(drop, names_);
@@ -49,7 +49,7 @@ void Explainer::follow(const dpt_drop& drop) {
   if (is_by_hook(facts) && held_.has_room())
     return held_.hold(drop.hop.skb,
                       {std::move(facts), id_of(drop), monotonic_ns() + HeldDrops::kPatienceNs});
-  ask(id_of(drop), std::move(facts));
+  ask_drop(id_of(drop), std::move(facts));
 }
 
 void Explainer::see(const dpt_netfilter& record) {
@@ -57,14 +57,14 @@ void Explainer::see(const dpt_netfilter& record) {
   auto drop = held_.take(record.hop.event.time_ns, record.hop.skb);
   if (!drop) return;
   drop->facts.decided_by = source_name(names_.function(record.function));
-  ask(drop->id, std::move(drop->facts));
+  ask_drop(drop->id, std::move(drop->facts));
 }
 
 void Explainer::ask_overdue(std::uint64_t now_ns) {
-  while (auto drop = held_.take_overdue(now_ns)) ask(drop->id, std::move(drop->facts));
+  while (auto drop = held_.take_overdue(now_ns)) ask_drop(drop->id, std::move(drop->facts));
 }
 
-void Explainer::ask(const DropId& id, DropFacts facts) {
+void Explainer::ask_drop(const DropId& id, DropFacts facts) {
   if (facts.netns == 0) return;
   leave_out_ends(facts);
   if (!may_have_cause(facts)) {

@@ -64,6 +64,7 @@ class Explainer {
     std::uint64_t next_ns = 0;                        ///< before then the netns is not asked again
   };
 
+  void ask_drop(const DropId& id, DropFacts facts);
   void ask(const DropId& id, DropFacts facts);
   void ask_overdue(std::uint64_t now_ns);
   void begin(std::uint32_t netns, Desk& desk);

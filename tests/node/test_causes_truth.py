@@ -3,6 +3,7 @@ while it is asked."""
 
 import contextlib
 import itertools
+import socket
 import threading
 import time
 
@@ -49,6 +50,29 @@ def send_datagrams(pod, address, count):
                 client.sendto(b"anybody?", (address, port))
 
 
+def ask_and_answer(client_pod, server_pod, family, count, size):
+    """Datagrams, each answered with its like."""
+    with support.udp_socket(server_pod, family) as server, support.udp_socket(client_pod, family) as client:
+        client.connect(server.getsockname()[:2])
+        for _ in range(count):
+            client.send(bytes(size))
+            data, asking = server.recvfrom(size)
+            server.sendto(data, asking)
+            client.recv(size)
+
+
+def ask_the_service(client_pod):
+    nodes = topology()
+    with support.listener(nodes.pod3, port=nodes.service[1]) as server, support.tcp_client(client_pod) as client:
+        client.connect(nodes.service)
+        connection, _ = server.accept()
+        with connection:
+            client.sendall(bytes(10_000))
+            client.shutdown(socket.SHUT_WR)
+            while connection.recv(10_000):
+                pass
+
+
 class Healthy(NodeTest):
     PINGS = 50 if support.IN_VM else 1500
 
@@ -65,10 +89,16 @@ class Healthy(NodeTest):
                     in_netns(pod1.netns, "ping", f"-{family}", "-q", "-f", "-c", str(self.PINGS), pod.address(family))
                     # Fragments, too, of which the tunnel's are smaller.
                     in_netns(pod1.netns, "ping", f"-{family}", "-q", "-i", "0.01", "-c", "20", "-s", "4000", pod.address(family))
+                    for size in 100, 3000:
+                        ask_and_answer(pod1, pod, family, self.PINGS // 10, size)
+                        ask_and_answer(pod, pod1, family, self.PINGS // 10, size)
                     # The pods' MTU is too large for the IPv6 tunnel, so that its first segments are lost.
                     if (pod, family) != (pod3, 6):
                         tcp_transfer(pod1, pod, 1_000_000, family)
                         tcp_transfer(pod, pod1, 1_000_000, family)
+                ask_the_service(pod1)
+                for family in (4, 6):  # from the node itself
+                    in_netns(nodes.n1, "ping", f"-{family}", "-q", "-i", "0.01", "-c", "20", pod1.address(family))
                 summary = run.stop()
                 told = [packet for packet in run.packets if "drop" in packet or "inference" in packet or "cause" in packet]
                 self.assertEqual(told, [], told[:3])

@@ -229,7 +229,7 @@ TEST_CASE("to a rule before conntrack everything is invalid, and its state prove
   CHECK(with_rule("ct state invalid drop", early).cause == "netfilter-rule");
   auto bridge = forward_rule(DPT_RULESET_NFTABLES);
   bridge.family = 7;
-  CHECK(with_rule("ct state invalid drop", bridge).cause == "netfilter-rule");
+  CHECK(with_rule("ct state invalid drop", bridge).cause == "ebtables-rule");
 }
 
 TEST_CASE("what mends conntrack goes before the rule's deletion") {

@@ -92,7 +92,7 @@ class ManyFlows(NodeTest):
 
 
 class Explained(NodeTest):
-    PORTS, ROUNDS = 50, 200
+    PORTS, ROUNDS = 50, int(os.environ.get("DPTRACE_ROUNDS", "200"))
 
     def test_a_flood_of_fifty_kinds_of_drops(self):
         """All of them are explained, by few look-ups, and no event is lost for it."""

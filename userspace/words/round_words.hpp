@@ -9,8 +9,8 @@
 
 namespace dptrace {
 
-/// `it went in circles: it came by eth0 of node-2 and eth0 31 times`: the devices by which the packet was
-/// received at least twice, each time with a smaller TTL. Nothing: there are none.
+/// `it went in circles: it came by eth0 of node-2 and eth0 31 times`: the devices by which the
+/// packet was received at least twice, each time with a smaller TTL. Nothing: there are none.
 std::optional<std::string> rounds_of(const Packet& packet, const Names& names);
 
 }  // namespace dptrace

@@ -25,7 +25,8 @@ bool is_behind_conntrack(const DecidingRule& rule) {
 }
 
 bool has_words(const std::vector<std::string>& words, std::initializer_list<std::string> wanted) {
-  return !std::ranges::search(words, wanted).empty();
+  // Not std::ranges::search: Clang 14 does not compile that of GCC 12.
+  return std::search(words.begin(), words.end(), wanted.begin(), wanted.end()) != words.end();
 }
 
 }  // namespace

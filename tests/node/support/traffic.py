@@ -136,13 +136,14 @@ def tcp_transfer(source, destination, size, family=4):
     return ports
 
 
-def send_tcp_segment(source, destination, ports, flags):
-    """One without data and of no connection."""
+def send_tcp_segment(source, destination, ports, flags, sequence=1000):
+    """One without data; of no connection, unless by its ports."""
     with network_namespace(source.netns):
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-    segment = struct.pack("!HHIIBBHHH", *ports, 1000, 2000, 5 << 4, flags, 65535, 0, 0)
+    segment = struct.pack("!HHIIBBHHH", *ports, sequence, 2000, 5 << 4, flags, 65535, 0, 0)
     ends = socket.inet_aton(source.ip) + socket.inet_aton(destination.ip)
     summed = sum(struct.unpack("!16H", ends + struct.pack("!HH", socket.IPPROTO_TCP, len(segment)) + segment))
+    summed = (summed & 0xFFFF) + (summed >> 16)
     checksum = ~((summed & 0xFFFF) + (summed >> 16)) & 0xFFFF
     with raw:
         raw.sendto(segment[:16] + struct.pack("!H", checksum) + segment[18:], (destination.ip, 0))

@@ -4,12 +4,10 @@ while it is asked."""
 import contextlib
 import itertools
 import socket
-import threading
-import time
 
 import support
 from support import NodeTest, Trace, in_netns, topology
-from support.traffic import new_port, tcp_transfer
+from support.traffic import new_port, repeating, tcp_transfer
 
 BEYOND = "10.99.1.1"  # nobody has it
 # The first evidence of each cause that the changing routes may be behind.
@@ -20,26 +18,6 @@ PROOFS = {
     "route-prohibit": r"^ip route: prohibit 10\.99\.0\.0/16",
     "forwarding-disabled": r"cni0\.forwarding = 0$",
 }
-
-
-@contextlib.contextmanager
-def repeated(*actions):
-    """On a thread, one after the other, for as long as it lasts."""
-    over = threading.Event()
-
-    def repeat():
-        for action in itertools.cycle(actions):
-            if over.is_set():
-                return
-            action()
-
-    thread = threading.Thread(target=repeat)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def send_datagrams(pod, address, count):
@@ -119,9 +97,10 @@ class Changing(NodeTest):
         changes = [on_node("ip", "route", "replace", kind, "10.99.0.0/16") for kind in ("blackhole", "unreachable", "prohibit")]
         changes += [on_node("ip", "route", "flush", "root", "10.99.0.0/16"), on_node("sysctl", "-qw", f"{forwarding}=0"),
                     on_node("sysctl", "-qw", f"{forwarding}=1")]
+        changes = itertools.cycle(changes)
         with Trace("--pod-ip", nodes.pod1.ip, "--protocol", "udp") as trace:
             try:
-                with repeated(*changes):
+                with repeating(lambda: next(changes)(), 0):
                     for _ in range(10 if support.IN_VM else 40):
                         send_datagrams(nodes.pod1, BEYOND, 50)
                         support.ping(nodes.pod1, nodes.pod2.ip)  # across the bridge: a pause
@@ -146,7 +125,7 @@ class Changing(NodeTest):
         nodes = topology()
         with Trace("--pod-ip", nodes.pod1.ip, "--protocol", "udp") as trace:
             for number in range(3):
-                with nodes.pod(1, f"gone{number}") as pod, repeated(lambda: send_datagrams(nodes.pod1, pod.ip, 5), lambda: time.sleep(0.02)):
+                with nodes.pod(1, f"gone{number}") as pod, repeating(lambda: send_datagrams(nodes.pod1, pod.ip, 5), 0.02):
                     support.ping(nodes.pod1, pod.ip)
                     nodes.end_pod(pod)
             send_datagrams(nodes.pod1, nodes.pod2.ip, 1)

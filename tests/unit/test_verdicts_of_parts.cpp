@@ -6,6 +6,20 @@
 using namespace dptrace;
 using namespace dptrace::test;
 
+namespace {
+
+// The flow over IPv6, a fragment with this id.
+dpt_flow six(dpt_flow flow, std::uint32_t id) {
+  flow.source = address("fd00::1");
+  flow.destination = address("fd00::2");
+  flow.family = 6;
+  flow.ip_id = id;
+  flow.length += 28;
+  return flow;
+}
+
+}  // namespace
+
 TEST_CASE("a GSO packet of which segments were dropped is dropped, and says which") {
   Bench bench;
   bench.send(segment(1000, 4200, 50), 7, 0xa00);
@@ -115,14 +129,6 @@ TEST_CASE("a datagram in fragments needs all of them") {
 
 TEST_CASE("an IPv6 datagram keeps its identity through another fragment id") {
   Bench bench;
-  const auto six = [](dpt_flow flow, std::uint32_t id) {
-    flow.source = address("fd00::1");
-    flow.destination = address("fd00::2");
-    flow.family = 6;
-    flow.ip_id = id;
-    flow.length += 28;
-    return flow;
-  };
   const auto first = fragment(0, 1440, true), last = fragment(1440, 100, false);
   bench.send(six(first, 11), 7, 0xa00);
   bench.send(six(last, 11), 8, 0xb00);
@@ -185,14 +191,6 @@ TEST_CASE("what was queued to user space is one packet, however late it goes on"
 
 TEST_CASE("a raw socket's clone of an IPv6 datagram is that of the fragments that came there") {
   Bench bench;
-  const auto six = [](dpt_flow flow, std::uint32_t id) {
-    flow.source = address("fd00::1");
-    flow.destination = address("fd00::2");
-    flow.family = 6;
-    flow.ip_id = id;
-    flow.length += 28;
-    return flow;
-  };
   const auto first = fragment(0, 1440, true), last = fragment(1440, 100, false);
   const auto whole = six(udp(4000, 20 + 1540 - 8), 0);
   bench.send(six(first, 11), 7, 0xa00);

@@ -100,7 +100,8 @@ class Clash(Conntrack):
 
                 drop = self.until_told(send, "conntrack-clash")
                 self.assert_cause(drop, "conntrack-clash",
-                                  rf"^conntrack: udp \[?{self.pod2.address(family)}\]?:\d+ > .*:{port}, by NAT .*:5000 > .*:{port}$", FAILED)
+                                  rf"^conntrack: udp \[?{self.pod2.address(family)}\]?:\d+ > .*:{port}, by NAT .*:5000 > .*:{port}$",
+                                  FAILED)
 
 
 class Ports(Conntrack):
@@ -113,8 +114,8 @@ class Ports(Conntrack):
                 for _ in range(2):
                     self.send_to_outside(port, family)
                 drop = self.until_told(lambda: self.drop_of(self.send_to_outside(port, family)), "nat-ports-exhausted")
-                self.assert_cause(drop, "nat-ports-exhausted", rf"^conntrack: udp .*:{port}, by NAT .*:500[01] > .*:{port}, older",
-                                  FAILED)
+                self.assert_cause(drop, "nat-ports-exhausted",
+                                  rf"^conntrack: udp .*:{port}, by NAT .*:500[01] > .*:{port}, older", FAILED)
                 self.assertIn(f"{NODE2[family]} port {port}", drop["explanation"])
 
 
@@ -131,7 +132,8 @@ class Invalid(Conntrack):
                 rule = "FORWARD -m conntrack --ctstate INVALID -j DROP"
                 stack.enter_context(changed(self.nodes.n1, f"{tool} -I {rule}", f"{tool} -D {rule}"))
                 drop = self.until_told(lambda: self.segment(RST), "conntrack-invalid")
-                self.assert_cause(drop, "conntrack-invalid", rf"^conntrack: no entry of tcp {self.pod1.ip}:\d+ > {self.pod3.ip}:\d+$",
+                self.assert_cause(drop, "conntrack-invalid",
+                                  rf"^conntrack: no entry of tcp {self.pod1.ip}:\d+ > {self.pod3.ip}:\d+$",
                                   fix=["^(iptables-legacy -t filter -D FORWARD|nft delete rule ip filter FORWARD handle) "])
 
     def test_by_a_rule_of_more(self):

@@ -44,13 +44,14 @@ std::string refusal_fact(const DropFacts& drop, int error) {
   return fmt::format("{}: {}", question, std::strerror(error));
 }
 
-// The rules of policy routing that are for the packet, beside those of every netns.
-std::vector<PolicyRule> rules_for(const DropFacts& drop) {
+std::vector<PolicyRule> rules_of(const DropFacts& drop) {
   auto rules = read_policy_rules(family_of(drop));
-  if (!rules) return {};
-  const PolicyQuestion packet{drop.source, drop.destination, device_name(drop.device), drop.mark};
-  std::erase_if(*rules, [&](const PolicyRule& rule) { return !is_for(rule, packet); });
-  return std::move(*rules);
+  return rules ? std::move(*rules) : std::vector<PolicyRule>();
+}
+
+// True when the rule is for the packet, beyond doubt.
+bool is_for(const PolicyRule& rule, const DropFacts& drop) {
+  return is_for(rule, {drop.source, drop.destination, device_name(drop.device), drop.mark});
 }
 
 // ---- route-blackhole, route-unreachable, route-prohibit
@@ -73,18 +74,33 @@ bool may_be_barred(const DropFacts& drop) {
   return drop.by("ip_error") && may_be_reason(drop, "IP_INNOROUTES");
 }
 
-// The route that bars the way. Nothing when several tables have one: which of them was asked first
-// is not known.
-std::optional<TableRoute> barrier_before(const DropFacts& drop, std::uint8_t type) {
-  const auto barriers = read_routes(family_of(drop), type);
+// The routes that may bar the way. Which of several tables was asked first is not known.
+std::vector<TableRoute> barriers_before(const DropFacts& drop, std::uint8_t type) {
+  auto barriers = read_routes(family_of(drop), type);
   if (!barriers) return {};
-  std::optional<TableRoute> longest;
-  for (const TableRoute& barrier : *barriers) {
-    if (!is_in_prefix(drop.destination, barrier.prefix, barrier.length)) continue;
-    if (longest && longest->table != barrier.table) return {};
-    if (!longest || barrier.length > longest->length) longest = barrier;
+  std::erase_if(*barriers, [&](const TableRoute& barrier) {
+    return !is_in_prefix(drop.destination, barrier.prefix, barrier.length);
+  });
+  return std::move(*barriers);
+}
+
+// The route that bars the way; nothing when it may be one of several tables'.
+const TableRoute* only_barrier(const std::vector<TableRoute>& barriers) {
+  const TableRoute* longest = nullptr;
+  for (const TableRoute& barrier : barriers) {
+    if (longest != nullptr && longest->table != barrier.table) return nullptr;
+    if (longest == nullptr || barrier.length > longest->length) longest = &barrier;
   }
   return longest;
+}
+
+// The rules of policy routing that may bar the way.
+std::vector<PolicyRule> barring_rules(const DropFacts& drop, std::uint8_t action) {
+  auto rules = rules_of(drop);
+  std::erase_if(rules, [&](const PolicyRule& rule) {
+    return rule.action != action || !(rule.asks_more || is_for(rule, drop));
+  });
+  return rules;
 }
 
 // Routes that a person wrote. An agent would write its own again.
@@ -101,24 +117,26 @@ bool has_way_behind(const DropFacts& drop, const TableRoute& barrier) {
          });
 }
 
-std::optional<Explanation> barred_by_rule(const DropFacts& drop, const Bar& bar) {
-  if (refusal_of(drop) != bar.rule_error) return {};
-  for (const PolicyRule& rule : rules_for(drop)) {
-    if (rule.action != bar.action) continue;
-    return Explanation{{},
-                       fmt::format("a rule of policy routing says {} for {}",
-                                   barrier_name(bar.type), drop.destination.text()),
-                       {policy_text(rule), refusal_fact(drop, bar.rule_error)},
-                       {}};
-  }
-  return {};
+std::optional<Explanation> barred_by_rule(const DropFacts& drop, const Bar& bar,
+                                          const std::vector<PolicyRule>& rules) {
+  if (rules.size() != 1 || rules.front().asks_more) return {};
+  return Explanation{{},
+                     fmt::format("a rule of policy routing says {} for {}", barrier_name(bar.type),
+                                 drop.destination.text()),
+                     {policy_text(rules.front()), refusal_fact(drop, bar.rule_error)},
+                     {}};
 }
 
 std::optional<Explanation> prove_barred(const DropFacts& drop, const Bar& bar) {
-  if (auto explanation = barred_by_rule(drop, bar)) return explanation;
-  if (refusal_of(drop) != bar.error) return {};
-  const auto barrier = barrier_before(drop, bar.type);
-  if (!barrier) return {};
+  const int refusal = refusal_of(drop);
+  if (refusal != bar.error && refusal != bar.rule_error) return {};
+  const auto rules = barring_rules(drop, bar.action);
+  const auto barriers = barriers_before(drop, bar.type);
+  const bool may_be_rule = refusal == bar.rule_error && !rules.empty();
+  const bool may_be_route = refusal == bar.error && !barriers.empty();
+  if (may_be_rule) return may_be_route ? std::nullopt : barred_by_rule(drop, bar, rules);
+  const TableRoute* barrier = may_be_route ? only_barrier(barriers) : nullptr;
+  if (barrier == nullptr) return {};
   const std::string prefix = prefix_text(barrier->prefix, barrier->length);
   std::string route = fmt::format("{} {}", barrier_name(bar.type), prefix);
   if (barrier->table != RT_TABLE_MAIN) route += fmt::format(" table {}", barrier->table);
@@ -171,11 +189,15 @@ std::optional<TableRoute> sibling_of(const DropFacts& drop) {
 
 std::optional<Explanation> prove_unrouted(const DropFacts& drop) {
   if (refusal_of(drop) != ENETUNREACH) return {};
+  // A rule that says so has the same error.
+  if (!barring_rules(drop, FR_ACT_UNREACHABLE).empty()) return {};
   Explanation explanation{{},
                           fmt::format("no route leads to {}", drop.destination.text()),
                           {refusal_fact(drop, ENETUNREACH)},
                           {}};
-  for (const PolicyRule& rule : rules_for(drop)) explanation.evidence.push_back(policy_text(rule));
+  for (const PolicyRule& rule : rules_of(drop)) {
+    if (is_for(rule, drop)) explanation.evidence.push_back(policy_text(rule));
+  }
   if (const auto sibling = sibling_of(drop)) {
     explanation.evidence.push_back(fmt::format("the network beside it has one: {} via {} dev {}",
                                                prefix_text(sibling->prefix, sibling->length),

@@ -23,9 +23,11 @@ bool is_on_the_bridge(const DecidingRule& rule) {
 }  // namespace
 
 RuleCause rule_cause(const DecidingRule& rule, const Drop& drop, const dpt_flow& flow) {
-  if (drop.tunnel) return {"tunnel-blocked", "the tunnel's packets do not pass between the nodes"};
+  if (drop.tunnel)
+    return {"tunnel-blocked", "the outer packet of a tunnel was dropped, and this one with it"};
   if (tells_of_a_smaller_mtu(flow))
-    return {"icmp-blackhole", "the sender never learns that its packets are too large for the way"};
+    return {"icmp-blackhole",
+            "the sender does not learn that its packets are too large for the way"};
   if (rule.is_policy()) return {"netfilter-policy", {}};
   return {is_on_the_bridge(rule) ? "ebtables-rule" : "netfilter-rule", {}};
 }

@@ -8,7 +8,7 @@
 
 #include "explain/cause.hpp"
 #include "model/flow.hpp"
-#include "node/state/route_match.hpp"
+#include "node/state/route.hpp"
 
 namespace dptrace {
 

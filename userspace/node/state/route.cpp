@@ -66,9 +66,21 @@ void take_table_route(const nlmsghdr* message, std::vector<TableRoute>& routes, 
   routes.push_back(route);
 }
 
-}  // namespace
+int take_match(const nlmsghdr* message, void* data) {
+  if (mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return MNL_CB_ERROR;
+  const auto* info = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
+  if (info->rtm_type != RTN_UNICAST) return MNL_CB_STOP;
+  RouteMatch match{info->rtm_dst_len};
+  for_each_attribute(message, sizeof *info, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == RTA_OIF) match.output = mnl_attr_get_u32(attribute);
+  });
+  *static_cast<std::optional<RouteMatch>*>(data) = match;
+  return MNL_CB_STOP;
+}
 
-Result<Route> look_up_route(const RouteQuestion& question) {
+// Returns the errno with which the kernel refuses the packet, or 0: then `take` has had its answer.
+Result<int> ask_route(const RouteQuestion& question, std::uint32_t flags, mnl_cb_t take,
+                      void* into) {
   const auto socket = open_route_netlink();
   if (!socket) return failure(dump_error("a route", errno));
   alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
@@ -78,6 +90,7 @@ Result<Route> look_up_route(const RouteQuestion& question) {
   request->nlmsg_seq = kSequence;
   auto* info = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
   info->rtm_family = family_of(question.destination);
+  info->rtm_flags = flags;
   info->rtm_dst_len = bits_of(question.destination);
   put_address(request, RTA_DST, question.destination);
   if (question.source) {
@@ -91,11 +104,26 @@ Result<Route> look_up_route(const RouteQuestion& question) {
   alignas(nlmsghdr) std::array<char, kAnswerBytes> answer{};
   const ssize_t length = mnl_socket_recvfrom(socket.get(), answer.data(), answer.size());
   if (length < 0) return failure(dump_error("a route", errno));
-  Route route;
   const int status = mnl_cb_run(answer.data(), static_cast<std::size_t>(length), kSequence,
-                                mnl_socket_get_portid(socket.get()), take_route, &route);
-  if (status < 0) route.error = errno;
+                                mnl_socket_get_portid(socket.get()), take, into);
+  return status < 0 ? errno : 0;
+}
+
+}  // namespace
+
+Result<Route> look_up_route(const RouteQuestion& question) {
+  Route route;
+  const auto error = ask_route(question, 0, take_route, &route);
+  if (!error) return tl::unexpected(error.error());
+  route.error = *error;
   return route;
+}
+
+std::optional<RouteMatch> match_route(const RouteQuestion& question) {
+  std::optional<RouteMatch> match;
+  // The route itself is asked for, not what it says of this destination.
+  const auto error = ask_route(question, RTM_F_FIB_MATCH, take_match, &match);
+  return error && *error == 0 ? match : std::nullopt;
 }
 
 Result<std::vector<TableRoute>> read_routes(std::uint8_t family, std::uint8_t type) {

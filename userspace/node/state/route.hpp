@@ -33,6 +33,15 @@ struct Route {
 /// The way of a packet.
 Result<Route> look_up_route(const RouteQuestion& question);
 
+struct RouteMatch {
+  std::uint8_t length = 0;   ///< of the route's prefix in bits; 0: it is the default route
+  std::uint32_t output = 0;  ///< index of the device; 0: none, or one of several
+};
+
+/// The route in a table by which the kernel would send the packet. Nothing when it has none that
+/// leads on, or does not say which.
+std::optional<RouteMatch> match_route(const RouteQuestion& question);
+
 /// A route as it stands in a table.
 struct TableRoute {
   std::uint8_t type = 0;  ///< RTN_*

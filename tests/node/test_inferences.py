@@ -2,19 +2,24 @@
 
 import contextlib
 import os
+import re
 import socket
 import tempfile
+import threading
 import unittest
 
 import support
-from support import CauseTest, Trace, changed, dptrace, ping
+from support import CauseTest, Trace, changed, dptrace, in_netns, ping
+from test_tc import TC_ACT_OK, Counting
 
 
 class InferenceTest(CauseTest):
+    ARGUMENTS = ()
+
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.path = os.path.join(folder, "recording")
-        self.trace = self.enterContext(Trace("--pod-ip", self.pod1.ip, "--pod-ip", self.pod1.ip6, "-w", self.path))
+        self.trace = self.enterContext(Trace("--pod-ip", self.pod1.ip, "--pod-ip", self.pod1.ip6, "-w", self.path, *self.ARGUMENTS))
 
     def check_end(self, cause, sentence):
         """Nothing was dropped, and the recording tells the same."""
@@ -83,18 +88,19 @@ class FullListener(InferenceTest):
 
 
 
-class NotMasqueraded(InferenceTest):
+class OutsideTest(InferenceTest):
     """Requests of pod 1 to hosts that are behind the default route of node 1 and answer nothing but pings."""
 
     FAR = {4: "203.0.113.9", 6: "2001:db8:9::9"}
-    ROUTED = "203.0.113.200"
+    BRIDGE = None
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.enterClassContext(support.outside_host(cls.nodes.n1))
+        cls.device = cls.BRIDGE or "wan0"
+        cls.enterClassContext(support.outside_host(cls.nodes.n1, bridge=cls.BRIDGE))
         for family in (4, 6):
-            default = f"ip -{family} route add default via {support.OUTSIDE_ADDRESS[family]} dev wan0"
+            default = f"ip -{family} route add default via {support.OUTSIDE_ADDRESS[family]} dev {cls.device}"
             cls.enterClassContext(changed(cls.nodes.n1, default, default.replace("add", "del")))
 
     def not_masqueraded(self, family=4):
@@ -112,17 +118,25 @@ class NotMasqueraded(InferenceTest):
         self.assertEqual(packet["verdict"], "left-node", support.describe(packet))
         return packet
 
-    def test_until_somebody_outside_answers(self):
+    def check_not_masqueraded(self, point="device-transmit"):
         for family in (4, 6):
             with self.subTest(family=family):
                 far, source = self.FAR[family], self.pod1.address(family)
                 with self.not_masqueraded(family):
                     packet = self.asked(far, family)
-                self.assertEqual(packet.get("unanswered"), True, packet)
-                self.assert_cause(packet["inference"], "not-masqueraded", f"^source {source} ", f"^route to {far}: default, dev wan0$",
-                                  "^nothing came back")
+                self.assertEqual(packet.get("unanswered"), True, support.describe(packet))
+                self.assertEqual(packet["hops"][-1]["point"], point, support.describe(packet))
+                self.assert_cause(packet["inference"], "not-masqueraded", f"^source {source} ",
+                                  f"^route to {far}: default, dev {self.device}$", "^nothing came back")
                 self.assertIn("likely", packet["inference"]["explanation"])
                 self.assertNotIn("inference", self.asked(far, family), "masqueraded")
+
+
+class NotMasqueraded(OutsideTest):
+    ROUTED = "203.0.113.200"
+
+    def test_until_somebody_outside_answers(self):
+        self.check_not_masqueraded()
         with self.not_masqueraded():
             route = f"ip route add {self.ROUTED}/32 via {support.OUTSIDE_ADDRESS[4]} dev wan0"
             with changed(self.nodes.n1, route, route.replace("add", "del")):
@@ -131,6 +145,99 @@ class NotMasqueraded(InferenceTest):
             self.assertNotIn("inference", self.trace.packet(icmp=8, id=icmp_id), "answered")
             self.assertNotIn("inference", self.asked(self.FAR[4]), "the network there knows the pod")
         self.check_end("not-masqueraded", "likely lost")
+
+
+class NotMasqueradedAtTc(OutsideTest):
+    """The last that is seen of what leaves by a node's own uplink is its tc egress. Here the uplink is a bridge."""
+
+    BRIDGE = "br-out"
+    ARGUMENTS = "--interface", "wan0"
+
+    def test_where_no_filter_translates(self):
+        self.check_not_masqueraded("tc-egress")
+        program = Counting(TC_ACT_OK)
+        self.addCleanup(program.close)
+        with program.as_filter(self.nodes.n1, "wan0", 77, "egress"), self.not_masqueraded():
+            self.assertNotIn("inference", self.asked(self.FAR[4]), "the filter may translate it")
+        self.check_end("not-masqueraded", "likely lost")
+
+
+class SilentNextHop(OutsideTest):
+    """The MAC address of the next hop is known, but it does not answer any more whether that is still so."""
+
+    @contextlib.contextmanager
+    def unsure(self, family):
+        next_hop = support.OUTSIDE_ADDRESS[family]
+        patience = f"/proc/sys/net/ipv{family}/neigh/wan0/ucast_solicit"
+        in_netns(self.nodes.n1, "sh", "-c", f"echo 60 >{patience}")
+        entry = f"ip neigh replace {next_hop} lladdr {support.OUTSIDE_MAC} dev wan0 nud"
+        with changed(self.nodes.n1, f"{entry} probe", f"{entry} permanent"):
+            shown = ["ip", "-s", "neigh", "show", next_hop, "dev", "wan0"]
+            support.wait_until(lambda: re.search(r"probes ([2-9]|\d\d)", in_netns(self.nodes.n1, *shown).stdout), "questions without an answer")
+            yield
+
+    def test_while_it_is_asked(self):
+        for family in (4, 6):
+            with self.subTest(family=family):
+                self.assertNotIn("inference", self.asked(self.FAR[family], family), "nothing is known against it")
+                with self.unsure(family):
+                    packet = self.asked(self.FAR[family], family)
+                self.assert_cause(packet["inference"], "neighbour-unresolved",
+                                  rf"^neighbour {support.OUTSIDE_ADDRESS[family]} dev wan0: PROBE, asked \d+ times$", "^nothing came back")
+        self.check_end("neighbour-unresolved", "likely lost")
+
+
+class AsymmetricRoute(OutsideTest):
+    """A client comes by a second uplink of node 1, whose answers leave by the default route."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.client = f"dpt-client-{os.getpid()}"
+        support.run("ip", "netns", "add", cls.client)
+        cls.addClassCleanup(support.run, "ip", "netns", "del", cls.client)
+        commands = f"""
+            link add wan1 type veth peer name eth0 netns {cls.client}
+            link set wan1 up
+            addr add 192.0.2.1/24 dev wan1
+            addr add 2001:db8:2::1/64 dev wan1 nodad
+            route add 198.18.0.0/24 via 192.0.2.2 dev wan1
+            route add 2001:db8:18::/64 via 2001:db8:2::2 dev wan1"""
+        in_netns(cls.nodes.n1, "ip", "-batch", "-", input=commands)
+        cls.addClassCleanup(in_netns, cls.nodes.n1, "ip", "link", "del", "wan1")
+        commands = f"""
+            link set eth0 up
+            addr add 192.0.2.2/24 dev eth0
+            addr add {cls.FAR[4]}/32 dev eth0
+            route add default via 192.0.2.1
+            addr add 2001:db8:2::2/64 dev eth0 nodad
+            addr add {cls.FAR[6]}/128 dev eth0 nodad
+            route add ::/0 via 2001:db8:2::1"""
+        in_netns(cls.client, "ip", "-batch", "-", input=commands)
+
+    def test_until_answers_go_back(self):
+        for family in (4, 6):
+            with self.subTest(family=family), support.listener(self.pod1, family) as server, \
+                    support.network_namespace(self.client), \
+                    socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as client:
+                client.bind((self.FAR[family], 0))
+                client.settimeout(20)
+                port = client.getsockname()[1]
+                connecting = threading.Thread(target=client.connect, args=(server.getsockname()[:2],))
+                connecting.start()
+                answers = self.trace.wait_for(2, ports=(server.getsockname()[1], port))
+                while "inference" not in answers[-1]:  # the server repeats its answer, too
+                    answers = self.trace.wait_for(len(answers) + 1, ports=(server.getsockname()[1], port))
+                self.assertNotIn("inference", answers[0], "the client may have it")
+                self.assertEqual({answer["verdict"] for answer in answers}, {"left-node"})
+                inference = answers[-1]["inference"]
+                self.assert_cause(inference, "asymmetric-route", "^the request came by wan1, and once more after its answer had left by wan0$",
+                                  f"^route to {self.FAR[family]}: default, dev wan0$", fix=[f"^ip.* route add {self.FAR[family]} via .*2 dev wan1$"])
+                self.mend(inference)
+                connecting.join()
+                client.sendall(b"there")
+                answer = self.trace.wait_for(len(answers) + 1, ports=(server.getsockname()[1], port))[-1]
+                self.assertEqual(answer["verdict"], "delivered", support.describe(answer))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class Counting:
         os.close(self.map)
 
     @contextlib.contextmanager
-    def as_filter(self, netns, device, priority):
+    def as_filter(self, netns, device, priority, hook="ingress", protocol="ip"):
         """On a clsact qdisc of the user's, by tc."""
         with tempfile.TemporaryDirectory() as folder:
             run("mount", "-t", "bpf", "bpf", folder)
@@ -72,7 +72,7 @@ class Counting:
                 Bpf.call(Bpf.OBJ_PIN, struct.pack("QI", ctypes.addressof(path), self.program))
                 in_netns(netns, "tc", "qdisc", "add", "dev", device, "clsact", check=False)  # dptrace may have made it
                 in_netns(
-                    netns, "tc", "filter", "add", "dev", device, "ingress", "prio", str(priority), "protocol", "ip",
+                    netns, "tc", "filter", "add", "dev", device, hook, "prio", str(priority), "protocol", protocol,
                     "bpf", "direct-action", "object-pinned", f"{folder}/users_own",
                 )
             finally:

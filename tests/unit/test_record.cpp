@@ -17,6 +17,7 @@ TEST_CASE("a recording gives back records, names, pods and figures") {
   summary.events_lost = 7;
   summary.forgotten = 2;
   summary.duration_ns = 99;
+  summary.told_until_ns = 1234;
   auto writer = Writer::create(file.path(), names(), {address("10.244.1.2"), address("fd00::1")});
   REQUIRE(writer);
   // More than one chunk's worth.
@@ -37,6 +38,7 @@ TEST_CASE("a recording gives back records, names, pods and figures") {
   CHECK(read.summary.events_lost == 7);
   CHECK(read.summary.forgotten == 2);
   CHECK(read.summary.duration_ns == 99);
+  CHECK(read.summary.told_until_ns == 1234);
 }
 
 TEST_CASE("a recording without any record is a recording") {

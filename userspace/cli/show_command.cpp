@@ -24,6 +24,8 @@ int run_show(const ShowCommand& command) {
       error = event.error();
     }
   }
+  // What the live trace told while it waited for more is told so, too.
+  if (!error && !session.is_done()) session.advance(reader->summary().told_until_ns);
   session.finish(reader->summary());
   const int status = session.exit_status();
   return error ? fail(*error) : status;

@@ -1,20 +1,22 @@
-// Departures are packets of pods that left the node with the address of their pod, where a rule
-// should have given them the node's: nothing drops them here, and nobody may answer them.
+// Departures are packets that left the node in vain as it seems: requests that nobody may answer,
+// and answers that take another way than their requests. Nothing drops them here.
 #pragma once
 
 #include <optional>
 
 #include "explain/drop_facts.hpp"
+#include "explain/reply_ways.hpp"
 #include "model/explanation.hpp"
 
 namespace dptrace {
 
-/// What is to be asked of a packet at this hop. Nothing unless it asks for an answer, leaves by a
-/// device that may lead out, in no tunnel, and is from the private address of a pod of this node.
-std::optional<DropFacts> departure_facts(const dpt_hop& hop, const Names& names);
+/// What is to be asked of a packet at this hop. Nothing unless the packet came from a pod or
+/// another host, leaves by a device that may lead out, in no tunnel, and is a request that asks for
+/// an answer, or an answer of which .ways tells that it leaves in vain.
+std::optional<DropFacts> departure_facts(const dpt_hop& hop, const Names& names, ReplyWays& ways);
 
-/// Asks the netns that the calling thread is in. Nothing unless the packet left by the default
-/// route: what lies behind a route of its own may know the pods' addresses.
+/// Asks the netns that the calling thread is in. Nothing when the node does not show why nobody
+/// should answer.
 std::optional<Explanation> explain_departure_here(const DropFacts& departure);
 
 }  // namespace dptrace

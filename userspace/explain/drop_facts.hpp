@@ -11,6 +11,9 @@
 
 namespace dptrace {
 
+/// What left the node instead of being dropped, see explain/departures.
+enum class Departed : std::uint8_t { kNo, kRequest, kReply };
+
 /// The header is the one that the kernel was looking at: the outer one where the packet died in a
 /// tunnel's packet.
 struct DropFacts {
@@ -36,9 +39,12 @@ struct DropFacts {
   /// DPT_TUNNEL_*, of the packet whose outer header this is.
   std::uint8_t tunnel = DPT_TUNNEL_NONE;
   std::uint32_t tunnel_id = 0;  ///< VNI
-  /// Nothing dropped it: it left the node, see explain/departures.
-  bool departed = false;
-  std::uint32_t input = 0;  ///< of what departed: index of the device it came in by
+  Departed departed = Departed::kNo;
+  // Of what departed only: device indices, and what is known of the way out.
+  std::uint32_t input = 0;     ///< by which it came in
+  std::uint32_t asked_by = 0;  ///< by which the request came that it answers
+  bool from_pod = false;       ///< its source is the private address of a pod of this node
+  bool before_tc = false;      ///< it was seen where tc filters may still change it
 
   bool by(std::string_view name) const { return function == name; }
 
@@ -47,7 +53,7 @@ struct DropFacts {
       return std::tie(f.netns, f.device, f.function, f.reason, f.decided_by, f.has_reasons,
                       f.listed, f.family, f.protocol, f.source, f.destination, f.source_port,
                       f.port, f.ttl, f.tcp_flags, f.length, f.mark, f.other_host, f.tunnel,
-                      f.tunnel_id, f.departed, f.input);
+                      f.tunnel_id, f.departed, f.input, f.asked_by, f.from_pod, f.before_tc);
     };
     if (tie(a) < tie(b)) return std::strong_ordering::less;
     return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;

@@ -75,7 +75,7 @@ void Explainer::ask_drop(const DropId& id, DropFacts facts) {
 }
 
 bool Explainer::see(const dpt_hop& hop) {
-  auto facts = departure_facts(hop, names_);
+  auto facts = departure_facts(hop, names_, ways_);
   if (!facts) return false;
   ask({hop.event.time_ns, hop.netns, hop.ifindex}, std::move(*facts));
   return true;
@@ -87,7 +87,7 @@ void Explainer::ask(const DropId& id, DropFacts facts) {
   Desk& desk = desks_[netns];
   Batch& batch = desk.waiting;
   // Whoever sends requests to ever new hosts leaves room for drops.
-  const std::size_t room = facts.departed ? kQuestions / 2 : kQuestions;
+  const std::size_t room = facts.departed != Departed::kNo ? kQuestions / 2 : kQuestions;
   if (!batch.drops.contains(facts) && batch.drops.size() >= room) return;
   if (batch.drops.empty()) batch.until_ns = monotonic_ns() + kAwaitNs;
   auto& drops = batch.drops[std::move(facts)];
@@ -132,7 +132,7 @@ void Explainer::take(std::uint32_t netns, Desk& desk, const Result<Answers>& ans
   for (const auto& [facts, drops] : asked) {
     const auto explanation = std::make_shared<const Explanation>(*answer++);
     // Most packets that leave are no loss.
-    if (facts.departed && *explanation == unexplained()) continue;
+    if (facts.departed != Departed::kNo && *explanation == unexplained()) continue;
     for (const DropId& drop : drops) tell(drop, explanation);
   }
 }
@@ -195,7 +195,7 @@ Result<Explainer::Answers> answer_here(const Explainer::Questions& questions) {
   const std::uint64_t begun = monotonic_ns();
   Explainer::Answers answers;
   for (const DropFacts& facts : questions) {
-    answers.explanations.push_back(facts.departed
+    answers.explanations.push_back(facts.departed != Departed::kNo
                                        ? explain_departure_here(facts).value_or(unexplained())
                                        : explain_here(facts));
   }

@@ -11,6 +11,7 @@
 
 #include "explain/drop_facts.hpp"
 #include "explain/held_drops.hpp"
+#include "explain/reply_ways.hpp"
 #include "model/names.hpp"
 #include "names/naming_time.hpp"
 #include "node/in_netns.hpp"
@@ -75,6 +76,7 @@ class Explainer {
   Names& names_;
   const Begin begin_;
   HeldDrops held_;
+  ReplyWays ways_;
   std::map<std::uint32_t, Desk> desks_;  ///< by netns
   std::uint64_t next_collect_ns_ = 0;    ///< then also amid a flood of drops
   NamingTime time_;                      ///< of questions in the netns of strangers

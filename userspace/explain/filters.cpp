@@ -1,4 +1,6 @@
 // Causes of filters: a tc filter or a BPF program of a device's drops the packet.
+#include "explain/filters.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -72,11 +74,17 @@ bool has_hook(std::uint32_t device, bool ingress) {
          });
 }
 
-bool add_filters(const DropFacts& drop, const std::string& device,
-                 std::vector<Candidate>& candidates) {
-  const bool ingress = at_ingress(drop);
-  if (!has_hook(drop.device, ingress)) return true;
-  auto filters = dump_filters(drop.device, ingress ? TcDirection::kIngress : TcDirection::kEgress);
+/// A hook of a device's at which tc filters and programs are.
+struct TcHook {
+  std::uint32_t index;
+  std::string device;
+  bool ingress;
+};
+
+bool add_filters(const TcHook& hook, std::vector<Candidate>& candidates) {
+  const auto& [index, device, ingress] = hook;
+  if (!has_hook(index, ingress)) return true;
+  auto filters = dump_filters(index, ingress ? TcDirection::kIngress : TcDirection::kEgress);
   if (!filters) return false;
   const auto priority_is_shared = [&](const TcFilter& filter) {
     return std::ranges::count(*filters, filter.priority, &TcFilter::priority) > 1;
@@ -90,11 +98,10 @@ bool add_filters(const DropFacts& drop, const std::string& device,
   return true;
 }
 
-bool add_tcx_programs(const DropFacts& drop, const std::string& device,
-                      std::vector<Candidate>& candidates) {
-  const bool ingress = at_ingress(drop);
+bool add_tcx_programs(const TcHook& hook, std::vector<Candidate>& candidates) {
+  const auto& [index, device, ingress] = hook;
   const auto programs =
-      tcx_programs(drop.device, ingress ? TcxDirection::kIngress : TcxDirection::kEgress);
+      tcx_programs(index, ingress ? TcxDirection::kIngress : TcxDirection::kEgress);
   if (!programs) return false;
   for (const std::uint32_t id : *programs) {
     const auto name = bpf_program_name(id);
@@ -107,6 +114,13 @@ bool add_tcx_programs(const DropFacts& drop, const std::string& device,
                           {}});
   }
   return true;
+}
+
+// All that is there but our own; nothing when that is not known.
+std::optional<std::vector<Candidate>> others_at(const TcHook& hook) {
+  std::vector<Candidate> candidates;
+  if (!add_filters(hook, candidates) || !add_tcx_programs(hook, candidates)) return {};
+  return candidates;
 }
 
 // A kernel without reasons also drops here what comes by the idle ports of a bond.
@@ -122,14 +136,12 @@ std::optional<Explanation> prove_filtered(const DropFacts& drop) {
   constexpr std::size_t kShown = 4;
   if (!drop.has_reasons && is_of_bond(drop.device)) return {};
   const std::string device = device_name(drop.device);
-  std::vector<Candidate> candidates;
-  if (!add_filters(drop, device, candidates) || !add_tcx_programs(drop, device, candidates))
-    return {};
-  if (candidates.empty()) return {};
+  const auto candidates = others_at({drop.device, device, at_ingress(drop)});
+  if (!candidates || candidates->empty()) return {};
   const std::string_view place = at_ingress(drop) ? "ingress" : "egress";
   Explanation explanation;
-  const Candidate& first = candidates.front();
-  if (candidates.size() == 1) {
+  const Candidate& first = candidates->front();
+  if (candidates->size() == 1) {
     explanation.sentence = fmt::format("the tc filter at the {} of {} drops it", place, device);
     if (!first.agent.empty())
       explanation.sentence += fmt::format("; it is one of {}'s", first.agent);
@@ -137,11 +149,11 @@ std::optional<Explanation> prove_filtered(const DropFacts& drop) {
       explanation.fix.push_back(first.removal);
   } else {
     explanation.sentence = fmt::format("one of {} tc filters at the {} of {} drops it",
-                                       candidates.size(), place, device);
+                                       candidates->size(), place, device);
   }
-  for (const Candidate& one : candidates) {
+  for (const Candidate& one : *candidates) {
     if (explanation.evidence.size() == kShown) {
-      explanation.evidence.push_back(fmt::format("and {} more", candidates.size() - kShown));
+      explanation.evidence.push_back(fmt::format("and {} more", candidates->size() - kShown));
       break;
     }
     explanation.evidence.push_back(one.text);
@@ -192,5 +204,10 @@ constexpr std::array kCauses = {
 }  // namespace
 
 std::span<const Cause> filter_causes() { return kCauses; }
+
+bool is_untouched_at_egress(std::uint32_t device) {
+  const auto others = others_at({device, device_name(device), false});
+  return others && others->empty();
+}
 
 }  // namespace dptrace

@@ -22,6 +22,9 @@ struct Summary {
   std::uint64_t events_lost = 0;
   std::uint64_t forgotten = 0;  ///< packets told early because too many were being followed
   std::uint64_t duration_ns = 0;
+  /// CLOCK_MONOTONIC: packets that were due by then were told while the trace went on; 0: not
+  /// known.
+  std::uint64_t told_until_ns = 0;
 
   /// Counts a shown packet.
   void count(const Packet& packet, const Names& names);

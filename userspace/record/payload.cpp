@@ -339,9 +339,13 @@ std::string pods_payload(const std::vector<Address>& pods) {
 }
 
 std::string summary_payload(const Summary& summary) {
-  Json json = {{"events", summary.events},       {"events_lost", summary.events_lost},
-               {"forgotten", summary.forgotten}, {"duration_ns", summary.duration_ns},
-               {"drops", summary.drops},         {"packets", Json::object()}};
+  Json json = {{"events", summary.events},
+               {"events_lost", summary.events_lost},
+               {"forgotten", summary.forgotten},
+               {"duration_ns", summary.duration_ns},
+               {"told_until_ns", summary.told_until_ns},
+               {"drops", summary.drops},
+               {"packets", Json::object()}};
   for (std::size_t i = 0; i < kVerdicts; ++i) {
     json["packets"][std::string(verdict_name(static_cast<Verdict>(i)))] = summary.packets[i];
   }
@@ -371,6 +375,7 @@ bool read_summary(std::string_view payload, Summary& summary) {
     read(json, "events_lost", summary.events_lost);
     read(json, "forgotten", summary.forgotten);
     read(json, "duration_ns", summary.duration_ns);
+    read(json, "told_until_ns", summary.told_until_ns);
     const auto drops = json.find("drops");
     if (drops != json.end()) {
       if (!drops->is_object()) throw WrongValue();

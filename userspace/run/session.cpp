@@ -33,7 +33,8 @@ void Session::take(const Event& event) {
 }
 
 void Session::advance(std::uint64_t now_ns) {
-  timeline_.advance(std::min(now_ns, held_since_ns_), receiver_);
+  told_until_ns_ = std::min(now_ns, held_since_ns_);
+  timeline_.advance(told_until_ns_, receiver_);
   presenter_.flush();
 }
 

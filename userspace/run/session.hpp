@@ -31,6 +31,8 @@ class Session {
   void flush() { presenter_.flush(); }
   std::uint64_t events() const { return events_; }
   std::uint64_t forgotten() const { return timeline_.forgotten(); }
+  /// The time up to which packets were told as they became due (CLOCK_MONOTONIC).
+  std::uint64_t told_until() const { return told_until_ns_; }
   int exit_status() { return presenter_.exit_status(); }
 
  private:
@@ -40,6 +42,7 @@ class Session {
   Timeline::Receiver receiver_;
   std::uint64_t events_ = 0;
   std::uint64_t held_since_ns_ = kLatest;
+  std::uint64_t told_until_ns_ = 0;
 };
 
 }  // namespace dptrace

@@ -123,6 +123,7 @@ class Trace {
     Summary figures;
     figures.events_lost = capture_.lost();
     figures.duration_ns = monotonic_ns() - start_ns_;
+    figures.told_until_ns = session_.told_until();
     session_.finish(figures);
     if (writer_ && result) result = writer_->finish(figures);
     return result;

@@ -1,5 +1,11 @@
 #include "timeline/heard.hpp"
 
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "model/flow.hpp"
@@ -11,8 +17,13 @@ namespace {
 // Stands for all who sent an ICMP error.
 constexpr dpt_address kAnybody{};
 
+// Of the other messages that are no echoes, neighbour discovery says nothing of what was asked.
 bool is_icmp_error(const dpt_flow& flow) {
-  return is_icmp(flow.protocol) && !is_echo(flow.protocol, flow.l4.icmp.type);
+  constexpr std::array<std::uint8_t, 5> kErrors = {
+      ICMP_DEST_UNREACH, ICMP_SOURCE_QUENCH, ICMP_REDIRECT, ICMP_TIME_EXCEEDED, ICMP_PARAMETERPROB};
+  const std::uint8_t type = flow.l4.icmp.type;
+  if (flow.protocol == IPPROTO_ICMPV6) return !(type & ICMP6_INFOMSG_MASK);
+  return flow.protocol == IPPROTO_ICMP && std::ranges::find(kErrors, type) != kErrors.end();
 }
 
 }  // namespace

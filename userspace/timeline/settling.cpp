@@ -39,13 +39,14 @@ void Timeline::ask_listeners(Live& live) const {
   }
 }
 
-// Only an answer shows that the network outside routes the addresses of pods. One answer shows it
-// for all of them: what is not answered then has another cause.
+// One answer to the address of a pod shows for all of them that the network outside routes them:
+// what is not answered then has another cause.
 bool Timeline::is_answered_or_unheard(Live& live, std::uint64_t now_ns) {
   const Hop& left = live.packet.hops.back();
   bool& answers = outside_answers_[left.flow.family == 6];
-  answers |= heard_.reaches(left.flow);
-  if (answers || heard_.has_answered(left.flow, left.time_ns)) return true;
+  answers |= live.awaits == Refutation::kAnyAnswer && heard_.reaches(left.flow);
+  if (answers && live.awaits == Refutation::kAnyAnswer) return true;
+  if (heard_.has_answered(left.flow, left.time_ns)) return true;
   live.unheard = now_ns >= live.last_ns + limits_.answer_ns;
   return live.unheard;
 }
@@ -58,7 +59,7 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) {
   const auto is_without_key = [&] { return now_ns >= live.last_ns + limits_.key_ns; };
   if (!live.unsettled) {
     return (live.encrypted && is_without_key()) ||
-           (live.awaits_answer && is_answered_or_unheard(live, now_ns));
+           (live.awaits != Refutation::kNothing && is_answered_or_unheard(live, now_ns));
   }
   live.unsettled = false;
   put_in_order(live.packet);
@@ -70,9 +71,10 @@ bool Timeline::is_due(Live& live, std::uint64_t now_ns) {
   // No answer will come: the listener makes it at once, or never.
   if (judgement.unanswered && live.packet.full_listener) return true;
   if (judgement.verdict == Verdict::kUnfinished) return false;
-  live.awaits_answer =
-      judgement.verdict == Verdict::kLeftNode && departure_of(live.packet, names_) != nullptr;
-  if (live.awaits_answer) return is_answered_or_unheard(live, now_ns);
+  const bool has_left = judgement.verdict == Verdict::kLeftNode;
+  const Explanation* departure = has_left ? departure_of(live.packet, names_) : nullptr;
+  live.awaits = departure == nullptr ? Refutation::kNothing : refutation_of(*departure);
+  if (live.awaits != Refutation::kNothing) return is_answered_or_unheard(live, now_ns);
   // A packet that was queued to user space may come back.
   return judgement.verdict != Verdict::kStolen || !is_waiting(live);
 }

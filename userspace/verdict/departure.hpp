@@ -10,4 +10,12 @@ namespace dptrace {
 /// are in order.
 const Explanation* departure_of(const Packet& packet, const Names& names);
 
+/// What shows that a packet did not leave in vain.
+enum class Refutation : std::uint8_t {
+  kNothing,   ///< it was shown before the packet left
+  kAnswer,    ///< an answer to it
+  kAnyAnswer  ///< any answer to a pod's own address: the network outside knows them
+};
+Refutation refutation_of(const Explanation& departure);
+
 }  // namespace dptrace

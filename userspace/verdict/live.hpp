@@ -9,6 +9,7 @@
 
 #include "model/packet.hpp"
 #include "model/tuple.hpp"
+#include "verdict/departure.hpp"
 #include "verdict/extent.hpp"
 
 namespace dptrace {
@@ -80,12 +81,13 @@ struct Live {
   std::uint64_t last_ns = 0;  ///< time of its newest event
   std::uint32_t sender = 0;   ///< netns that it was made in; 0: not seen
   bool has_left_sender = false;
-  bool matched = false;        ///< the filter itself matched, at one of its hops at least
-  bool unsettled = true;       ///< it has events that its verdict has not been asked about
-  bool to_many = false;        ///< a multicast or broadcast
-  bool encrypted = false;      ///< according to the last judgement; it may wait for a key
-  bool awaits_answer = false;  ///< according to the last judgement; it left, perhaps in vain
-  bool unheard = false;        ///< it has waited in vain
+  bool matched = false;    ///< the filter itself matched, at one of its hops at least
+  bool unsettled = true;   ///< it has events that its verdict has not been asked about
+  bool to_many = false;    ///< a multicast or broadcast
+  bool encrypted = false;  ///< according to the last judgement; it may wait for a key
+  /// According to the last judgement it left, perhaps in vain, which this would refute.
+  Refutation awaits = Refutation::kNothing;
+  bool unheard = false;  ///< it has waited in vain
   bool in_parts = false;
   std::uint32_t owner = 0;  ///< netns that its destination address was met in before; 0: not known
   bool told = false;        ///< it was handed over; later events of it are not told

@@ -45,13 +45,14 @@ std::optional<Explanation> inference_of(const Packet& packet, const Names& names
   if (packet.drop || packet.incomplete != Incomplete::kNo) return {};
   if (packet.unanswered && packet.full_listener)
     return by_full_listener(packet, *packet.full_listener);
-  const bool left_unheard = packet.verdict == Verdict::kLeftNode && packet.unanswered;
-  if (const auto* departure = left_unheard ? departure_of(packet, names) : nullptr) {
-    Explanation explanation = *departure;
-    explanation.evidence.emplace_back("nothing came back within a second");
-    return explanation;
-  }
-  return {};
+  const bool has_left = packet.verdict == Verdict::kLeftNode;
+  const auto* departure = has_left ? departure_of(packet, names) : nullptr;
+  if (departure == nullptr) return {};
+  if (refutation_of(*departure) == Refutation::kNothing) return *departure;
+  if (!packet.unanswered) return {};
+  Explanation explanation = *departure;
+  explanation.evidence.emplace_back("nothing came back within a second");
+  return explanation;
 }
 
 void append_inference(Buffer& out, const Packet& packet, const Names& names, const Paint& paint) {

@@ -18,6 +18,7 @@ from .kernel import CLSACT, HAS_REASONS, HAS_TCX, KERNEL, TCX, first_symbol, rea
 from .netns import changed, in_netns, link_down, network_namespace, sysctl
 from .nodes import CROSSING_HOOKS, ROOT, Pod, own_topology, topology
 from .outside import ADDRESS as OUTSIDE_ADDRESS
+from .outside import MAC as OUTSIDE_MAC
 from .outside import NODE_ADDRESS as OUTSIDE_NODE_ADDRESS
 from .outside import outside_host
 from .overlays import Geneve, Gre, Ipip, Vxlan

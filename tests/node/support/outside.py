@@ -16,18 +16,25 @@ NODE_ADDRESS = {4: "198.51.100.1", 6: "2001:db8::1"}
 
 
 class OutsideHost:
-    """Behind the tap device wan0 of `netns`; the frames it got are in `frames`."""
+    """Behind the tap device wan0 of `netns`; the frames it got are in `frames`.
 
-    def __init__(self, netns):
+    With a bridge, wan0 is its port, and the bridge has the addresses.
+    """
+
+    def __init__(self, netns, bridge=None):
         self.frames = []
+        self._netns, self._bridge = netns, bridge
         with network_namespace(netns):
             self._tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
             fcntl.ioctl(self._tap, TUNSETIFF, struct.pack("16sH14x", b"wan0", IFF_TAP | IFF_NO_PI))
         self._stop_reader, self._stop = os.pipe()
         commands = ["link set wan0 up"]
+        if bridge:
+            commands += [f"link add {bridge} type bridge", f"link set {bridge} up", f"link set wan0 master {bridge}"]
+        device = bridge or "wan0"
         for family, length in ((4, 24), (6, 64)):
-            commands.append(f"addr add {NODE_ADDRESS[family]}/{length} dev wan0" + " nodad" * (family == 6))
-            commands.append(f"neigh add {ADDRESS[family]} lladdr {MAC} dev wan0 nud permanent")
+            commands.append(f"addr add {NODE_ADDRESS[family]}/{length} dev {device}" + " nodad" * (family == 6))
+            commands.append(f"neigh add {ADDRESS[family]} lladdr {MAC} dev {device} nud permanent")
         in_netns(netns, "ip", "-batch", "-", input="\n".join(commands) + "\n")
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -37,6 +44,8 @@ class OutsideHost:
         self._thread.join()
         for fd in (self._tap, self._stop, self._stop_reader):
             os.close(fd)
+        if self._bridge:
+            in_netns(self._netns, "ip", "link", "del", self._bridge)
 
     def _serve(self):
         while True:
@@ -67,8 +76,8 @@ def echo_reply(frame):
 
 
 @contextlib.contextmanager
-def outside_host(netns):
-    host = OutsideHost(netns)
+def outside_host(netns, bridge=None):
+    host = OutsideHost(netns, bridge)
     try:
         yield host
     finally:

@@ -30,6 +30,7 @@ int take_neighbour(const nlmsghdr* message, void* data) {
       is_sought = address && *address == search.address;
     }
     if (mnl_attr_get_type(attribute) == NDA_LLADDR) neighbour.mac = mac_text(attribute);
+    if (mnl_attr_get_type(attribute) == NDA_PROBES) neighbour.probes = mnl_attr_get_u32(attribute);
   });
   if (is_sought) search.found.push_back(std::move(neighbour));
   return MNL_CB_OK;

@@ -12,8 +12,9 @@ namespace dptrace {
 
 struct Neighbour {
   std::uint32_t device = 0;
-  std::uint16_t state = 0;  ///< NUD_*
-  std::string mac{};        ///< `22:47:9a:ce:70:88`; empty: none
+  std::uint16_t state = 0;   ///< NUD_*
+  std::string mac{};         ///< `22:47:9a:ce:70:88`; empty: none
+  std::uint32_t probes = 0;  ///< how often it was asked in its present state
 };
 
 /// The entries of an address; only those of the device, where one is given.

@@ -11,7 +11,7 @@ from .bpf import Bpf
 from .case import NodeTest
 from .cause import CauseTest
 from .certificates import PASSWORD, Certificates
-from .commands import DPTRACE, IN_VM, TIMEOUT, run, wait_until
+from .commands import DPTRACE, IN_VM, TIMEOUT, resident_kib, run, wait_until
 from .features import has, require
 from .http import HttpServer, probe
 from .kernel import CLSACT, HAS_REASONS, HAS_TCX, KERNEL, TCX, first_symbol, reason_codes

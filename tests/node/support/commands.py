@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import time
 
@@ -30,3 +31,9 @@ def run(*command, check=True, **options):
     if check and done.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stderr}{done.stdout}")
     return done
+
+
+def resident_kib(pid):
+    """What the process has in memory now."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1])

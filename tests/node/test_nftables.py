@@ -247,7 +247,7 @@ class Iptables(NftTest):
             for comment in comments:
                 self.assertIn(f'comment "{comment}"', drop["rule"]["rule"])
             self.assertRegex(drop["explanation"], "^Calico: ")
-        self.assertEqual("explanation" in drop, support.has("netfilter hops"))
+        self.assertEqual(drop["cause"], "netfilter-rule")
 
     def test_a_match_that_drops_is_not_the_policy(self):
         """A datagram too short for its ports."""

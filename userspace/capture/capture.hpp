@@ -58,6 +58,8 @@ class Capture {
   ProbeStates probes() const;
   /// Returns whether it is told what each socket of the node takes.
   bool sees_sockets() const { return families_->has("socket"); }
+  /// Returns whether it is told which rules of nftables drop.
+  bool sees_rules() const { return families_->has("nftables"); }
   /// Sets what is called when links of the own netns have changed, before the records that follow.
   void on_links(std::function<void()> on_links) { on_links_ = std::move(on_links); }
   /// The caller tells it the links of other network namespaces; Capture follows the links of the

@@ -8,6 +8,7 @@
 
 #include "model/packet.hpp"
 #include "verdict/drop_stack.hpp"
+#include "verdict/rule_hook.hpp"
 
 namespace dptrace {
 
@@ -50,6 +51,18 @@ bool runs_rules(std::string_view function) {
                                                          "ip6t_do_table", "iptable_", "ip6table_"};
   return std::ranges::any_of(kPrefixes,
                              [&](std::string_view prefix) { return function.starts_with(prefix); });
+}
+
+void add_unseen_rules(DropFacts& facts, const Drop& drop, const Names& names) {
+  const auto at = names.rules_unseen ? rule_hook_of(drop, names) : std::nullopt;
+  if (!at) return;
+  facts.ran_rules = at->function;
+  facts.hook = at->hook;
+  // The rules that may have been it are the same for all packets.
+  facts.source = facts.destination = {};
+  facts.device = facts.mark = 0;
+  facts.port = 0;
+  facts.protocol = facts.ttl = facts.tcp_flags = 0;
 }
 
 }  // namespace
@@ -120,6 +133,7 @@ DropFacts drop_facts(const dpt_drop& wire, const Names& names) {
     facts.port = flow.l4.port.destination;
   if (flow.protocol == IPPROTO_TCP) facts.tcp_flags = flow.tcp_flags;
   leave_out(facts);
+  add_unseen_rules(facts, drop, names);
   return facts;
 }
 

@@ -24,8 +24,12 @@ struct DropFacts {
   /// The hook function of netfilter that decided, in the same form; empty: none, or not known.
   std::string decided_by;
   bool has_reasons = false;  ///< the kernel has some (5.17 and later)
-  bool listed = false;       ///< freed as one of a list, as queues do; told without a reason only
-  std::uint8_t family = 0;   ///< 4 or 6
+  /// The function by which rules of nftables dropped it, where no record says which rule; empty:
+  /// none did, or a record says it.
+  std::string ran_rules;
+  std::uint8_t hook = 0;    ///< NF_INET_* or NF_BR_*, where .ran_rules is set
+  bool listed = false;      ///< freed as one of a list, as queues do; told without a reason only
+  std::uint8_t family = 0;  ///< 4 or 6
   std::uint8_t protocol = 0;
   Address source{}, destination{};
   std::uint16_t port = 0;  ///< of the destination; 0: none, or not known
@@ -50,10 +54,11 @@ struct DropFacts {
 
   friend auto operator<=>(const DropFacts& a, const DropFacts& b) {
     const auto tie = [](const DropFacts& f) {
-      return std::tie(f.netns, f.device, f.function, f.reason, f.decided_by, f.has_reasons,
-                      f.listed, f.family, f.protocol, f.source, f.destination, f.source_port,
-                      f.port, f.ttl, f.tcp_flags, f.length, f.mark, f.other_host, f.tunnel,
-                      f.tunnel_id, f.departed, f.input, f.asked_by, f.from_pod, f.before_tc);
+      return std::tie(f.netns, f.device, f.function, f.reason, f.decided_by, f.ran_rules, f.hook,
+                      f.has_reasons, f.listed, f.family, f.protocol, f.source, f.destination,
+                      f.source_port, f.port, f.ttl, f.tcp_flags, f.length, f.mark, f.other_host,
+                      f.tunnel, f.tunnel_id, f.departed, f.input, f.asked_by, f.from_pod,
+                      f.before_tc);
     };
     if (tie(a) < tie(b)) return std::strong_ordering::less;
     return tie(b) < tie(a) ? std::strong_ordering::greater : std::strong_ordering::equal;

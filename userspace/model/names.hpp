@@ -47,6 +47,8 @@ struct Names {
   /// True when not all sockets tell what they take. Then a packet may have been taken by a socket
   /// although no record says so.
   bool sockets_unseen = false;
+  /// True when no record says which rule of nftables drops a packet.
+  bool rules_unseen = false;
   std::map<InterfaceId, Interface> interfaces;
   std::map<std::uint32_t, Netns> netns;
   std::map<Address, std::string> pods;           ///< `namespace/name` by address

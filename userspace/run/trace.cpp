@@ -268,6 +268,7 @@ Result<Started> start(const CaptureSettings& settings) {
   auto capture = Capture::start(settings, std::move(node->btf), node->symbols);
   if (!capture) return tl::unexpected(capture.error());
   names.sockets_unseen = !(*capture)->sees_sockets();
+  names.rules_unseen = !(*capture)->sees_rules();
   return Started{std::move(*capture), std::move(names), std::move(*node->symbols.wait())};
 }
 

@@ -1,6 +1,7 @@
 #include "node/rules/nft_dump.hpp"
 
 #include <endian.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -24,6 +25,12 @@ std::string_view text_of(const nlattr* attribute) {
   return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
 }
 
+std::uint32_t number_of(const nlattr* attribute) {
+  return mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t)
+             ? be32toh(mnl_attr_get_u32(attribute))
+             : 0;
+}
+
 // What iptables keeps as a match that is called "comment".
 std::string_view comment_of_match(const nlattr* data) {
   std::string_view name, info;
@@ -34,28 +41,60 @@ std::string_view comment_of_match(const nlattr* data) {
   return name == "comment" ? info : std::string_view();
 }
 
-// Returns the chain that an immediate, the data of which these are, jumps or goes to.
-std::string_view chain_of_immediate(const nlattr* data) {
-  std::string_view chain;
+// Takes the verdict of an immediate, the data of which these are.
+void take_immediate(const nlattr* data, NftRule& rule) {
   for_each_nested(data, [&](const nlattr* immediate) {
     if (mnl_attr_get_type(immediate) != NFTA_IMMEDIATE_DATA) return;
     for_each_nested(immediate, [&](const nlattr* value) {
       if (mnl_attr_get_type(value) != NFTA_DATA_VERDICT) return;
       for_each_nested(value, [&](const nlattr* verdict) {
-        if (mnl_attr_get_type(verdict) == NFTA_VERDICT_CHAIN) chain = text_of(verdict);
+        if (mnl_attr_get_type(verdict) == NFTA_VERDICT_CHAIN) rule.jump = text_of(verdict);
+        if (mnl_attr_get_type(verdict) == NFTA_VERDICT_CODE)
+          rule.may_drop |= number_of(verdict) == NF_DROP;
       });
     });
   });
-  return chain;
+}
+
+// Lookups that have a destination take what they find in a map; register 0 is that of verdicts.
+bool is_verdict_map(const nlattr* data) {
+  bool is_one = false;
+  for_each_nested(data, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == NFTA_LOOKUP_DREG)
+      is_one = number_of(attribute) == NFT_REG_VERDICT;
+  });
+  return is_one;
+}
+
+bool may_drop(std::string_view expression) {
+  constexpr std::array<std::string_view, 7> kNames = {"reject", "queue",    "nat",   "masq",
+                                                      "redir",  "synproxy", "tproxy"};
+  return std::ranges::find(kNames, expression) != kNames.end();
+}
+
+// Targets of iptables that let every packet go on.
+bool lets_go_on(const nlattr* data) {
+  constexpr std::array<std::string_view, 8> kNames = {"MARK",   "CONNMARK", "LOG", "NFLOG",
+                                                      "TCPMSS", "CT",       "SET", "CLASSIFY"};
+  std::string_view name;
+  for_each_nested(data, [&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == NFTA_TARGET_NAME) name = text_of(attribute);
+  });
+  return std::ranges::find(kNames, name) != kNames.end();
 }
 
 void parse_expression(const nlattr* expression, NftRule& rule) {
   std::string_view name;
   for_each_nested(expression, [&](const nlattr* attribute) {
-    if (mnl_attr_get_type(attribute) == NFTA_EXPR_NAME) name = text_of(attribute);
+    if (mnl_attr_get_type(attribute) == NFTA_EXPR_NAME) {
+      name = text_of(attribute);
+      rule.may_drop |= may_drop(name);
+    }
     // The name comes before the data.
     if (mnl_attr_get_type(attribute) != NFTA_EXPR_DATA) return;
-    if (name == "immediate") rule.jump = chain_of_immediate(attribute);
+    if (name == "immediate") take_immediate(attribute, rule);
+    if (name == "lookup" && is_verdict_map(attribute)) rule.has_verdict_map = rule.may_drop = true;
+    if (name == "target") rule.may_drop |= !lets_go_on(attribute);
     if (name != "match") return;
     if (const auto comment = comment_of_match(attribute); !comment.empty())
       rule.comments.emplace_back(comment);

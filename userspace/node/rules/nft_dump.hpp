@@ -1,5 +1,5 @@
-// nft_dump() asks the kernel where each rule of a table of nftables is, where it jumps to, and for
-// the comments that nft does not print: those of iptables.
+// nft_dump() asks the kernel where each rule of a table of nftables is, where it jumps to, whether
+// it may drop, and for the comments that nft does not print: those of iptables.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,10 @@ struct NftRule {
   std::string chain;
   std::vector<std::string> comments;  ///< of matches of iptables; foreign
   std::string jump;  ///< the chain that it jumps or goes to; empty: none, or by a map
+  bool has_verdict_map = false;
+  /// It drops, rejects, queues or translates (which drops what no address is left for), or has a
+  /// map of verdicts.
+  bool may_drop = false;
 };
 
 /// The rules of a table of the calling thread's netns in their order, at most `most`.

@@ -1,0 +1,134 @@
+#include "node/rules/nft_droppers.hpp"
+
+#include <endian.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "node/netlink.hpp"
+#include "node/rules/nft_dump.hpp"
+
+namespace dptrace {
+
+namespace {
+
+// Some 50 ms are spent on so many.
+constexpr std::size_t kMostRules = 40'000;
+
+struct Chain {
+  std::uint8_t family = 0;
+  std::string table, name;
+  std::uint32_t hook = 0;
+  bool is_base = false;
+  bool drops = false;  // by its policy
+};
+
+std::string text_of(const nlattr* attribute) {
+  const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
+  return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
+}
+
+std::uint32_t number_of(const nlattr* attribute) {
+  return mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t)
+             ? be32toh(mnl_attr_get_u32(attribute))
+             : 0;
+}
+
+void parse_chain(const nlmsghdr* message, std::vector<Chain>& chains) {
+  Chain chain;
+  chain.family = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
+  for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr* attribute) {
+    switch (mnl_attr_get_type(attribute)) {
+      case NFTA_CHAIN_TABLE:
+        chain.table = text_of(attribute);
+        break;
+      case NFTA_CHAIN_NAME:
+        chain.name = text_of(attribute);
+        break;
+      case NFTA_CHAIN_POLICY:
+        chain.drops = number_of(attribute) == NF_DROP;
+        break;
+      case NFTA_CHAIN_HOOK:
+        chain.is_base = true;
+        for_each_nested(attribute, [&](const nlattr* nested) {
+          if (mnl_attr_get_type(nested) == NFTA_HOOK_HOOKNUM) chain.hook = number_of(nested);
+        });
+        break;
+      default:
+        break;
+    }
+  });
+  chains.push_back(std::move(chain));
+}
+
+Result<std::vector<Chain>> dump_chains() {
+  const auto run = [](mnl_cb_t on_message, void* context) {
+    alignas(nlmsghdr) std::array<char, 64> bytes{};
+    nlmsghdr* request = mnl_nlmsg_put_header(bytes.data());
+    request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN;
+    auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(nfgenmsg)));
+    header->nfgen_family = NFPROTO_UNSPEC;
+    header->version = NFNETLINK_V0;
+    return run_dump(request, on_message, context, Dump::kNetfilter);
+  };
+  return dump_with<Chain>("chains of nftables", run, parse_chain, kMostRules);
+}
+
+using Table = std::pair<std::uint8_t, std::string>;
+
+// The chains that may be met behind `first`, and itself. A map of verdicts may lead to any.
+std::set<std::string> reach_of(const std::string& first, const std::vector<NftRule>& rules) {
+  std::set<std::string> reached = {first};
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const NftRule& rule : rules) {
+      if (!reached.contains(rule.chain)) continue;
+      if (!rule.jump.empty()) grew |= reached.insert(rule.jump).second;
+      if (!rule.has_verdict_map) continue;
+      for (const NftRule& any : rules) grew |= reached.insert(any.chain).second;
+      break;
+    }
+  }
+  return reached;
+}
+
+}  // namespace
+
+Result<std::vector<NftDropper>> nft_droppers(const NftHook& hook) {
+  const auto chains = dump_chains();
+  if (!chains) return tl::unexpected(chains.error());
+  std::vector<NftDropper> found;
+  std::map<Table, std::vector<NftRule>> tables;
+  std::size_t rules_read = 0;
+  for (const Chain& base : *chains) {
+    const bool is_asked = base.is_base && base.hook == hook.hook &&
+                          std::ranges::find(hook.families, base.family) != hook.families.end();
+    if (!is_asked) continue;
+    const Table table{base.family, base.table};
+    if (!tables.contains(table)) {
+      auto rules = nft_dump(base.family, base.table, kMostRules);
+      if (!rules) return tl::unexpected(rules.error());
+      rules_read += rules->size();
+      if (rules_read >= kMostRules) return failure("too many rules");
+      tables[table] = std::move(*rules);
+    }
+    const auto& rules = tables[table];
+    const auto reached = reach_of(base.name, rules);
+    for (const NftRule& rule : rules) {
+      if (!rule.may_drop || !reached.contains(rule.chain)) continue;
+      NftDropper dropper{base.family, base.table, rule.chain, rule.handle};
+      // Two base chains may jump to one chain.
+      if (std::ranges::find(found, dropper) == found.end()) found.push_back(std::move(dropper));
+    }
+    if (base.drops) found.push_back({base.family, base.table, base.name, 0});
+  }
+  return found;
+}
+
+}  // namespace dptrace

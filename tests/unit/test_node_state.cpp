@@ -56,6 +56,7 @@ TEST_CASE("a UDP socket tells what waits and what it had no room for") {
   CHECK(sockets[0].ipv6);
   CHECK(sockets[0].waiting == 0x1200);
   CHECK(sockets[0].drops == 17);
+  CHECK(sockets[0].inode == 4711);
 }
 
 TEST_CASE("lines that are no sockets are passed over") {

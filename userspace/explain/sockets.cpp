@@ -9,6 +9,7 @@
 #include <set>
 
 #include "explain/cause.hpp"
+#include "node/state/socket_owner.hpp"
 
 namespace dptrace {
 
@@ -87,6 +88,20 @@ std::optional<Explanation> prove_unheard(const DropFacts& drop) {
   return explanation;
 }
 
+// Appends which programs have the sockets open.
+void add_programs(const std::vector<BoundSocket>& sockets, Explanation& explanation) {
+  constexpr std::size_t kMost = 3;
+  std::vector<std::string> owners;
+  for (const BoundSocket& socket : sockets) {
+    for (std::string& owner : socket_owners(socket.inode, kMost - owners.size())) {
+      if (std::ranges::find(owners, owner) == owners.end()) owners.push_back(std::move(owner));
+    }
+    if (owners.size() == kMost) break;
+  }
+  if (!owners.empty())
+    explanation.evidence.push_back(fmt::format("program: {}", fmt::join(owners, ", ")));
+}
+
 // ---- listen-queue-full
 
 // The last segment of a handshake finds no room: the kernel's reason (6.17 and later) proves it. A
@@ -96,13 +111,18 @@ bool may_be_overflow(const DropFacts& drop) {
 }
 
 std::optional<Explanation> prove_overflow(const DropFacts& drop) {
-  return Explanation{
+  Explanation explanation{
       {},
       fmt::format("the queue of connections of the listener on TCP port {} is full: its program "
                   "accepts none, or too slowly",
                   drop.port),
       {"the kernel says TCP_LISTEN_OVERFLOW"},
       {}};
+  auto sockets = sockets_of_port(drop.protocol, drop.port);
+  if (!sockets) return explanation;
+  std::erase_if(*sockets, [&](const BoundSocket& one) { return !takes(one, drop); });
+  add_programs(*sockets, explanation);
+  return explanation;
 }
 
 // ---- socket-buffer-full
@@ -124,12 +144,14 @@ std::optional<Explanation> prove_full(const DropFacts& drop) {
     return takes(one, drop) && one.drops > 0 && (!drop.reason.empty() || one.waiting > 0);
   });
   if (full == sockets->end()) return {};
-  return Explanation{
+  Explanation explanation{
       {},
       fmt::format("the program at UDP port {} reads too slowly: its socket has no room", drop.port),
       {fmt::format("UDP socket {}: {} bytes wait, {} packets were dropped so far",
                    end_text(drop, *full), full->waiting, full->drops)},
       {}};
+  add_programs({*full}, explanation);
+  return explanation;
 }
 
 // ---- bad-checksum

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kIndent = 4, kTextIndent = 10;
 constexpr std::string_view kUnknown = "unknown";
 constexpr std::string_view kExpired = "ttl-expired";
+constexpr std::string_view kDamaged = "bad-checksum";
 // What the node's state tells of this cause is the cause only where a rule asked for it.
 constexpr std::string_view kInvalid = "conntrack-invalid";
 constexpr std::string_view kFix = "fix   ";
@@ -28,6 +29,18 @@ const dpt_flow& flow_at(const Packet& packet, const Drop& drop) {
     return one.point == DPT_POINT_DROP && one.time_ns == drop.time_ns && one.flow.family != 0;
   });
   return hop == packet.hops.end() ? packet.flow() : hop->flow;
+}
+
+// The node behind a tunnel may be the one that computes checksums wrongly: by its tunnel's device.
+std::optional<std::string> sender_behind_tunnel(const Packet& packet) {
+  const auto hop = std::find_if(packet.hops.rbegin(), packet.hops.rend(), [](const Hop& one) {
+    const bool is_receive =
+        one.point == DPT_POINT_DEVICE_RECEIVE || one.point == DPT_POINT_TC_INGRESS;
+    return is_receive && one.tunnel;
+  });
+  if (hop == packet.hops.rend()) return {};
+  return fmt::format("it came in {} from {}", tunnel_word(hop->tunnel->kind),
+                     Address(hop->tunnel->source).text());
 }
 
 std::string rule_sentence(const DecidingRule& rule, const Names& names) {
@@ -113,10 +126,10 @@ std::optional<Explanation> explanation_of(const Packet& packet, const Drop& drop
   } else if (known != nullptr) {
     explanation =
         known->cause == kInvalid ? Explanation{std::string(kUnknown), {}, {}, {}} : *known;
-    if (known->cause == kExpired) {
-      if (auto rounds = rounds_of(packet, names))
-        explanation->evidence.push_back(*std::move(rounds));
-    }
+    const auto fact = known->cause == kExpired   ? rounds_of(packet, names)
+                      : known->cause == kDamaged ? sender_behind_tunnel(packet)
+                                                 : std::nullopt;
+    if (fact) explanation->evidence.push_back(*fact);
   }
   if (explanation && explanation->fix_netns != 0) netns = explanation->fix_netns;
   if (explanation) enter(explanation->fix, netns, drop.time_ns, names);

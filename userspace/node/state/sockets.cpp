@@ -50,7 +50,7 @@ void parse_sockets(std::string_view table, bool tcp, bool ipv6, std::uint16_t po
                    std::vector<BoundSocket>& sockets) {
   while (!table.empty()) {
     const std::size_t end = std::min(table.find('\n'), table.size());
-    // sl local_address rem_address st tx_queue:rx_queue ... ref pointer drops
+    // sl local_address rem_address st tx_queue:rx_queue ... inode ref pointer drops
     const auto words = words_of(table.substr(0, end));
     table.remove_prefix(std::min(end + 1, table.size()));
     if (words.size() < 5) continue;
@@ -62,8 +62,9 @@ void parse_sockets(std::string_view table, bool tcp, bool ipv6, std::uint16_t po
       continue;
     const auto address = address_of(words[1].substr(0, colon), ipv6);
     if (!address) continue;
-    BoundSocket socket{*address, false, ipv6, 0, 0};
+    BoundSocket socket{*address, false, ipv6};
     socket.any = words[1].substr(0, colon).find_first_not_of('0') == std::string_view::npos;
+    if (words.size() >= 10) read_number(words[9], socket.inode, 10);
     if (!tcp && words.size() >= 13) {
       const std::size_t queue = words[4].find(':');
       if (queue != std::string_view::npos)

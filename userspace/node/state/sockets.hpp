@@ -17,6 +17,7 @@ struct BoundSocket {
   bool ipv6 = false;          ///< it stands in the table of IPv6, and may take IPv4, too
   std::uint64_t waiting = 0;  ///< bytes that wait to be read (UDP)
   std::uint64_t drops = 0;    ///< packets it had no room for (UDP)
+  std::uint64_t inode = 0;    ///< by which a process has it open; 0: none has it any more
 };
 
 /// The sockets that take what comes for a port: of TCP those that listen. `protocol` is IPPROTO_TCP

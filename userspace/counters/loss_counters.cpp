@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "node/netns.hpp"
+
 namespace dptrace {
 
 namespace {

@@ -14,10 +14,6 @@
 #include "counters/device_counters.hpp"
 #include "os/owned_fd.hpp"
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-
 namespace dptrace {
 
 namespace {
@@ -144,16 +140,6 @@ SourceReading read_softnet_counters() {
 std::uint32_t packets_received() {
   std::string text;
   return read_file("/proc/net/softnet_stat", text) ? parse_softnet_received(text) : 0;
-}
-
-std::uint64_t netns_cookie() {
-  const OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  if (!socket || getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
-    return 0;
-  }
-  return cookie;
 }
 
 }  // namespace dptrace

@@ -27,8 +27,4 @@ SourceReading read_softnet_counters();
 /// cannot be read.
 std::uint32_t packets_received();
 
-/// Returns a number that tells this netns from one that had its inode number before; 0 before 5.14,
-/// which has no such number.
-std::uint64_t netns_cookie();
-
 }  // namespace dptrace

@@ -14,9 +14,9 @@ namespace {
 
 // What is said of a queue holds only for a device that works: its own causes come first.
 constexpr std::array kFamilies = {
-    &routing_causes,  &route_causes,     &neighbour_causes, &tunnel_causes, &socket_causes,
-    &protocol_causes, &netfilter_causes, &conntrack_causes, &ipsec_causes,  &link_causes,
-    &bridge_causes,   &queue_causes,     &filter_causes};
+    &routing_causes,  &route_causes,     &neighbour_causes,   &tunnel_causes,    &socket_causes,
+    &protocol_causes, &netfilter_causes, &unseen_rule_causes, &conntrack_causes, &ipsec_causes,
+    &link_causes,     &bridge_causes,    &queue_causes,       &filter_causes};
 
 }  // namespace
 

@@ -27,6 +27,7 @@ std::span<const Cause> tunnel_causes();
 std::span<const Cause> socket_causes();
 std::span<const Cause> protocol_causes();
 std::span<const Cause> netfilter_causes();
+std::span<const Cause> unseen_rule_causes();
 std::span<const Cause> conntrack_causes();
 std::span<const Cause> ipsec_causes();
 std::span<const Cause> link_causes();

@@ -70,6 +70,7 @@ bool is_transmit(std::uint8_t point) {
 // a VLAN, a bridge's port.
 bool is_below(std::uint32_t device, std::uint32_t output) {
   constexpr int kMostLayers = 4;
+  if (device == output) return true;
   const auto links = read_links(kMostLinks);
   if (!links) return false;
   for (int layer = 0; layer < kMostLayers; ++layer) {
@@ -96,16 +97,14 @@ std::optional<Explanation> next_hop_is_silent(const DropFacts& departure) {
   const auto route = look_up_route({departure.destination});
   if (!route || route->error != 0 || !is_below(departure.device, route->output)) return {};
   const Address hop = route->gateway.value_or(departure.destination);
-  const auto neighbours = find_neighbours(hop, route->output);
-  if (!neighbours || neighbours->size() != 1) return {};
-  const Neighbour& neighbour = neighbours->front();
-  if (!(neighbour.state & NUD_PROBE) || neighbour.probes < kAskedAgain) return {};
+  const auto neighbour = find_neighbour(hop, route->output);
+  if (!neighbour || !(neighbour->state & NUD_PROBE) || neighbour->probes < kAskedAgain) return {};
   const std::string device = device_name(route->output);
   return Explanation{"neighbour-unresolved",
                      fmt::format("likely lost: {} does not answer {} on {} any more", hop.text(),
                                  hop.is_ipv4() ? "ARP" : "neighbour discovery", device),
                      {fmt::format("neighbour {} dev {}: PROBE, asked {} times", hop.text(), device,
-                                  neighbour.probes)},
+                                  neighbour->probes)},
                      {}};
 }
 

@@ -47,6 +47,12 @@ NetlinkSocket open_netlink(int protocol, unsigned groups) {
 
 NetlinkSocket open_route_netlink(unsigned groups) { return open_netlink(NETLINK_ROUTE, groups); }
 
+void put_address(nlmsghdr* message, std::uint16_t type, const Address& address) {
+  constexpr std::size_t kIpv4At = 12;  // where an IPv4 address begins in the sixteen bytes
+  const std::size_t begin = address.is_ipv4() ? kIpv4At : 0;
+  mnl_attr_put(message, type, sizeof address.bytes.bytes - begin, address.bytes.bytes + begin);
+}
+
 std::optional<Address> address_attribute(const nlattr* attribute) {
   const std::size_t size = mnl_attr_get_payload_len(attribute);
   if (size != 4 && size != 16) return {};
@@ -88,6 +94,23 @@ int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, Dump dump) {
     if (status < 0) return errno;
     if (status == MNL_CB_STOP) return 0;
   }
+}
+
+Result<int> ask_route_netlink(nlmsghdr* request, const char* what, mnl_cb_t on_answer,
+                              void* context) {
+  constexpr std::size_t kAnswerBytes = 8192;
+  const auto socket = open_route_netlink();
+  if (!socket) return failure(dump_error(what, errno));
+  request->nlmsg_flags = NLM_F_REQUEST;
+  request->nlmsg_seq = kSequence;
+  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
+    return failure(dump_error(what, errno));
+  alignas(nlmsghdr) std::array<char, kAnswerBytes> answer{};
+  const ssize_t length = mnl_socket_recvfrom(socket.get(), answer.data(), answer.size());
+  if (length < 0) return failure(dump_error(what, errno));
+  const int status = mnl_cb_run(answer.data(), static_cast<std::size_t>(length), kSequence,
+                                mnl_socket_get_portid(socket.get()), on_answer, context);
+  return status < 0 ? errno : 0;
 }
 
 int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context) {

@@ -56,6 +56,9 @@ void for_each_nested(const nlattr* nest, Visit visit) {
 /// address.
 std::optional<Address> address_attribute(const nlattr* attribute);
 
+/// Appends an address in the bytes of its family.
+void put_address(nlmsghdr* message, std::uint16_t type, const Address& address);
+
 /// Stands for the calling thread's netns where the number of another one may be given.
 inline constexpr std::int32_t kHere = -1;
 
@@ -80,6 +83,12 @@ enum class Dump : std::uint8_t {
 /// `on_message` with `context` for every message of the answer. Returns an errno, or 0; EINTR says
 /// that something changed meanwhile.
 int run_dump(nlmsghdr* request, mnl_cb_t on_message, void* context, Dump dump = Dump::kRoute);
+
+/// Sends `request`, which is complete except for its flags and number, for one answer of rtnetlink,
+/// and calls `on_answer` with `context` for it. Returns what the kernel says instead, an errno, or
+/// 0. An error: the kernel could not be asked.
+Result<int> ask_route_netlink(nlmsghdr* request, const char* what, mnl_cb_t on_answer,
+                              void* context);
 
 /// Runs run_dump() on a netlink message that is made from `request`.
 int dump_once(const DumpRequest& request, mnl_cb_t on_message, void* context);

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/net_namespace.h>
+#include <linux/netlink.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +19,11 @@
 #include "node/in_netns.hpp"
 #include "node/netlink.hpp"
 #include "os/clock.hpp"
+
+// The kernel's headers have it since 5.14.
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 
 namespace dptrace {
 
@@ -90,6 +97,15 @@ std::uint32_t netns_of_file(const std::string& path) {
 std::int64_t time_netns_was_made(const std::string& path) {
   struct stat file {};
   return stat(path.c_str(), &file) == 0 ? nanoseconds(file.st_mtim) : 0;
+}
+
+std::uint64_t netns_cookie() {
+  const OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  const bool is_told =
+      socket && getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0;
+  return is_told ? cookie : 0;
 }
 
 std::uint32_t current_netns() { return netns_of_file(kOwnNetns); }

@@ -19,6 +19,10 @@ namespace dptrace {
 /// The inode number of the calling thread's netns; 0 when /proc does not tell.
 std::uint32_t current_netns();
 
+/// A number that tells the calling thread's netns from one that had its inode number before; 0
+/// before 5.14, which has no such number.
+std::uint64_t netns_cookie();
+
 /// True when the calling thread is in the netns with which the machine starts, where a node's own
 /// devices are. False also for a node that is a container itself.
 bool is_first_netns();

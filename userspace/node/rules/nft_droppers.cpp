@@ -1,6 +1,5 @@
 #include "node/rules/nft_droppers.hpp"
 
-#include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -29,35 +28,24 @@ struct Chain {
   bool drops = false;  // by its policy
 };
 
-std::string text_of(const nlattr* attribute) {
-  const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
-  return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
-}
-
-std::uint32_t number_of(const nlattr* attribute) {
-  return mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t)
-             ? be32toh(mnl_attr_get_u32(attribute))
-             : 0;
-}
-
 void parse_chain(const nlmsghdr* message, std::vector<Chain>& chains) {
   Chain chain;
   chain.family = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
   for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr* attribute) {
     switch (mnl_attr_get_type(attribute)) {
       case NFTA_CHAIN_TABLE:
-        chain.table = text_of(attribute);
+        chain.table = nft_text(attribute);
         break;
       case NFTA_CHAIN_NAME:
-        chain.name = text_of(attribute);
+        chain.name = nft_text(attribute);
         break;
       case NFTA_CHAIN_POLICY:
-        chain.drops = number_of(attribute) == NF_DROP;
+        chain.drops = nft_number(attribute) == NF_DROP;
         break;
       case NFTA_CHAIN_HOOK:
         chain.is_base = true;
         for_each_nested(attribute, [&](const nlattr* nested) {
-          if (mnl_attr_get_type(nested) == NFTA_HOOK_HOOKNUM) chain.hook = number_of(nested);
+          if (mnl_attr_get_type(nested) == NFTA_HOOK_HOOKNUM) chain.hook = nft_number(nested);
         });
         break;
       default:

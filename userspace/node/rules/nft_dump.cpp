@@ -20,23 +20,12 @@ namespace {
 // A request is a header and the name of a table.
 constexpr std::size_t kRequestBytes = 1024;
 
-std::string_view text_of(const nlattr* attribute) {
-  const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
-  return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
-}
-
-std::uint32_t number_of(const nlattr* attribute) {
-  return mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t)
-             ? be32toh(mnl_attr_get_u32(attribute))
-             : 0;
-}
-
 // What iptables keeps as a match that is called "comment".
 std::string_view comment_of_match(const nlattr* data) {
   std::string_view name, info;
   for_each_nested(data, [&](const nlattr* attribute) {
-    if (mnl_attr_get_type(attribute) == NFTA_MATCH_NAME) name = text_of(attribute);
-    if (mnl_attr_get_type(attribute) == NFTA_MATCH_INFO) info = text_of(attribute);
+    if (mnl_attr_get_type(attribute) == NFTA_MATCH_NAME) name = nft_text(attribute);
+    if (mnl_attr_get_type(attribute) == NFTA_MATCH_INFO) info = nft_text(attribute);
   });
   return name == "comment" ? info : std::string_view();
 }
@@ -48,9 +37,9 @@ void take_immediate(const nlattr* data, NftRule& rule) {
     for_each_nested(immediate, [&](const nlattr* value) {
       if (mnl_attr_get_type(value) != NFTA_DATA_VERDICT) return;
       for_each_nested(value, [&](const nlattr* verdict) {
-        if (mnl_attr_get_type(verdict) == NFTA_VERDICT_CHAIN) rule.jump = text_of(verdict);
+        if (mnl_attr_get_type(verdict) == NFTA_VERDICT_CHAIN) rule.jump = nft_text(verdict);
         if (mnl_attr_get_type(verdict) == NFTA_VERDICT_CODE)
-          rule.may_drop |= number_of(verdict) == NF_DROP;
+          rule.may_drop |= nft_number(verdict) == NF_DROP;
       });
     });
   });
@@ -61,7 +50,7 @@ bool is_verdict_map(const nlattr* data) {
   bool is_one = false;
   for_each_nested(data, [&](const nlattr* attribute) {
     if (mnl_attr_get_type(attribute) == NFTA_LOOKUP_DREG)
-      is_one = number_of(attribute) == NFT_REG_VERDICT;
+      is_one = nft_number(attribute) == NFT_REG_VERDICT;
   });
   return is_one;
 }
@@ -78,7 +67,7 @@ bool lets_go_on(const nlattr* data) {
                                                       "TCPMSS", "CT",       "SET", "CLASSIFY"};
   std::string_view name;
   for_each_nested(data, [&](const nlattr* attribute) {
-    if (mnl_attr_get_type(attribute) == NFTA_TARGET_NAME) name = text_of(attribute);
+    if (mnl_attr_get_type(attribute) == NFTA_TARGET_NAME) name = nft_text(attribute);
   });
   return std::ranges::find(kNames, name) != kNames.end();
 }
@@ -87,7 +76,7 @@ void parse_expression(const nlattr* expression, NftRule& rule) {
   std::string_view name;
   for_each_nested(expression, [&](const nlattr* attribute) {
     if (mnl_attr_get_type(attribute) == NFTA_EXPR_NAME) {
-      name = text_of(attribute);
+      name = nft_text(attribute);
       rule.may_drop |= may_drop(name);
     }
     // The name comes before the data.
@@ -106,7 +95,7 @@ void parse_rule(const nlmsghdr* message, std::vector<NftRule>& rules) {
   for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr* attribute) {
     switch (mnl_attr_get_type(attribute)) {
       case NFTA_RULE_CHAIN:
-        rule.chain = text_of(attribute);
+        rule.chain = nft_text(attribute);
         break;
       case NFTA_RULE_HANDLE:
         if (mnl_attr_get_payload_len(attribute) == sizeof(std::uint64_t))
@@ -124,6 +113,16 @@ void parse_rule(const nlmsghdr* message, std::vector<NftRule>& rules) {
 }
 
 }  // namespace
+
+std::string_view nft_text(const nlattr* attribute) {
+  const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
+  return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
+}
+
+std::uint32_t nft_number(const nlattr* attribute) {
+  const bool is_one = mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t);
+  return is_one ? be32toh(mnl_attr_get_u32(attribute)) : 0;
+}
 
 Result<std::vector<NftRule>> nft_dump(std::uint8_t family, const std::string& table,
                                       std::size_t most) {

@@ -5,11 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/result.hpp"
 
+struct nlattr;
+
 namespace dptrace {
+
+/// A name in an attribute, and a number of four bytes; 0 when it has another size.
+std::string_view nft_text(const nlattr* attribute);
+std::uint32_t nft_number(const nlattr* attribute);
 
 struct NftRule {
   std::uint64_t handle = 0;

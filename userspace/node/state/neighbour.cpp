@@ -52,6 +52,20 @@ Result<std::vector<Neighbour>> find_neighbours(const Address& address, std::uint
   return std::move(search.found);
 }
 
+std::optional<Neighbour> find_neighbour(const Address& address, std::uint32_t device) {
+  alignas(nlmsghdr) std::array<char, 128> bytes{};
+  nlmsghdr* request = mnl_nlmsg_put_header(bytes.data());
+  request->nlmsg_type = RTM_GETNEIGH;
+  auto* info = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ndmsg)));
+  info->ndm_family = address.is_ipv4() ? AF_INET : AF_INET6;
+  info->ndm_ifindex = static_cast<int>(device);
+  put_address(request, NDA_DST, address);
+  Search search{address, device, {}};
+  const auto error = ask_route_netlink(request, "a neighbour", take_neighbour, &search);
+  if (!error || *error != 0 || search.found.empty()) return {};
+  return std::move(search.found.front());
+}
+
 std::string neighbour_state(std::uint16_t state) {
   if (state & NUD_FAILED) return "FAILED";
   if (state & NUD_INCOMPLETE) return "INCOMPLETE";

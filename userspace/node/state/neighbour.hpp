@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Neighbour {
 
 /// The entries of an address; only those of the device, where one is given.
 Result<std::vector<Neighbour>> find_neighbours(const Address& address, std::uint32_t device = 0);
+
+/// The entry of an address on a device; nothing when there is none.
+std::optional<Neighbour> find_neighbour(const Address& address, std::uint32_t device);
 
 /// `FAILED`, `INCOMPLETE`, `REACHABLE`, as `ip neigh` calls it.
 std::string neighbour_state(std::uint16_t state);

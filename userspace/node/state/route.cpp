@@ -11,18 +11,11 @@ namespace dptrace {
 
 namespace {
 
-constexpr std::uint32_t kSequence = 1;
-// A request is its headers and four attributes; an answer is one route.
+// A request is its headers and four attributes.
 constexpr std::size_t kRequestBytes = 128;
-constexpr std::size_t kAnswerBytes = 8192;
 constexpr std::size_t kIpv4At = 12;  // where an IPv4 address begins in the sixteen bytes
 
 std::uint8_t family_of(const Address& address) { return address.is_ipv4() ? AF_INET : AF_INET6; }
-
-void put_address(nlmsghdr* message, std::uint16_t type, const Address& address) {
-  const std::size_t begin = address.is_ipv4() ? kIpv4At : 0;
-  mnl_attr_put(message, type, sizeof address.bytes.bytes - begin, address.bytes.bytes + begin);
-}
 
 std::uint8_t bits_of(const Address& address) { return address.is_ipv4() ? 32 : 128; }
 
@@ -81,13 +74,9 @@ int take_match(const nlmsghdr* message, void* data) {
 // Returns the errno with which the kernel refuses the packet, or 0: then `take` has had its answer.
 Result<int> ask_route(const RouteQuestion& question, std::uint32_t flags, mnl_cb_t take,
                       void* into) {
-  const auto socket = open_route_netlink();
-  if (!socket) return failure(dump_error("a route", errno));
   alignas(nlmsghdr) std::array<char, kRequestBytes> bytes{};
   nlmsghdr* request = mnl_nlmsg_put_header(bytes.data());
   request->nlmsg_type = RTM_GETROUTE;
-  request->nlmsg_flags = NLM_F_REQUEST;
-  request->nlmsg_seq = kSequence;
   auto* info = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
   info->rtm_family = family_of(question.destination);
   info->rtm_flags = flags;
@@ -99,14 +88,7 @@ Result<int> ask_route(const RouteQuestion& question, std::uint32_t flags, mnl_cb
   }
   if (question.input != 0) mnl_attr_put_u32(request, RTA_IIF, question.input);
   if (question.mark != 0) mnl_attr_put_u32(request, RTA_MARK, question.mark);
-  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
-    return failure(dump_error("a route", errno));
-  alignas(nlmsghdr) std::array<char, kAnswerBytes> answer{};
-  const ssize_t length = mnl_socket_recvfrom(socket.get(), answer.data(), answer.size());
-  if (length < 0) return failure(dump_error("a route", errno));
-  const int status = mnl_cb_run(answer.data(), static_cast<std::size_t>(length), kSequence,
-                                mnl_socket_get_portid(socket.get()), take, into);
-  return status < 0 ? errno : 0;
+  return ask_route_netlink(request, "a route", take, into);
 }
 
 }  // namespace

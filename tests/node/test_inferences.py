@@ -215,29 +215,75 @@ class AsymmetricRoute(OutsideTest):
             route add ::/0 via 2001:db8:2::1"""
         in_netns(cls.client, "ip", "-batch", "-", input=commands)
 
+    @contextlib.contextmanager
+    def connecting(self, server, family=4):
+        """The client's end, while it asks again and again, and what waits until it is connected."""
+        with support.network_namespace(self.client), \
+                socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as client:
+            client.bind((self.FAR[family], 0))
+            client.settimeout(support.TIMEOUT)
+            connecting = threading.Thread(target=client.connect, args=(server.getsockname()[:2],))
+            connecting.start()
+            try:
+                yield client, connecting.join
+            finally:
+                connecting.join()
+
+    def answers(self, server, client, wanted):
+        """The answers up to one that has the member; the server repeats its answer, too."""
+        ports = server.getsockname()[1], client.getsockname()[1]
+        answers = self.trace.wait_for(1, ports=ports)
+        while wanted not in answers[-1]:
+            answers = self.trace.wait_for(len(answers) + 1, ports=ports)
+        return answers
+
+    def assert_answers_arrive(self, server, client, count):
+        client.sendall(b"there")  # an error where it is not connected
+        ports = server.getsockname()[1], client.getsockname()[1]
+        answer = self.trace.wait_for(count + 1, ports=ports)[-1]
+        self.assertEqual(answer["verdict"], "delivered", support.describe(answer))
+
+    def back(self, family):
+        return f"^ip.* route add {self.FAR[family]} via .*2 dev wan1$"
+
+    def forget_way_back(self, family):
+        self.addCleanup(in_netns, self.nodes.n1, "ip", f"-{family}", "route", "del", self.FAR[family])
+
     def test_until_answers_go_back(self):
         for family in (4, 6):
-            with self.subTest(family=family), support.listener(self.pod1, family) as server, \
-                    support.network_namespace(self.client), \
-                    socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as client:
-                client.bind((self.FAR[family], 0))
-                client.settimeout(20)
-                port = client.getsockname()[1]
-                connecting = threading.Thread(target=client.connect, args=(server.getsockname()[:2],))
-                connecting.start()
-                answers = self.trace.wait_for(2, ports=(server.getsockname()[1], port))
-                while "inference" not in answers[-1]:  # the server repeats its answer, too
-                    answers = self.trace.wait_for(len(answers) + 1, ports=(server.getsockname()[1], port))
-                self.assertNotIn("inference", answers[0], "the client may have it")
-                self.assertEqual({answer["verdict"] for answer in answers}, {"left-node"})
-                inference = answers[-1]["inference"]
-                self.assert_cause(inference, "asymmetric-route", "^the request came by wan1, and once more after its answer had left by wan0$",
-                                  f"^route to {self.FAR[family]}: default, dev wan0$", fix=[f"^ip.* route add {self.FAR[family]} via .*2 dev wan1$"])
-                self.mend(inference)
-                connecting.join()
-                client.sendall(b"there")
-                answer = self.trace.wait_for(len(answers) + 1, ports=(server.getsockname()[1], port))[-1]
-                self.assertEqual(answer["verdict"], "delivered", support.describe(answer))
+            with self.subTest(family=family), support.listener(self.pod1, family) as server:
+                with self.connecting(server, family) as (client, connected):
+                    answers = self.answers(server, client, "inference")
+                    self.assertNotIn("inference", answers[0], "the client may have it")
+                    self.assertEqual({answer["verdict"] for answer in answers}, {"left-node"})
+                    inference = answers[-1]["inference"]
+                    self.assert_cause(
+                        inference, "asymmetric-route", "^the request came by wan1, and once more after its answer had left by wan0$",
+                        f"^route to {self.FAR[family]}: default, dev wan0$", fix=[self.back(family)])
+                    self.mend(inference)
+                    self.forget_way_back(family)
+                    connected()
+                    self.assert_answers_arrive(server, client, len(answers))
+
+    def test_into_a_bridge_of_the_nodes_own(self):
+        """Docker's bridge has the network that a VPN hands out."""
+        commands = """
+            link add docker0 type bridge
+            link set docker0 up
+            addr add 203.0.113.1/24 dev docker0"""
+        in_netns(self.nodes.n1, "ip", "-batch", "-", input=commands)
+        self.addCleanup(in_netns, self.nodes.n1, "ip", "link", "del", "docker0")
+        with support.listener(self.pod1) as server:
+            with self.connecting(server) as (client, connected):
+                answers = self.answers(server, client, "drop")
+                drop = answers[-1]["drop"]
+                self.assert_cause(
+                    drop, "neighbour-unresolved", f"^neighbour {self.FAR[4]} dev docker0: ", "^it answers a request that came by wan1$",
+                    f"^route to {self.FAR[4]}: dev docker0$", fix=[self.back(4)])
+                self.mend(drop)
+                self.forget_way_back(4)
+                connected()
+                client.getpeername()  # an error where it is not connected
 
 
 if __name__ == "__main__":

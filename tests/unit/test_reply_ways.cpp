@@ -78,6 +78,16 @@ TEST_CASE("a bond's answer may leave by its other port") {
   }
 }
 
+TEST_CASE("of an answer it is known by which device its request came") {
+  Connection connection;
+  connection.request(kEth1);
+  dpt_hop died = connection.at(DPT_POINT_DEVICE_TRANSMIT, kEth0, kSyn | kAck);
+  CHECK(connection.ways.asked_by(died) == kEth1);
+  died.flow.acknowledgment = 5;
+  CHECK(connection.ways.asked_by(died) == 0);
+  CHECK(connection.ways.asked_by(connection.at(DPT_POINT_DEVICE_TRANSMIT, kEth0, kAck)) == 0);
+}
+
 TEST_CASE("answers by the way of their requests are not told") {
   Connection connection;
   for (int i = 0; i < 3; ++i) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "explain/cause.hpp"
 #include "explain/filters.hpp"
@@ -143,30 +144,34 @@ std::optional<Address> only_gateway(const DropFacts& reply, std::uint32_t device
   return only;
 }
 
-Explanation takes_another_way(const DropFacts& reply) {
-  const std::string in = device_name(reply.asked_by), out = device_name(reply.device);
-  const std::string client = reply.destination.text();
-  Explanation explanation{
-      "asymmetric-route",
-      fmt::format("likely lost: it leaves by {}, its request came by {}, again and again", out, in),
-      {fmt::format("the request came by {}, and once more after its answer had left by {}", in,
-                   out)},
-      {}};
+// What the answer would leave by: the device that its request came by. Its prefix is that of the
+// match, because of a look-up the kernel tells the destination alone.
+void add_route(const DropFacts& reply, Explanation& explanation) {
   const RouteQuestion question{reply.destination};
   const auto route = look_up_route(question);
   const auto match = match_route(question);
-  if (!route || route->error != 0 || !match || !is_below(reply.device, route->output))
-    return explanation;
-  // The kernel tells of a look-up the destination alone, so the prefix is that of its match.
+  if (!route || route->error != 0 || !match || !is_below(reply.device, route->output)) return;
+  const std::string client = reply.destination.text();
   explanation.evidence.push_back(fmt::format("route to {}: {}dev {}", client,
                                              match->length == 0 ? "default, " : "",
                                              device_name(route->output)));
   const auto gateway = only_gateway(reply, reply.asked_by);
   const bool is_of_its_own = match->length == (reply.family == 4 ? 32 : 128);
   if (gateway && !is_of_its_own && route->table == RT_TABLE_MAIN)
-    explanation.fix.push_back(fmt::format("{} route add {} via {} dev {}",
-                                          reply.family == 4 ? "ip" : "ip -6", client,
-                                          gateway->text(), shell_word(in)));
+    explanation.fix.push_back(
+        fmt::format("{} route add {} via {} dev {}", reply.family == 4 ? "ip" : "ip -6", client,
+                    gateway->text(), shell_word(device_name(reply.asked_by))));
+}
+
+Explanation takes_another_way(const DropFacts& reply) {
+  const std::string in = device_name(reply.asked_by), out = device_name(reply.device);
+  Explanation explanation{
+      "asymmetric-route",
+      fmt::format("likely lost: it leaves by {}, its request came by {}, again and again", out, in),
+      {fmt::format("the request came by {}, and once more after its answer had left by {}", in,
+                   out)},
+      {}};
+  add_route(reply, explanation);
   return explanation;
 }
 
@@ -193,6 +198,17 @@ std::optional<DropFacts> departure_facts(const dpt_hop& hop, const Names& names,
                    !names.pod_of_address(facts.source, hop.event.time_ns).empty();
   facts.before_tc = hop.point == DPT_POINT_TC_EGRESS;
   return facts;
+}
+
+void add_way_back(const DropFacts& drop, Explanation& explanation) {
+  if (drop.asked_by == 0 || drop.asked_by == drop.device) return;
+  Explanation way;
+  add_route(drop, way);
+  if (way.evidence.empty()) return;  // it had not come to its way out
+  explanation.evidence.push_back(
+      fmt::format("it answers a request that came by {}", device_name(drop.asked_by)));
+  std::ranges::move(way.evidence, std::back_inserter(explanation.evidence));
+  if (explanation.fix.empty()) explanation.fix = std::move(way.fix);
 }
 
 std::optional<Explanation> explain_departure_here(const DropFacts& departure) {

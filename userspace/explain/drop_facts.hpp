@@ -44,11 +44,13 @@ struct DropFacts {
   std::uint8_t tunnel = DPT_TUNNEL_NONE;
   std::uint32_t tunnel_id = 0;  ///< VNI
   Departed departed = Departed::kNo;
-  // Of what departed only: device indices, and what is known of the way out.
-  std::uint32_t input = 0;     ///< by which it came in
-  std::uint32_t asked_by = 0;  ///< by which the request came that it answers
-  bool from_pod = false;       ///< its source is the private address of a pod of this node
-  bool before_tc = false;      ///< it was seen where tc filters may still change it
+  /// Index of the device by which the request for a connection came that it answers; 0: it answers
+  /// none, or that is not known.
+  std::uint32_t asked_by = 0;
+  // Of what departed only.
+  std::uint32_t input = 0;  ///< index of the device by which it came in
+  bool from_pod = false;    ///< its source is the private address of a pod of this node
+  bool before_tc = false;   ///< it was seen where tc filters may still change it
 
   bool by(std::string_view name) const { return function == name; }
 

@@ -45,6 +45,7 @@ void Explainer::see(const dpt_drop& drop) { ask_drop(id_of(drop), drop_facts(dro
 void Explainer::follow(const dpt_drop& drop) {
   DropFacts facts = drop_facts(drop, names_);
   add_ends(facts, drop);
+  facts.asked_by = ways_.asked_by(drop.hop);
   // The record of the hook comes behind that of the drop, mostly at once.
   if (is_by_hook(facts) && held_.has_room())
     return held_.hold(drop.hop.skb,
@@ -195,9 +196,13 @@ Result<Explainer::Answers> answer_here(const Explainer::Questions& questions) {
   const std::uint64_t begun = monotonic_ns();
   Explainer::Answers answers;
   for (const DropFacts& facts : questions) {
-    answers.explanations.push_back(facts.departed != Departed::kNo
-                                       ? explain_departure_here(facts).value_or(unexplained())
-                                       : explain_here(facts));
+    if (facts.departed != Departed::kNo) {
+      answers.explanations.push_back(explain_departure_here(facts).value_or(unexplained()));
+      continue;
+    }
+    Explanation explanation = explain_here(facts);
+    if (explanation != unexplained()) add_way_back(facts, explanation);
+    answers.explanations.push_back(std::move(explanation));
   }
   answers.took_ns = monotonic_ns() - begun;
   return answers;

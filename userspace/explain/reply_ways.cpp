@@ -74,10 +74,23 @@ void ReplyWays::see_request(const dpt_hop& hop) {
   requests_.put(key, request);
 }
 
+const ReplyWays::Request* ReplyWays::answered(const dpt_hop& hop) const {
+  const Request* request = requests_.find(key_of(hop, false));
+  const bool is_its = request != nullptr && hop.flow.acknowledgment == request->sequence + 1;
+  return is_its ? request : nullptr;
+}
+
+std::uint32_t ReplyWays::asked_by(const dpt_hop& answer) const {
+  const bool may_be_one = answer.flow.protocol == IPPROTO_TCP &&
+                          handshake(answer.flow) == (kSyn | kAck) &&
+                          answer.tunnel.kind == DPT_TUNNEL_NONE;
+  const Request* request = may_be_one ? answered(answer) : nullptr;
+  return request == nullptr ? 0 : request->came_by;
+}
+
 std::optional<std::uint32_t> ReplyWays::see_answer(const dpt_hop& hop) {
-  const Key key = key_of(hop, false);
-  const Request* before = requests_.find(key);
-  if (before == nullptr || hop.flow.acknowledgment != before->sequence + 1) return {};
+  const Request* before = answered(hop);
+  if (before == nullptr) return {};
   Request request = *before;
   const bool is_below =
       hop.skb == request.answer_skb && hop.event.time_ns < request.answer_ns + kSamePacketNs;
@@ -91,7 +104,7 @@ std::optional<std::uint32_t> ReplyWays::see_answer(const dpt_hop& hop) {
   }
   request.answer_skb = hop.skb;
   request.answer_ns = hop.event.time_ns;
-  requests_.put(key, request);
+  requests_.put(key_of(hop, false), request);
   return request.in_vain ? std::optional(request.came_by) : std::nullopt;
 }
 

@@ -24,6 +24,10 @@ class ReplyWays {
   /// answer has arrived by those two ways: such a network is meant to be so.
   std::optional<std::uint32_t> see(const dpt_hop& hop);
 
+  /// The device by which the request came that this packet answers; 0: it answers none, or that is
+  /// not known.
+  std::uint32_t asked_by(const dpt_hop& answer) const;
+
  private:
   /// A connection as the network outside sees it: netns, the client's end, the server's end.
   using Key = std::array<char, 40>;
@@ -46,6 +50,8 @@ class ReplyWays {
   using Ways = std::pair<std::uint32_t, std::uint32_t>;  ///< in, out
 
   static Key key_of(const dpt_hop& hop, bool by_client);
+  /// Null when the hop is of no answer to a known request.
+  const Request* answered(const dpt_hop& hop) const;
   void see_request(const dpt_hop& hop);
   std::optional<std::uint32_t> see_answer(const dpt_hop& hop);
   void see_more(const dpt_hop& hop);

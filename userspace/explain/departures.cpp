@@ -2,19 +2,16 @@
 
 #include <fmt/format.h>
 #include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 #include "explain/cause.hpp"
 #include "explain/filters.hpp"
 #include "explain/links.hpp"
+#include "explain/way_back.hpp"
 #include "model/flow.hpp"
-#include "model/shell_word.hpp"
 #include "node/state/neighbour.hpp"
 #include "node/state/route.hpp"
 
@@ -67,28 +64,6 @@ bool is_transmit(std::uint8_t point) {
   return point == DPT_POINT_TC_EGRESS || point == DPT_POINT_DEVICE_TRANSMIT;
 }
 
-// True when what leaves by `device` is what was routed to `output`: a bond's port, the device below
-// a VLAN, a bridge's port.
-bool is_below(std::uint32_t device, std::uint32_t output) {
-  constexpr int kMostLayers = 4;
-  if (device == output) return true;
-  const auto links = read_links(kMostLinks);
-  if (!links) return false;
-  for (int layer = 0; layer < kMostLayers; ++layer) {
-    if (device == output) return true;
-    const Link* below = find_link(*links, output);
-    const Link* port = find_link(*links, device);
-    if (port != nullptr && port->master == output) return true;
-    if (below == nullptr || below->link == 0 || below->peer_elsewhere) {
-      if (port == nullptr || port->master == 0) return false;
-      device = port->master;
-    } else {
-      output = below->link;
-    }
-  }
-  return false;
-}
-
 // ---- neighbour-unresolved
 
 // The kernel still sends to the address that it knows, while it asks whether that is still so. The
@@ -129,52 +104,6 @@ std::optional<Explanation> not_masqueraded(const DropFacts& departure) {
       {}};
 }
 
-// ---- asymmetric-route
-
-// The gateway behind which all routes by that device lead; nothing when there are several.
-std::optional<Address> only_gateway(const DropFacts& reply, std::uint32_t device) {
-  const auto routes = read_routes(reply.family == 4 ? AF_INET : AF_INET6, RTN_UNICAST);
-  if (!routes) return {};
-  std::optional<Address> only;
-  for (const TableRoute& route : *routes) {
-    if (route.output != device || !route.gateway) continue;
-    if (only && *only != *route.gateway) return {};
-    only = route.gateway;
-  }
-  return only;
-}
-
-// What the answer would leave by: the device that its request came by. Its prefix is that of the
-// match, because of a look-up the kernel tells the destination alone.
-void add_route(const DropFacts& reply, Explanation& explanation) {
-  const RouteQuestion question{reply.destination};
-  const auto route = look_up_route(question);
-  const auto match = match_route(question);
-  if (!route || route->error != 0 || !match || !is_below(reply.device, route->output)) return;
-  const std::string client = reply.destination.text();
-  explanation.evidence.push_back(fmt::format("route to {}: {}dev {}", client,
-                                             match->length == 0 ? "default, " : "",
-                                             device_name(route->output)));
-  const auto gateway = only_gateway(reply, reply.asked_by);
-  const bool is_of_its_own = match->length == (reply.family == 4 ? 32 : 128);
-  if (gateway && !is_of_its_own && route->table == RT_TABLE_MAIN)
-    explanation.fix.push_back(
-        fmt::format("{} route add {} via {} dev {}", reply.family == 4 ? "ip" : "ip -6", client,
-                    gateway->text(), shell_word(device_name(reply.asked_by))));
-}
-
-Explanation takes_another_way(const DropFacts& reply) {
-  const std::string in = device_name(reply.asked_by), out = device_name(reply.device);
-  Explanation explanation{
-      "asymmetric-route",
-      fmt::format("likely lost: it leaves by {}, its request came by {}, again and again", out, in),
-      {fmt::format("the request came by {}, and once more after its answer had left by {}", in,
-                   out)},
-      {}};
-  add_route(reply, explanation);
-  return explanation;
-}
-
 }  // namespace
 
 std::optional<DropFacts> departure_facts(const dpt_hop& hop, const Names& names, ReplyWays& ways) {
@@ -198,17 +127,6 @@ std::optional<DropFacts> departure_facts(const dpt_hop& hop, const Names& names,
                    !names.pod_of_address(facts.source, hop.event.time_ns).empty();
   facts.before_tc = hop.point == DPT_POINT_TC_EGRESS;
   return facts;
-}
-
-void add_way_back(const DropFacts& drop, Explanation& explanation) {
-  if (drop.asked_by == 0 || drop.asked_by == drop.device) return;
-  Explanation way;
-  add_route(drop, way);
-  if (way.evidence.empty()) return;  // it had not come to its way out
-  explanation.evidence.push_back(
-      fmt::format("it answers a request that came by {}", device_name(drop.asked_by)));
-  std::ranges::move(way.evidence, std::back_inserter(explanation.evidence));
-  if (explanation.fix.empty()) explanation.fix = std::move(way.fix);
 }
 
 std::optional<Explanation> explain_departure_here(const DropFacts& departure) {

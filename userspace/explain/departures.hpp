@@ -19,9 +19,4 @@ std::optional<DropFacts> departure_facts(const dpt_hop& hop, const Names& names,
 /// should answer.
 std::optional<Explanation> explain_departure_here(const DropFacts& departure);
 
-/// Adds to what is said of an answer that died on its way out by which other device its request
-/// came, and the route by which it would leave by that one. Nothing for packets that are no such
-/// answers.
-void add_way_back(const DropFacts& drop, Explanation& explanation);
-
 }  // namespace dptrace

@@ -7,6 +7,7 @@
 
 #include "explain/cause.hpp"
 #include "explain/departures.hpp"
+#include "explain/way_back.hpp"
 #include "os/clock.hpp"
 #include "verdict/drop_stack.hpp"
 

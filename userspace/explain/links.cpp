@@ -93,4 +93,24 @@ std::optional<Explanation> explain_veth_peer(const Link& link, const std::vector
 
 std::span<const Cause> link_causes() { return kCauses; }
 
+bool is_below(std::uint32_t device, std::uint32_t output) {
+  constexpr int kMostLayers = 4;
+  if (device == output) return true;
+  const auto links = read_links(kMostLinks);
+  if (!links) return false;
+  for (int layer = 0; layer < kMostLayers; ++layer) {
+    if (device == output) return true;
+    const Link* below = find_link(*links, output);
+    const Link* port = find_link(*links, device);
+    if (port != nullptr && port->master == output) return true;
+    if (below == nullptr || below->link == 0 || below->peer_elsewhere) {
+      if (port == nullptr || port->master == 0) return false;
+      device = port->master;
+    } else {
+      output = below->link;
+    }
+  }
+  return false;
+}
+
 }  // namespace dptrace

@@ -120,16 +120,16 @@ class OutsideTest(InferenceTest):
 
     def check_not_masqueraded(self, point="device-transmit"):
         for family in (4, 6):
-            with self.subTest(family=family):
-                far, source = self.FAR[family], self.pod1.address(family)
-                with self.not_masqueraded(family):
-                    packet = self.asked(far, family)
-                self.assertEqual(packet.get("unanswered"), True, support.describe(packet))
-                self.assertEqual(packet["hops"][-1]["point"], point, support.describe(packet))
-                self.assert_cause(packet["inference"], "not-masqueraded", f"^source {source} ",
-                                  f"^route to {far}: default, dev {self.device}$", "^nothing came back")
-                self.assertIn("likely", packet["inference"]["explanation"])
-                self.assertNotIn("inference", self.asked(far, family), "masqueraded")
+            far, source = self.FAR[family], self.pod1.address(family)
+            with self.not_masqueraded(family):
+                packet = self.asked(far, family)
+            self.assertEqual(packet.get("unanswered"), True, support.describe(packet))
+            self.assertEqual(packet["hops"][-1]["point"], point, support.describe(packet))
+            self.assertIn("inference", packet, packet.get("incomplete_because"))
+            self.assert_cause(packet["inference"], "not-masqueraded", f"^source {source} ",
+                              f"^route to {far}: default, dev {self.device}$", "^nothing came back")
+            self.assertIn("likely", packet["inference"]["explanation"])
+            self.assertNotIn("inference", self.asked(far, family), "masqueraded")
 
 
 class NotMasqueraded(OutsideTest):
@@ -158,7 +158,11 @@ class NotMasqueradedAtTc(OutsideTest):
         program = Counting(TC_ACT_OK)
         self.addCleanup(program.close)
         with program.as_filter(self.nodes.n1, "wan0", 77, "egress"), self.not_masqueraded():
-            self.assertNotIn("inference", self.asked(self.FAR[4]), "the filter may translate it")
+            packet = self.asked(self.FAR[4])
+            # Where the filter and ours do not go together, ours is taken away, and the packet is seen behind the filter.
+            by_tc = packet["hops"][-1]["point"] == "tc-egress"
+            self.assertEqual("inference" in packet, not by_tc, support.describe(packet))
+            self.assertTrue(by_tc or not support.HAS_TCX)
         self.check_end("not-masqueraded", "likely lost")
 
 
@@ -178,12 +182,11 @@ class SilentNextHop(OutsideTest):
 
     def test_while_it_is_asked(self):
         for family in (4, 6):
-            with self.subTest(family=family):
-                self.assertNotIn("inference", self.asked(self.FAR[family], family), "nothing is known against it")
-                with self.unsure(family):
-                    packet = self.asked(self.FAR[family], family)
-                self.assert_cause(packet["inference"], "neighbour-unresolved",
-                                  rf"^neighbour {support.OUTSIDE_ADDRESS[family]} dev wan0: PROBE, asked \d+ times$", "^nothing came back")
+            self.assertNotIn("inference", self.asked(self.FAR[family], family), "nothing is known against it")
+            with self.unsure(family):
+                packet = self.asked(self.FAR[family], family)
+            self.assert_cause(packet["inference"], "neighbour-unresolved",
+                              rf"^neighbour {support.OUTSIDE_ADDRESS[family]} dev wan0: PROBE, asked \d+ times$", "^nothing came back")
         self.check_end("neighbour-unresolved", "likely lost")
 
 
@@ -237,11 +240,14 @@ class AsymmetricRoute(OutsideTest):
             answers = self.trace.wait_for(len(answers) + 1, ports=ports)
         return answers
 
-    def assert_answers_arrive(self, server, client, count):
-        client.sendall(b"there")  # an error where it is not connected
+    def wait_for_delivered(self, server, client):
+        """The first answer that goes the way back; there may be more that did not."""
         ports = server.getsockname()[1], client.getsockname()[1]
-        answer = self.trace.wait_for(count + 1, ports=ports)[-1]
-        self.assertEqual(answer["verdict"], "delivered", support.describe(answer))
+
+        def verdicts():
+            return [packet["verdict"] for packet in self.trace.found(ports=ports)]
+
+        support.wait_until(lambda: "delivered" in verdicts(), lambda: f"an answer that arrives: {verdicts()}")
 
     def back(self, family):
         return f"^ip.* route add {self.FAR[family]} via .*2 dev wan1$"
@@ -251,7 +257,7 @@ class AsymmetricRoute(OutsideTest):
 
     def test_until_answers_go_back(self):
         for family in (4, 6):
-            with self.subTest(family=family), support.listener(self.pod1, family) as server:
+            with support.listener(self.pod1, family) as server:
                 with self.connecting(server, family) as (client, connected):
                     answers = self.answers(server, client, "inference")
                     self.assertNotIn("inference", answers[0], "the client may have it")
@@ -263,7 +269,8 @@ class AsymmetricRoute(OutsideTest):
                     self.mend(inference)
                     self.forget_way_back(family)
                     connected()
-                    self.assert_answers_arrive(server, client, len(answers))
+                    client.getpeername()  # an error where it is not connected
+                    self.wait_for_delivered(server, client)
 
     def test_into_a_bridge_of_the_nodes_own(self):
         """Docker's bridge has the network that a VPN hands out."""

@@ -26,7 +26,7 @@ class UnseenRules(CauseTest):
     def test_the_only_one(self):
         for family in (4, 6):
             with self.subTest(family=family):
-                drop = self.dropped(self.chain('meta l4proto udp drop comment "the one"') + self.chain("drop", hook="input", name="in"), family)
+                drop = self.dropped(self.chain('meta l4proto udp drop comment "the one"') + self.chain("meta l4proto udp drop", hook="input", name="in"), family)
                 self.assert_cause(drop, "netfilter-rule", '^inet dptrace_case, chain c: meta l4proto udp drop comment "the one"$')
                 self.assertIn("the only one at FORWARD", drop["explanation"])
                 unload()

@@ -1,9 +1,12 @@
 """HTTP as probes and applications speak it: every request is served, and connections end in every way that is good
 order: by either side, half at first, by a reset, before the answer was read, before it came."""
 
+import array
 import contextlib
+import fcntl
 import socket
 import struct
+import termios
 import threading
 
 from .commands import TIMEOUT, wait_until
@@ -36,6 +39,7 @@ class HttpServer:
             except OSError:
                 return
             connection.settimeout(TIMEOUT)
+            self._connection = connection
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -57,6 +61,16 @@ class HttpServer:
         self._begun += 1
         yield
         wait_until(lambda: self._ended == self._begun, "the end of a connection to the HTTP server")
+
+    def wait_for_acknowledgment(self):
+        """Until the kernel repeats nothing of the answer: on a slow machine that would meet no socket."""
+        waiting = array.array("i", [0])
+
+        def is_acknowledged():
+            fcntl.ioctl(self._connection, termios.TIOCOUTQ, waiting)
+            return waiting[0] == 0
+
+        wait_until(is_acknowledged, "the acknowledgment of an answer")
 
     def __enter__(self):
         return self
@@ -145,12 +159,14 @@ def half_close(client, server):
 def client_resets(client, server):
     client.ask()
     client.answer()
+    server.wait_for_acknowledgment()
     client.reset()
 
 
 def client_leaves_the_answer_unread(client, server):
     client.ask()
     client.wait_for_all()
+    server.wait_for_acknowledgment()
 
 
 def client_gives_up_waiting(client, server):

@@ -99,7 +99,8 @@ void add_programs(const std::vector<BoundSocket>& sockets, Explanation& explanat
     if (owners.size() == kMost) break;
   }
   if (!owners.empty())
-    explanation.evidence.push_back(fmt::format("program: {}", fmt::join(owners, ", ")));
+    explanation.evidence.push_back(fmt::format("program: {}{}", fmt::join(owners, ", "),
+                                               owners.size() == kMost ? ", perhaps more" : ""));
 }
 
 // ---- listen-queue-full
@@ -136,13 +137,15 @@ bool may_be_full(const DropFacts& drop) {
 }
 
 std::optional<Explanation> prove_full(const DropFacts& drop) {
-  const auto sockets = sockets_of_port(drop.protocol, drop.port);
+  auto sockets = sockets_of_port(drop.protocol, drop.port);
   if (!sockets) return {};
   // A kernel without reasons may have dropped it at this place for another one, such as a filter of
   // the socket: then nothing waits.
-  const auto full = std::ranges::find_if(*sockets, [&](const BoundSocket& one) {
-    return takes(one, drop) && one.drops > 0 && (!drop.reason.empty() || one.waiting > 0);
+  std::erase_if(*sockets, [&](const BoundSocket& one) {
+    return !takes(one, drop) || one.drops == 0 || (drop.reason.empty() && one.waiting == 0);
   });
+  // Of several that share the port it is the fullest.
+  const auto full = std::ranges::max_element(*sockets, {}, &BoundSocket::waiting);
   if (full == sockets->end()) return {};
   Explanation explanation{
       {},

@@ -28,7 +28,7 @@ class UnseenRules(CauseTest):
             with self.subTest(family=family):
                 drop = self.dropped(self.chain('meta l4proto udp drop comment "the one"') + self.chain("meta l4proto udp drop", hook="input", name="in"), family)
                 self.assert_cause(drop, "netfilter-rule", '^inet dptrace_case, chain c: meta l4proto udp drop comment "the one"$')
-                self.assertIn("the only one at FORWARD", drop["explanation"])
+                self.assertIn("only one at FORWARD can drop", drop["explanation"])
                 unload()
 
     def test_behind_a_jump(self):
@@ -49,7 +49,7 @@ class UnseenRules(CauseTest):
     def test_one_of_some(self):
         drop = self.dropped(self.chain("tcp dport 9 drop\nudp dport 1-65535 drop", policy="drop"))
         self.assert_cause(drop, "netfilter-rule", "chain c: tcp dport 9 drop$", "chain c: udp dport 1-65535 drop$", "chain c: policy drop$")
-        self.assertRegex(drop["explanation"], "^one of 3 rules and policies of nftables at FORWARD; which one")
+        self.assertRegex(drop["explanation"], "^one of the 3 rules and policies of nftables at FORWARD that can; which one")
 
     def test_one_of_many(self):
         rules = "\n".join(f"tcp dport {port} drop" for port in range(1, 60))

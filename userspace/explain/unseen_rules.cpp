@@ -104,22 +104,22 @@ struct Unseen {
   std::optional<Explanation> explanation{};
 };
 
+// The rules are read after the drop, and may have been others then.
 std::string sentence_of(const std::vector<NftDropper>& droppers, bool by_policy,
                         std::string_view hook) {
   if (droppers.size() > 1)
-    return fmt::format("one of {} {} of nftables at {}; which one, cannot be seen here",
-                       droppers.size(), by_policy ? "policies" : "rules and policies", hook);
-  if (by_policy)
-    return fmt::format("no rule of nftables at {} lets the packet pass, and the policy is to drop",
-                       hook);
-  return fmt::format("a rule of nftables drops the packet, the only one at {} that can", hook);
+    return fmt::format(
+        "one of the {} {} of nftables at {} that can; which one, cannot be seen here",
+        droppers.size(), by_policy ? "policies" : "rules and policies", hook);
+  return fmt::format("a {} of nftables; as they are now, only one at {} can drop",
+                     by_policy ? "policy" : "rule", hook);
 }
 
 Unseen read_unseen(const DropFacts& drop) {
   Unseen unseen;
   const std::uint8_t family = table_family(drop.ran_rules);
   if (family == NFPROTO_UNSPEC) return unseen;
-  const auto droppers = nft_droppers({drop.hook, {family}});
+  const auto droppers = nft_droppers(family, drop.hook);
   if (!droppers || droppers->empty()) return unseen;
   unseen.by_policy = std::ranges::none_of(
       *droppers, [](const NftDropper& dropper) { return dropper.handle != 0; });
@@ -129,7 +129,8 @@ Unseen read_unseen(const DropFacts& drop) {
   return unseen;
 }
 
-// A large ruleset takes long to read: it is read once for each version of it.
+// A large ruleset takes long to read: it is read once for each version of it, and nobody waits
+// while that of another netns is read.
 std::optional<Explanation> prove_unseen(const DropFacts& drop, bool by_policy) {
   constexpr std::size_t kKept = 64;
   static std::mutex mutex;
@@ -137,17 +138,21 @@ std::optional<Explanation> prove_unseen(const DropFacts& drop, bool by_policy) {
   const std::tuple key{netns_cookie(), drop.ran_rules, drop.hook};
   const auto before = nft_generation();
   if (!before || std::get<0>(key) == 0) return {};
-  const std::lock_guard lock(mutex);
-  auto found = kept.find(key);
-  if (found == kept.end() || found->second.generation != *before) {
-    Unseen unseen = read_unseen(drop);
-    const auto after = nft_generation();
-    if (!after || *after != *before) return {};
-    unseen.generation = *before;
-    if (kept.size() >= kKept) kept.clear();
-    found = kept.insert_or_assign(key, std::move(unseen)).first;
+  const auto told = [&](const Unseen& unseen) {
+    return unseen.by_policy == by_policy ? unseen.explanation : std::nullopt;
+  };
+  {
+    const std::lock_guard lock(mutex);
+    const auto found = kept.find(key);
+    if (found != kept.end() && found->second.generation == *before) return told(found->second);
   }
-  return found->second.by_policy == by_policy ? found->second.explanation : std::nullopt;
+  Unseen unseen = read_unseen(drop);
+  const auto after = nft_generation();
+  if (!after || *after != *before) return {};
+  unseen.generation = *before;
+  const std::lock_guard lock(mutex);
+  if (kept.size() >= kKept) kept.clear();
+  return told(kept.insert_or_assign(key, std::move(unseen)).first->second);
 }
 
 std::optional<Explanation> prove_policy(const DropFacts& drop) { return prove_unseen(drop, true); }

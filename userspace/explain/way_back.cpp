@@ -56,7 +56,8 @@ Explanation takes_another_way(const DropFacts& reply) {
   const std::string in = device_name(reply.asked_by), out = device_name(reply.device);
   Explanation explanation{
       "asymmetric-route",
-      fmt::format("likely lost: it leaves by {}, its request came by {}, again and again", out, in),
+      fmt::format("likely lost: it leaves by {}, but its request came by {}, and came again", out,
+                  in),
       {fmt::format("the request came by {}, and once more after its answer had left by {}", in,
                    out)},
       {}};

@@ -4,7 +4,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -24,8 +23,8 @@ struct Chain {
   std::uint8_t family = 0;
   std::string table, name;
   std::uint32_t hook = 0;
-  bool is_base = false;
-  bool drops = false;  // by its policy
+  bool is_filter = false;  // a base chain of that type
+  bool drops = false;      // by its policy
 };
 
 void parse_chain(const nlmsghdr* message, std::vector<Chain>& chains) {
@@ -42,8 +41,10 @@ void parse_chain(const nlmsghdr* message, std::vector<Chain>& chains) {
       case NFTA_CHAIN_POLICY:
         chain.drops = nft_number(attribute) == NF_DROP;
         break;
+      case NFTA_CHAIN_TYPE:
+        chain.is_filter = nft_text(attribute) == "filter";
+        break;
       case NFTA_CHAIN_HOOK:
-        chain.is_base = true;
         for_each_nested(attribute, [&](const nlattr* nested) {
           if (mnl_attr_get_type(nested) == NFTA_HOOK_HOOKNUM) chain.hook = nft_number(nested);
         });
@@ -68,8 +69,6 @@ Result<std::vector<Chain>> dump_chains() {
   return dump_with<Chain>("chains of nftables", run, parse_chain, kMostRules);
 }
 
-using Table = std::pair<std::uint8_t, std::string>;
-
 // The chains that may be met behind `first`, and itself. A map of verdicts may lead to any.
 std::set<std::string> reach_of(const std::string& first, const std::vector<NftRule>& rules) {
   std::set<std::string> reached = {first};
@@ -88,33 +87,30 @@ std::set<std::string> reach_of(const std::string& first, const std::vector<NftRu
 
 }  // namespace
 
-Result<std::vector<NftDropper>> nft_droppers(const NftHook& hook) {
+Result<std::vector<NftDropper>> nft_droppers(std::uint8_t family, std::uint8_t hook) {
   const auto chains = dump_chains();
   if (!chains) return tl::unexpected(chains.error());
   std::vector<NftDropper> found;
-  std::map<Table, std::vector<NftRule>> tables;
+  std::map<std::string, std::vector<NftRule>> tables;
+  std::set<std::pair<std::string, std::uint64_t>> met;  // two base chains may jump to one chain
   std::size_t rules_read = 0;
   for (const Chain& base : *chains) {
-    const bool is_asked = base.is_base && base.hook == hook.hook &&
-                          std::ranges::find(hook.families, base.family) != hook.families.end();
-    if (!is_asked) continue;
-    const Table table{base.family, base.table};
-    if (!tables.contains(table)) {
-      auto rules = nft_dump(base.family, base.table, kMostRules);
+    if (!base.is_filter || base.hook != hook || base.family != family) continue;
+    if (!tables.contains(base.table)) {
+      auto rules = nft_dump(family, base.table, kMostRules);
       if (!rules) return tl::unexpected(rules.error());
       rules_read += rules->size();
       if (rules_read >= kMostRules) return failure("too many rules");
-      tables[table] = std::move(*rules);
+      tables[base.table] = std::move(*rules);
     }
-    const auto& rules = tables[table];
+    const auto& rules = tables[base.table];
     const auto reached = reach_of(base.name, rules);
     for (const NftRule& rule : rules) {
-      if (!rule.may_drop || !reached.contains(rule.chain)) continue;
-      NftDropper dropper{base.family, base.table, rule.chain, rule.handle};
-      // Two base chains may jump to one chain.
-      if (std::ranges::find(found, dropper) == found.end()) found.push_back(std::move(dropper));
+      if (rule.may_drop && reached.contains(rule.chain) &&
+          met.emplace(base.table, rule.handle).second)
+        found.push_back({family, base.table, rule.chain, rule.handle});
     }
-    if (base.drops) found.push_back({base.family, base.table, base.name, 0});
+    if (base.drops) found.push_back({family, base.table, base.name, 0});
   }
   return found;
 }

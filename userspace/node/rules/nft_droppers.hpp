@@ -18,15 +18,10 @@ struct NftDropper {
   friend bool operator==(const NftDropper&, const NftDropper&) = default;
 };
 
-/// A hook, and the families of the tables that are asked there (NFPROTO_*).
-struct NftHook {
-  std::uint8_t hook = 0;  ///< NF_INET_* or NF_BR_*
-  std::vector<std::uint8_t> families;
-};
-
-/// All that a packet may meet at the hook in the calling thread's netns: the rules that drop,
-/// reject or queue, and those with a map of verdicts. In the order of tables and chains. An error
-/// also when there are more rules than are looked at.
-Result<std::vector<NftDropper>> nft_droppers(const NftHook& hook);
+/// All that a packet may meet at the hook (NF_INET_*, NF_BR_*) in tables of the family (NFPROTO_*)
+/// of the calling thread's netns: the rules that drop, reject, queue or translate, and those with a
+/// map of verdicts, in the order of tables and chains. Chains for NAT and for routing are left out:
+/// other functions run them. An error also when there are more rules than are looked at.
+Result<std::vector<NftDropper>> nft_droppers(std::uint8_t family, std::uint8_t hook);
 
 }  // namespace dptrace
